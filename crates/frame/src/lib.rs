@@ -1,0 +1,1 @@
+//! Column codecs and the checksummed frame format.

@@ -1,0 +1,115 @@
+//! The port for everything that brings messages in: the embedded broker, HTTP, external brokers, the inbox.
+//!
+//! A source hands over an [`Inbound`] and gets exactly one [`Outcome`] back through its [`Settle`], only after the
+//! message's fate is durable. It acknowledges to its sender only then, and never on [`Outcome::Unknown`].
+//! Outcomes of the messages of one source arrive in the order of hand-over.
+
+#![warn(missing_docs)]
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use model::{RejectReason, SourceName, Topic};
+use tokio::sync::mpsc;
+
+/// Bytes on a topic, with whom to tell about their fate.
+pub struct Inbound {
+    /// The way it came in; the books are kept by it.
+    pub source: SourceName,
+    /// Who sent it: MQTT client id, or the address of an HTTP client. Free text of the network, never trusted.
+    pub client: Arc<str>,
+    /// Where it was published.
+    pub topic: Topic,
+    /// What was published, of any content.
+    pub payload: Bytes,
+    /// What tells a repeat from a new message; none for QoS 0 and for HTTP without `Idempotency-Key`.
+    pub repeat: Option<Repeat>,
+    /// Told exactly once.
+    pub reply: Reply,
+}
+
+/// What the sender said about sending this before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repeat {
+    /// The packet identifier; 0 for HTTP, where the client text holds the key.
+    pub id: u16,
+    /// DUP = 1, or an `Idempotency-Key`. Without it nothing is ever taken for a repeat.
+    pub marked: bool,
+}
+
+/// The fate of one message, told after it is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// That many readings were accepted.
+    Stored {
+        /// At least 1.
+        readings: u32,
+    },
+    /// Understood, nothing to store: `text`, `availability`, `discovery`, `meta`, `event`, `clear`.
+    NoReading {
+        /// The word in the books.
+        kind: &'static str,
+    },
+    /// Could not be read; kept in the unread list with its reason.
+    Unread,
+    /// A marked repeat of a message accepted before.
+    Duplicate,
+    /// Refused as a whole, counted under this reason.
+    Rejected(RejectReason),
+    /// Nobody knows whether it was stored, or it was not: never acknowledge it.
+    Unknown,
+}
+
+/// Where outcomes go. Called from the ingest task: must return at once and must not block.
+pub trait Settle: Send + Sync {
+    /// `token` is what the source put into the [`Reply`].
+    fn settle(&self, token: u64, outcome: Outcome);
+}
+
+/// A source's own number for a message, and where to send its outcome.
+#[derive(Clone)]
+pub struct Reply {
+    sink: Arc<dyn Settle>,
+    token: u64,
+}
+
+impl Reply {
+    /// `token` comes back with the outcome.
+    #[must_use]
+    pub fn new(sink: Arc<dyn Settle>, token: u64) -> Self {
+        Self { sink, token }
+    }
+
+    /// Tells the source. Consumes the reply, so that it is told once.
+    pub fn settle(self, outcome: Outcome) {
+        self.sink.settle(self.token, outcome);
+    }
+}
+
+/// The bounded way in to ingest, cloned to every source. When it is full, sources wait: that is the back-pressure.
+#[derive(Clone)]
+pub struct Inlet {
+    sender: mpsc::Sender<Inbound>,
+}
+
+/// Ingest has stopped; nothing more is taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("ingest has stopped")]
+pub struct Closed;
+
+impl Inlet {
+    /// An inlet that holds at most `messages_max` messages, and ingest's end of it.
+    #[must_use]
+    pub fn bounded(messages_max: usize) -> (Self, mpsc::Receiver<Inbound>) {
+        let (sender, receiver) = mpsc::channel(messages_max);
+        (Self { sender }, receiver)
+    }
+
+    /// Hands over one message, waiting while the inlet is full. Cancel-safe: either handed over or not at all.
+    ///
+    /// # Errors
+    /// [`Closed`] when ingest has stopped; the message is dropped unacknowledged.
+    pub async fn deliver(&self, inbound: Inbound) -> Result<(), Closed> {
+        self.sender.send(inbound).await.map_err(|_| Closed)
+    }
+}

@@ -1,0 +1,87 @@
+//! The port for small records that people edit: device names, tags, places.
+
+use async_trait::async_trait;
+
+use crate::StoreError;
+
+/// Counts the changes of one document, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(pub u64);
+
+/// A small record: a JSON text under a kind and an id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// Unique within its kind.
+    pub id: String,
+    /// Which change this is.
+    pub version: Version,
+    /// JSON, at most 64 KiB.
+    pub body: String,
+}
+
+/// What a writer believes is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// No document.
+    Absent,
+    /// Exactly this version.
+    Version(Version),
+}
+
+/// A key that only one document may hold, such as (`device_key`, `esp32/dht`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Claim {
+    /// The space of keys.
+    pub space: String,
+    /// The key.
+    pub key: String,
+}
+
+/// A write that did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// Somebody else changed it; what is there now.
+    #[error("the document is at version {found:?}, not the one expected")]
+    Conflict {
+        /// None when it does not exist.
+        found: Option<Version>,
+    },
+    /// Another document holds the key.
+    #[error("{} {:?} is taken by {owner}", claim.space, claim.key)]
+    Claimed {
+        /// The key.
+        claim: Claim,
+        /// The id of the document that holds it.
+        owner: String,
+    },
+    /// More than 64 KiB.
+    #[error("a document of {0} bytes is larger than 65536")]
+    TooLarge(usize),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Keeps documents. The contract: a write is durable when it returns; of two writers that expect the same version
+/// exactly one succeeds; a claim has one owner and ends with its document or when a later put does not name it.
+#[async_trait]
+pub trait Catalog: Send + Sync + 'static {
+    /// The document, if there is one.
+    async fn get(&self, kind: &str, id: &str) -> Result<Option<Document>, CatalogError>;
+
+    /// Writes `body` if `expected` holds, with all of `claims` and no others, and answers the new version.
+    async fn put(
+        &self,
+        kind: &str,
+        id: &str,
+        expected: Expected,
+        body: &str,
+        claims: &[Claim],
+    ) -> Result<Version, CatalogError>;
+
+    /// Removes the document and its claims if it is at `version`.
+    async fn remove(&self, kind: &str, id: &str, version: Version) -> Result<(), CatalogError>;
+
+    /// Documents of a kind with an id behind `after`, in order of id, at most `limit`.
+    async fn list(&self, kind: &str, after: Option<&str>, limit: usize) -> Result<Vec<Document>, CatalogError>;
+}
