@@ -1,0 +1,3 @@
+//! `sensorium-sim`.
+
+fn main() {}
