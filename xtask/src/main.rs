@@ -1,0 +1,44 @@
+//! The tasks around the product that Make calls and no ready tool does: checks of the house rules, generated files, and
+//! the one run of all tests.
+//!
+//! It is not part of the product: nothing here is linked into `sensorium`, and it may use any crate of the workspace.
+
+mod commands;
+mod counts;
+mod demo;
+mod generate;
+mod runners;
+mod setup;
+mod tidy;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "usage: cargo xtask tidy | gen [--check] | setup | check | test | e2e";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match perform(&words) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(words: &[&str]) -> Result<()> {
+    let root = commands::root()?;
+    match words {
+        ["tidy"] => tidy::check(&root),
+        ["gen"] => generate::write(&root),
+        ["gen", "--check"] => generate::compare(&root),
+        ["setup"] => setup::install(&root),
+        ["check"] => runners::run(&root, runners::CHECKS),
+        ["test"] => runners::run_all(&root),
+        ["e2e"] => demo::browse(&root),
+        _ => bail!("{USAGE}"),
+    }
+}
