@@ -1,0 +1,90 @@
+/** Calls of the public API. Each answers with data or throws a `Failure` worth reading. */
+import type { About, Books, Device, Heard, SeriesId, UnreadPage, Windows } from './types.ts';
+
+/** What went wrong, in a sentence that can stand on the page. */
+export class Failure extends Error {
+  constructor(
+    readonly code: string,
+    readonly status: number,
+    detail: string,
+  ) {
+    super(detail);
+  }
+}
+
+interface Ask {
+  method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  query?: Record<string, string | number>;
+  body?: unknown;
+  headers?: Record<string, string>;
+  signal?: AbortSignal;
+}
+
+async function ask<T>(
+  path: string,
+  { method = 'GET', query, body, headers, signal }: Ask = {},
+): Promise<T> {
+  const search = query
+    ? `?${new URLSearchParams(Object.entries(query).map(([k, v]) => [k, String(v)]))}`
+    : '';
+  const init: RequestInit = { method, headers: { accept: 'application/json', ...headers } };
+  if (signal) init.signal = signal;
+  if (body !== undefined) {
+    init.body = JSON.stringify(body);
+    init.headers = { ...init.headers, 'content-type': 'application/json' };
+  }
+  const answer = await fetch(`/api/v1${path}${search}`, init);
+  if (!answer.ok) throw await failureOf(answer);
+  return (answer.status === 204 ? undefined : await answer.json()) as T;
+}
+
+async function failureOf(answer: Response): Promise<Failure> {
+  const problem: { code?: string; detail?: string; title?: string } = await answer
+    .json()
+    .catch(() => ({}));
+  const detail = problem.detail ?? problem.title ?? `${answer.status} ${answer.statusText}`;
+  return new Failure(problem.code ?? 'unknown', answer.status, detail);
+}
+
+export const getAbout = () => ask<About>('/about');
+export const getBooks = () => ask<Books>('/books');
+export const getHeard = () => ask<{ items: Heard[] }>('/inbox/heard');
+export const getUnread = (limit: number) =>
+  ask<UnreadPage>('/inbox/messages', { query: { limit } });
+export const getDevices = (cursor: string | null) =>
+  ask<{ items: Device[]; next_cursor: string | null }>('/devices', {
+    query: cursor ? { limit: 500, cursor } : { limit: 500 },
+  });
+
+export const acceptDevice = (device: Device) =>
+  ask<Device>(`/devices/${encodeURIComponent(device.key)}`, {
+    method: 'PATCH',
+    body: { new: false },
+    headers: { 'if-match': `"${device.version}"` },
+  });
+
+export const retryMessage = (id: string) =>
+  ask<{ outcome: string; readings: number }>(`/inbox/messages/${encodeURIComponent(id)}/retry`, {
+    method: 'POST',
+  });
+
+export const hideDemo = () => ask<void>('/demo', { method: 'DELETE' });
+
+export const getWindows = (
+  series: SeriesId[],
+  from: number,
+  to: number,
+  width: number,
+  signal?: AbortSignal,
+) =>
+  ask<{ items: Windows[]; took_ms: number }>('/windows', {
+    method: 'POST',
+    body: { series, from, to, width },
+    ...(signal && { signal }),
+  });
+
+/** Windows of exactly `step` milliseconds, to settle a few that live readings touched. */
+export const getSteps = (series: SeriesId, from: number, to: number, step: number) =>
+  ask<Windows>('/windows', {
+    query: { device: series.device, metric: series.metric, from, to, step_ms: step },
+  });

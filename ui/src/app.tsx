@@ -1,0 +1,175 @@
+/** The frame of every page: header, navigation, banners, the page itself, and the books. */
+import { signal, useSignalEffect } from '@preact/signals';
+import type { ComponentType } from 'preact';
+import { useEffect } from 'preact/hooks';
+import { lostSince } from './api/live.ts';
+import { BooksStrip } from './components/BooksStrip.tsx';
+import { LiveBadge } from './components/LiveBadge.tsx';
+import { formatCount } from './format/number.ts';
+import { formatDuration } from './format/time.ts';
+import { type Key, t } from './i18n/index.ts';
+import { Overview } from './routes/overview.tsx';
+import { now } from './state/clock.ts';
+import { about, newDevices, unread } from './state/fleet.ts';
+import { chooseTheme, type Theme, theme } from './state/prefs.ts';
+import { type Route, route, withKept } from './state/url.ts';
+import { backToLive, pageRange } from './state/view.ts';
+
+const pages: { route: Route; path: string; title: Key }[] = [
+  { route: 'overview', path: '/', title: 'nav.overview' },
+  { route: 'inbox', path: '/inbox', title: 'nav.inbox' },
+];
+
+export function App() {
+  useSignalEffect(() => {
+    document.title = t('page.title', { page: t(`nav.${route.value}`) });
+  });
+  const state = about.value.data;
+  return (
+    <>
+      <a class="skip" href="#main">
+        {t('nav.skip')}
+      </a>
+      {state?.state === 'open_lan' && (
+        <p class="banner banner-open" role="note">
+          {state.sentence}
+        </p>
+      )}
+      <header class="top">
+        <Brand />
+        <Navigation />
+        <p class="sentence">{state?.state === 'local' ? state.sentence : ''}</p>
+        <LiveBadge range={pageRange.value} toLive={backToLive} />
+        <ThemeChoice />
+      </header>
+      <LostBanner />
+      <main id="main" tabIndex={-1}>
+        <Page />
+      </main>
+      <BooksStrip />
+    </>
+  );
+}
+
+function Brand() {
+  return (
+    <a class="brand" href={withKept('/')}>
+      <svg viewBox="0 0 32 24" width="32" height="24" aria-hidden="true">
+        <title>Sensorium</title>
+        <path d="M1 16h5l3-9 4.5 13L17 12h4" class="line" />
+        <circle cx="25" cy="12" r="4" class="line" />
+      </svg>
+      {t('brand')}
+    </a>
+  );
+}
+
+function Navigation() {
+  const waiting = (unread.value.data?.total ?? 0) + newDevices.value.length;
+  return (
+    <nav class="nav" aria-label={t('nav.label')}>
+      {pages.map((page) => (
+        <a
+          key={page.route}
+          href={withKept(page.path)}
+          aria-current={route.value === page.route ? 'page' : undefined}
+        >
+          {t(page.title)}
+          {page.route === 'inbox' && waiting > 0 && (
+            <span class="count">
+              {formatCount(waiting)}
+              <span class="sr-only"> {t('nav.waiting')}</span>
+            </span>
+          )}
+        </a>
+      ))}
+    </nav>
+  );
+}
+
+const themes: Theme[] = ['system', 'light', 'dark'];
+
+function ThemeChoice() {
+  return (
+    <label class="theme">
+      <span class="sr-only">{t('theme.label')}</span>
+      <select
+        value={theme.value}
+        onChange={(event) =>
+          chooseTheme(themes.find((one) => one === event.currentTarget.value) ?? 'system')
+        }
+      >
+        {themes.map((one) => (
+          <option key={one} value={one}>
+            {t(`theme.${one}`)}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function LostBanner() {
+  const since = lostSince.value;
+  if (since === null) return null;
+  const age = formatDuration(Math.max(1000, now.value - since));
+  return (
+    <p class="banner banner-lost" role="status">
+      {t('banner.lost', { age })}
+    </p>
+  );
+}
+
+function Page() {
+  switch (route.value) {
+    case 'overview':
+      return <Overview />;
+    case 'device':
+      return <Lazy load={loadDevice} />;
+    case 'inbox':
+      return <Lazy load={loadInbox} />;
+    case 'unknown':
+      return (
+        <div class="page">
+          <h1>{t('nav.unknown')}</h1>
+          <p>
+            <a href={withKept('/')}>{t('nav.to_overview')}</a>
+          </p>
+        </div>
+      );
+  }
+}
+
+const loadDevice = async () => (await import('./routes/device.tsx')).DevicePage;
+const loadInbox = async () => (await import('./routes/inbox.tsx')).Inbox;
+
+type Loader = () => Promise<ComponentType>;
+const arrived = signal<ReadonlyMap<Loader, ComponentType | 'failed'>>(new Map());
+
+function put(load: Loader, what: ComponentType | 'failed'): void {
+  arrived.value = new Map(arrived.value).set(load, what);
+}
+
+/** A page whose code comes when it is first opened. */
+function Lazy({ load }: { load: Loader }) {
+  const found = arrived.value.get(load);
+  useEffect(() => {
+    if (arrived.peek().has(load)) return;
+    load().then(
+      (page) => put(load, page),
+      () => put(load, 'failed'),
+    );
+  }, [load]);
+  if (found === 'failed') {
+    return (
+      <div class="page failure" role="alert">
+        <p>{t('failure.page')}</p>
+        <button type="button" onClick={() => location.reload()}>
+          {t('failure.again')}
+        </button>
+      </div>
+    );
+  }
+  const Found = found;
+  return Found ? <Found /> : <div class="page progress" role="status" aria-label={t('progress')} />;
+}

@@ -1,0 +1,24 @@
+/** How a device is doing: a ring that is full, half or empty, and always a word. */
+import type { Status } from '../api/types.ts';
+import { t } from '../i18n/index.ts';
+
+const radius = 5;
+
+export function StatusMark({ status }: { status: Status }) {
+  return (
+    <span class={`status status-${status}`}>
+      <svg viewBox="0 0 14 14" width="14" height="14" aria-hidden="true">
+        <title>{t(`status.${status}`)}</title>
+        <circle
+          cx="7"
+          cy="7"
+          r={radius}
+          class={status === 'never_seen' ? 'ring is-dotted' : 'ring'}
+        />
+        {status === 'online' && <circle cx="7" cy="7" r={radius} class="fill" />}
+        {status === 'stale' && <path d="M7 2a5 5 0 0 0 0 10z" class="fill" />}
+      </svg>
+      {t(`status.${status}`)}
+    </span>
+  );
+}

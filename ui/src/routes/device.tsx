@@ -1,0 +1,179 @@
+/** What happened here? One device's metrics as lanes on one time axis, live. */
+import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
+import { useEffect, useMemo } from 'preact/hooks';
+import type { Device } from '../api/types.ts';
+import { Board } from '../chart/board.ts';
+import { TimeAxis } from '../chart/TimeAxis.tsx';
+import { type ChartActions, TimeChart } from '../chart/TimeChart.tsx';
+import { DemoBadge, NewMark } from '../components/DeviceRow.tsx';
+import { Failure } from '../components/Failure.tsx';
+import { RangeBar } from '../components/RangeBar.tsx';
+import { StatusMark } from '../components/StatusMark.tsx';
+import { formatAge } from '../format/time.ts';
+import { t } from '../i18n/index.ts';
+import { now, serverNow } from '../state/clock.ts';
+import { devices, latest, loadDevices } from '../state/fleet.ts';
+import { lastHeardAt, statusOf } from '../state/status.ts';
+import { query, withKept } from '../state/url.ts';
+import { backToLive, range, show } from '../state/view.ts';
+import '../styles/device.css';
+
+export function DevicePage() {
+  const key = query.value.get('key') ?? '';
+  const { data, failure } = devices.value;
+  const device = data?.find((one) => one.key === key);
+  if (device) return <DeviceView key={key} device={device} />;
+  if (failure && !data) {
+    return (
+      <div class="page">
+        <Failure what={t('devices.failed')} why={failure} again={loadDevices} />
+      </div>
+    );
+  }
+  if (!data) return <div class="page progress" role="status" aria-label={t('progress')} />;
+  return (
+    <div class="page">
+      <h1>{t('device.unknown')}</h1>
+      <p>{t('device.unknown_why', { key })}</p>
+      <p>
+        <a href={withKept('/')}>{t('nav.to_overview')}</a>
+      </p>
+    </div>
+  );
+}
+
+/** Left of every plot stands its scale; on a phone there is less room for it. */
+const gutterOf = (width: number) => (width < 600 ? 38 : 52);
+
+function DeviceView({ device }: { device: Device }) {
+  const names = device.metrics.map((metric) => metric.name).join('\n');
+  const first = firstReading(device);
+  const board = useMemo(
+    () => new Board(device.key, device.metrics, range.peek(), first),
+    [device.key, names],
+  );
+  const gutter = gutterOf(window.innerWidth);
+  const spoken = useSignal('');
+  const plotWidth = useSignal(0);
+  useEffect(() => {
+    board.start();
+    return () => board.stop();
+  }, [board]);
+  useSignalEffect(() => board.setRange(range.value));
+  useSignalEffect(() => board.tick(now.value));
+  useSignalEffect(() => {
+    plotWidth.value = board.plotWidth.value;
+  });
+  const actions = useMemo(
+    () =>
+      actionsFor(board, device, (words) => {
+        spoken.value = words;
+      }),
+    [board],
+  );
+  const status = useStatus(device);
+  return (
+    <div class="page device-page">
+      <DeviceHead device={device} status={status} firstReading={first} />
+      <LoadNotice board={board} />
+      <div
+        class={`lanes${board.locked.value ? ' is-locked' : ''}`}
+        style={{ '--lane-count': String(laneWeight(device)) }}
+        onMouseLeave={() => {
+          if (!board.locked.value) board.cursor.value = null;
+        }}
+      >
+        {board.lanes.map((lane) => (
+          <TimeChart
+            key={lane.series.metric}
+            board={board}
+            lane={lane}
+            status={status}
+            gutter={gutter}
+            actions={actions}
+          />
+        ))}
+      </div>
+      <TimeAxis board={board} left={gutter} width={plotWidth.value} />
+      <p class="sr-only" role="status">
+        {spoken}
+      </p>
+    </div>
+  );
+}
+
+function actionsFor(board: Board, device: Device, speak: (words: string) => void): ChartActions {
+  return {
+    zoom: (span) => {
+      const limit = Math.max(serverNow(), span.from + 1);
+      show({
+        kind: 'fixed',
+        from: span.from,
+        to: Math.max(span.from + 1, Math.min(span.to, limit)),
+      });
+    },
+    reset: backToLive,
+    speak,
+    goToReadings: () => {
+      const last = lastHeardAt(device, latest.peek());
+      const width = board.span.value.to - board.span.value.from;
+      if (last !== null)
+        show({
+          kind: 'fixed',
+          from: Math.round(last - width * 0.9),
+          to: Math.round(last + width * 0.1),
+        });
+    },
+  };
+}
+
+/** States and texts take a third of the height of a line. */
+function laneWeight(device: Device): number {
+  const flat = device.metrics.filter(
+    (metric) => metric.kind === 'state' || metric.kind === 'text',
+  ).length;
+  return Math.max(2, device.metrics.length - flat + flat * 0.4);
+}
+
+function firstReading(device: Device): number | null {
+  const times = device.metrics.flatMap((metric) => metric.first_t ?? []);
+  return times.length > 0 ? Math.min(...times) : null;
+}
+
+function useStatus(device: Device) {
+  return useComputed(() => statusOf(device, lastHeardAt(device, latest.value), now.value)).value;
+}
+
+interface HeadProps {
+  device: Device;
+  status: ReturnType<typeof statusOf>;
+  firstReading: number | null;
+}
+
+function DeviceHead({ device, status, firstReading }: HeadProps) {
+  const age = useComputed(() => {
+    const at = lastHeardAt(device, latest.value);
+    return at === null ? '' : formatAge(now.value - at);
+  });
+  return (
+    <header class="device-page-head">
+      <h1>{device.name}</h1>
+      <RangeBar firstReading={firstReading} />
+      <div class="device-state">
+        <StatusMark status={status} />
+        <span class="age">{age}</span>
+        {device.name !== device.key && <span class="device-key">{device.key}</span>}
+        {device.demo && <DemoBadge demo={device.demo} />}
+        {device.new && <NewMark device={device} />}
+      </div>
+    </header>
+  );
+}
+
+function LoadNotice({ board }: { board: Board }) {
+  const state = board.load.value;
+  if (state.kind === 'failed') {
+    return <Failure what={t('chart.failed')} why={state.why} again={() => void board.read()} />;
+  }
+  return <div class={state.kind === 'loading' ? 'slim is-busy' : 'slim'} aria-hidden="true" />;
+}

@@ -1,0 +1,86 @@
+/**
+ * Sparklines for the rows on screen: asked for together, kept, and renewed each minute. A
+ * device that is younger than a day shows its life so far at the scale of an hour or six.
+ */
+import { signal } from '@preact/signals';
+import { getWindows } from '../api/client.ts';
+import { seriesName } from '../api/live.ts';
+import type { Metric, SeriesId } from '../api/types.ts';
+import { type SparkData, sparkOf } from '../components/Spark.tsx';
+import { serverNow } from './clock.ts';
+
+const HOUR = 3_600_000;
+/** Spans that a sparkline may cover; the last is the usual one. */
+const spans = [HOUR, 6 * HOUR, 24 * HOUR] as const;
+const width = 120;
+const atOnce = 200;
+const gatherMs = 30;
+const renewMs = 60_000;
+
+export const sparks = signal<ReadonlyMap<string, SparkData | null>>(new Map());
+
+interface Wish {
+  series: SeriesId;
+  metric: Metric;
+}
+
+const visible = new Map<string, Wish>();
+const asked = new Map<string, number>();
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+/** The shortest span that holds all readings of the series, or else a day. */
+export function spanFor(firstReading: number | null, now: number): number {
+  const age = firstReading === null ? 0 : now - firstReading;
+  return spans.find((span) => age <= span) ?? 24 * HOUR;
+}
+
+/** Keeps a series' sparkline fresh until the returned function is called. */
+export function wantSpark(wish: Wish): () => void {
+  const name = seriesName(wish.series);
+  visible.set(name, wish);
+  gather(gatherMs);
+  return () => visible.delete(name);
+}
+
+function gather(wait: number): void {
+  timer ??= setTimeout(() => {
+    timer = undefined;
+    void readDue();
+  }, wait);
+}
+
+async function readDue(): Promise<void> {
+  const now = Date.now();
+  const due = [...visible].filter(([name]) => now - (asked.get(name) ?? 0) >= renewMs);
+  for (const [name] of due) asked.set(name, now);
+  for (const span of spans) {
+    const some = due
+      .map(([, wish]) => wish)
+      .filter((wish) => spanFor(wish.metric.first_t, serverNow()) === span);
+    for (let i = 0; i < some.length; i += atOnce) await readSome(some.slice(i, i + atOnce), span);
+  }
+  if (visible.size > 0 && !document.hidden) gather(renewMs / 4);
+}
+
+async function readSome(wishes: Wish[], spanMs: number): Promise<void> {
+  const to = serverNow();
+  const span = { from: to - spanMs, to };
+  const byName = new Map(wishes.map((wish) => [seriesName(wish.series), wish]));
+  try {
+    const series = wishes.map((wish) => wish.series);
+    const answer = await getWindows(series, span.from, to, width);
+    const next = new Map(sparks.value);
+    for (const item of answer.items) {
+      const name = seriesName(item);
+      next.set(name, sparkOf(item, span, byName.get(name)?.metric.interval_ms ?? null));
+    }
+    sparks.value = next;
+  } catch {
+    // The list says by itself when the server is away; the rows are asked for again.
+    for (const name of byName.keys()) asked.delete(name);
+  }
+}
+
+document.addEventListener('visibilitychange', () => {
+  if (!document.hidden && visible.size > 0) gather(gatherMs);
+});
