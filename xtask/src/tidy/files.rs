@@ -27,6 +27,11 @@ impl TextFile {
         ["openapi.json", "schema.d.ts", "Cargo.lock", "package-lock.json"].iter().any(|name| self.path.ends_with(name))
     }
 
+    /// Part of these checks: it quotes what it looks for.
+    pub fn is_a_check(&self) -> bool {
+        self.path.starts_with("xtask/src/tidy/")
+    }
+
     /// Whether the path ends in one of the endings.
     pub fn has_ending(&self, endings: &[&str]) -> bool {
         Path::new(&self.path).extension().and_then(|ending| ending.to_str()).is_some_and(|own| endings.contains(&own))

@@ -56,6 +56,11 @@ const PLACES: &[Place] = &[
     place("xtask", 6, 6, &[]),
 ];
 
+/// Layers 0 and 1 are pure: they start no task and open no connection. Other heavy packages are held by `deny.toml`,
+/// which names the one adapter that may use each.
+const PURE_BELOW: u8 = 2;
+const IMPURE: &[&str] = &["tokio", "futures", "futures-util", "async-trait", "async-std", "smol", "mio"];
+
 /// Every manifest under `crates`, and those beside it.
 pub fn check(root: &Path) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
@@ -91,10 +96,17 @@ fn manifest(path: &str, text: &str) -> Result<Vec<Finding>> {
         ))]);
     };
     let tables = ["dependencies", "dev-dependencies", "build-dependencies"];
-    let used =
-        tables.iter().filter_map(|key| table.get(*key)).filter_map(toml::Value::as_table).flat_map(toml::Table::keys);
-    let refused = used.filter_map(|used| find(used)).filter(|used| !place.may_use(used) && used.name != place.name);
-    Ok(refused.map(|used| Finding(place.refusal(path, used))).collect())
+    let used = |key: &&str| table.get(*key).and_then(toml::Value::as_table).map(toml::Table::keys);
+    let ours = tables.iter().filter_map(used).flatten().filter_map(|name| find(name));
+    let refused = ours.filter(|used| !place.may_use(used) && used.name != place.name);
+    let mut findings: Vec<Finding> = refused.map(|used| Finding(place.refusal(path, used))).collect();
+    if place.layer < PURE_BELOW {
+        let theirs = used(&"dependencies").into_iter().flatten().filter(|name| IMPURE.contains(&name.as_str()));
+        findings.extend(theirs.map(|theirs| {
+            Finding(format!("{path}: {name} is pure (layer {}) and may not use {theirs}.", place.layer))
+        }));
+    }
+    Ok(findings)
 }
 
 fn find(name: &str) -> Option<&'static Place> {
