@@ -1,0 +1,116 @@
+//! Making windows of columns of readings: some nanoseconds a reading, for a year at once.
+
+use crate::window::{add, two_sum};
+use crate::{Grid, Window};
+
+/// Independent running sums, so that the processor adds four numbers at a time.
+const LANES: usize = 4;
+
+/// Adds readings to the windows of `grid` that hold them: `out[i]` is window i, `times` ascend, `numbers` has one for each
+/// of them, and all of them come after what is in `out` already. Readings outside the grid or beyond `out`, NaN, and
+/// times without a number are passed over.
+///
+/// Windows are walked from boundary to boundary: there is a division for each window that has readings, none for each
+/// reading.
+pub fn fold_ascending(times: &[i64], numbers: &[f64], grid: Grid, out: &mut [Window]) {
+    let end = times.partition_point(|time| *time < grid.end_ms());
+    let start = times.partition_point(|time| *time < grid.t0_ms());
+    let (mut times, mut numbers) = match (times.get(start..end), numbers.get(start..)) {
+        (Some(times), Some(numbers)) => (times, numbers),
+        (_, _) => return,
+    };
+    while let Some(index) = times.first().and_then(|time| grid.index_of(*time)) {
+        let Some(window) = out.get_mut(index) else { return };
+        let boundary = grid.t0_ms() + grid.step().millis() * i64::try_from(index + 1).unwrap_or(i64::MAX);
+        let run = run_below(times, boundary);
+        let Some((of_window, later)) = numbers.split_at_checked(run) else {
+            return window.merge(&summarize(numbers));
+        };
+        window.merge(&summarize(of_window));
+        numbers = later;
+        times = times.get(run..).unwrap_or_default();
+    }
+}
+
+/// How many of `times`, which ascend and begin below `boundary`, are below it. Steps that double, then a search between
+/// the last two, cost less than looking at every time.
+fn run_below(times: &[i64], boundary: i64) -> usize {
+    let mut known = 0;
+    let mut probe = 1;
+    while times.get(probe).is_some_and(|time| *time < boundary) {
+        known = probe;
+        probe *= 2;
+    }
+    let between = times.get(known..probe.min(times.len())).unwrap_or_default();
+    known + between.partition_point(|time| *time < boundary)
+}
+
+/// The window of `numbers` in order; NaN does not count.
+fn summarize(numbers: &[f64]) -> Window {
+    let (Some(first), Some(last)) = (numbers.first().copied(), numbers.last().copied()) else {
+        return Window::default();
+    };
+    let mut lanes = [Lane { sum: 0.0, carry: 0.0, min: first, max: first }; LANES];
+    let (fours, rest) = numbers.as_chunks::<LANES>();
+    for four in fours {
+        for (lane, number) in lanes.iter_mut().zip(four) {
+            lane.add(*number);
+        }
+    }
+    for (lane, number) in lanes.iter_mut().zip(rest) {
+        lane.add(*number);
+    }
+    let mut all = Lane { sum: 0.0, carry: 0.0, min: first, max: first };
+    for lane in lanes {
+        (all.sum, all.carry) = add(all.sum, all.carry, lane.sum, lane.carry);
+        all.min = if lane.min < all.min { lane.min } else { all.min };
+        all.max = if lane.max > all.max { lane.max } else { all.max };
+    }
+    // Infinities leave no carry, and comparisons do not see NaN: both are rare enough to be done one by one.
+    if !(all.sum + all.carry).is_finite() {
+        return one_by_one(numbers);
+    }
+    let (min, max) = signed_zeros(numbers, all.min, all.max);
+    Window { count: count(numbers), min, max, sum: all.sum, carry: all.carry, first, last }
+}
+
+#[derive(Clone, Copy)]
+struct Lane {
+    sum: f64,
+    carry: f64,
+    min: f64,
+    max: f64,
+}
+
+impl Lane {
+    fn add(&mut self, number: f64) {
+        let (sum, lost) = two_sum(self.sum, number);
+        self.sum = sum;
+        self.carry += lost;
+        self.min = if number < self.min { number } else { self.min };
+        self.max = if number > self.max { number } else { self.max };
+    }
+}
+
+fn count(numbers: &[f64]) -> u64 {
+    u64::try_from(numbers.len()).unwrap_or(u64::MAX)
+}
+
+/// Comparisons hold −0.0 and 0.0 for equal; where an extreme is one of them, this finds which.
+fn signed_zeros(numbers: &[f64], min: f64, max: f64) -> (f64, f64) {
+    let has = |zero: f64| numbers.iter().any(|number| number.to_bits() == zero.to_bits());
+    let signed = |extreme: f64, wanted: f64| match extreme {
+        0.0 if has(wanted) => wanted,
+        0.0 => -wanted,
+        extreme => extreme,
+    };
+    (signed(min, -0.0), signed(max, 0.0))
+}
+
+fn one_by_one(numbers: &[f64]) -> Window {
+    let mut window = Window::default();
+    for number in numbers.iter().filter(|number| !number.is_nan()) {
+        window.push(*number);
+    }
+    window
+}
