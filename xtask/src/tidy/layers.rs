@@ -56,10 +56,10 @@ const PLACES: &[Place] = &[
     place("xtask", 6, 6, &[]),
 ];
 
-/// Layers 0 and 1 are pure: they start no task and open no connection. Other heavy packages are held by `deny.toml`,
+/// Layers 0 and 1 start no task and open no connection, so that they can be tested without a runtime. Other heavy packages are held by `deny.toml`,
 /// which names the one adapter that may use each.
-const PURE_BELOW: u8 = 2;
-const IMPURE: &[&str] = &["tokio", "futures", "futures-util", "async-trait", "async-std", "smol", "mio"];
+const RUNTIME_FROM: u8 = 2;
+const RUNTIMES: &[&str] = &["tokio", "futures", "futures-util", "async-trait", "async-std", "smol", "mio"];
 
 /// Every manifest under `crates`, and those beside it.
 pub fn check(root: &Path) -> Result<Vec<Finding>> {
@@ -100,10 +100,13 @@ fn manifest(path: &str, text: &str) -> Result<Vec<Finding>> {
     let ours = tables.iter().filter_map(used).flatten().filter_map(|name| find(name));
     let refused = ours.filter(|used| !place.may_use(used) && used.name != place.name);
     let mut findings: Vec<Finding> = refused.map(|used| Finding(place.refusal(path, used))).collect();
-    if place.layer < PURE_BELOW {
-        let theirs = used(&"dependencies").into_iter().flatten().filter(|name| IMPURE.contains(&name.as_str()));
+    if place.layer < RUNTIME_FROM {
+        let theirs = used(&"dependencies").into_iter().flatten().filter(|name| RUNTIMES.contains(&name.as_str()));
         findings.extend(theirs.map(|theirs| {
-            Finding(format!("{path}: {name} is pure (layer {}) and may not use {theirs}.", place.layer))
+            Finding(format!(
+                "{path}: {name} (layer {}) starts no task and opens no connection; it may not use {theirs}.",
+                place.layer
+            ))
         }));
     }
     Ok(findings)

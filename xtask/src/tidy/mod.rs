@@ -98,12 +98,15 @@ mod tests {
     }
 
     #[test]
-    fn pure_crates_start_no_tasks_outside_their_tests() {
+    fn inner_crates_start_no_tasks_outside_their_tests() {
         let tree = [
             ("crates/frame/Cargo.toml", "[package]\nname = \"frame\"\n[dev-dependencies]\ntokio = \"1\"\n"),
             ("crates/wal/Cargo.toml", "[package]\nname = \"wal\"\n[dependencies]\ntokio.workspace = true\n"),
         ];
-        assert_eq!(sentences(&tree), ["crates/wal/Cargo.toml: wal is pure (layer 1) and may not use tokio."]);
+        assert_eq!(
+            sentences(&tree),
+            ["crates/wal/Cargo.toml: wal (layer 1) starts no task and opens no connection; it may not use tokio."]
+        );
     }
 
     #[test]
