@@ -1,0 +1,81 @@
+//! A device came or went: a word on a topic whose last level is about that. The same words elsewhere are values.
+
+use crate::json::Json;
+use crate::message::Message;
+use crate::{Availability, Content};
+
+/// Last levels on which a word is about the device.
+const LEAVES: &[&str] =
+    &["status", "lwt", "availability", "available", "online", "connected", "connection", "$state", "alive"];
+/// Sleeping is not gone: such a device comes back by itself.
+const COME: &[&str] = &[
+    "online",
+    "connected",
+    "ready",
+    "init",
+    "up",
+    "alive",
+    "available",
+    "true",
+    "1",
+    "sleeping",
+    "alert",
+    "on",
+    "birth",
+];
+const GONE: &[&str] = &[
+    "offline",
+    "disconnected",
+    "connection lost",
+    "lost",
+    "down",
+    "dead",
+    "unavailable",
+    "false",
+    "0",
+    "off",
+    "death",
+    "lwt",
+];
+
+/// Whether a word says that a device is there.
+pub(crate) fn word(text: &str) -> Option<bool> {
+    let is = |words: &[&str]| words.iter().any(|word| text.trim().eq_ignore_ascii_case(word));
+    if is(COME) { Some(true) } else { is(GONE).then_some(false) }
+}
+
+pub(crate) fn content(device: &str, online: bool) -> Content {
+    Content::NoReading { kind: "availability", availability: Some(Availability { device: device.into(), online }) }
+}
+
+pub(crate) fn is_leaf(level: &str) -> bool {
+    LEAVES.iter().any(|word| level.eq_ignore_ascii_case(word))
+}
+
+/// The word of a payload: plain text, or an object of one member `state` or `status`.
+pub(crate) fn told(message: &Message<'_>) -> Option<bool> {
+    let text = message.text?;
+    if text.len() > 64 {
+        return None;
+    }
+    match message.value() {
+        None => word(text.trim_matches('"')),
+        Some(value) => match value.object()?.as_slice() {
+            [(key, Json::Text(text))] if key == "state" || key == "status" => word(text),
+            _ => None,
+        },
+    }
+}
+
+pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
+    let (leaf, front) = message.levels.split_last()?;
+    if front.iter().all(|level| level.is_empty()) || !is_leaf(leaf) {
+        return None;
+    }
+    // Many firmwares put what kind of message it is in front of the device.
+    let device = match front {
+        ["tele" | "stat", rest @ ..] if !rest.is_empty() => rest.join("/"),
+        front => front.join("/"),
+    };
+    Some(content(&device, told(message)?))
+}

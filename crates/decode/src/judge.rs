@@ -1,0 +1,98 @@
+//! What can be said against values from one message alone: sentinels of well-known sensors, and ranges of quantities.
+//! Values are never changed. What needs earlier messages (jumps, stuck values) is judged elsewhere.
+
+use model::{Flaw, Judgement, Value};
+
+use crate::Found;
+use crate::harvest::{Note, VALUES_MAX, is_bad};
+use crate::quantity::Class;
+use crate::unit::Known;
+
+/// Numbers that firmware sends for "no value" and that no sensor of these quantities can mean.
+const SENTINELS: [f64; 5] = [-999.0, 65_535.0, -32_768.0, 2_147_483_647.0, -9999.0];
+/// Coldest and hottest that a temperature can be, in °C. The upper end leaves room for kilns.
+const TEMPERATURE_RANGE: std::ops::RangeInclusive<f64> = -273.15..=2000.0;
+
+/// Judges every value that nothing was said against yet.
+pub(crate) fn judge(found: &mut [Found], notes: &[Note<'_>]) {
+    let mut pairs = false;
+    for (found, note) in found.iter_mut().zip(notes).take(VALUES_MAX) {
+        let Ok(Value::Number(number)) = &found.value else { continue };
+        pairs |= *number == 0.0 || *number == 1.0;
+        if found.judgement == Judgement::Good {
+            found.judgement = alone(*number, note);
+        }
+    }
+    if pairs {
+        beside_siblings(found, notes);
+    }
+}
+
+/// What a number alone says.
+fn alone(number: f64, note: &Note<'_>) -> Judgement {
+    match note.class {
+        Class::Temperature => temperature(number, note.unit),
+        Class::Humidity | Class::Battery if SENTINELS.contains(&number) || !(0.0..=110.0).contains(&number) => {
+            Judgement::Bad(Flaw::OutOfRange)
+        }
+        Class::Humidity | Class::Battery if number > 100.0 => Judgement::Suspect(Flaw::OutOfRange),
+        Class::Gas | Class::Pressure if SENTINELS.contains(&number) || number < 0.0 => Judgement::Bad(Flaw::OutOfRange),
+        Class::Humidity | Class::Battery | Class::Gas | Class::Pressure | Class::Other => Judgement::Good,
+    }
+}
+
+fn temperature(number: f64, unit: Option<Known>) -> Judgement {
+    let near = |wanted: f64| (number - wanted).abs() < 0.05;
+    let (disconnected, power_on) = match unit {
+        Some(Known::Fahrenheit) => (near(-196.6), near(185.0)),
+        _ => (near(-127.0) || near(-196.6), near(85.0)),
+    };
+    let celsius = unit.and_then(|unit| unit.convert(number, Known::Celsius)).unwrap_or(number);
+    if disconnected {
+        Judgement::Bad(Flaw::Ds18b20Disconnected)
+    } else if SENTINELS.contains(&number) || number == 999.0 || !TEMPERATURE_RANGE.contains(&celsius) {
+        Judgement::Bad(Flaw::OutOfRange)
+    } else if power_on {
+        Judgement::Suspect(Flaw::Ds18b20PowerOn85)
+    } else {
+        Judgement::Good
+    }
+}
+
+/// Temperature and humidity of one sensor that are both exactly 1 or both 0, or one of them 0 beside a bad one.
+fn beside_siblings(found: &mut [Found], notes: &[Note<'_>]) {
+    let climate = |note: &Note<'_>| matches!(note.class, Class::Temperature | Class::Humidity);
+    let number = |found: &Found| match found.value {
+        Ok(Value::Number(number)) => Some(number),
+        Ok(Value::Bool(_) | Value::Text(_)) | Err(_) => None,
+    };
+    for index in 0..found.len().min(VALUES_MAX) {
+        let (Some(one), Some(note)) = (found.get(index), notes.get(index)) else { return };
+        let Some(value) = number(one).filter(|value| climate(note) && (*value == 0.0 || *value == 1.0)) else {
+            continue;
+        };
+        if one.judgement != Judgement::Good {
+            continue;
+        }
+        let sensor = |found: &Found, note: &Note<'_>| found.metric.get(..note.prefix).map(str::to_owned);
+        let same_sensor = |other: &Found, other_note: &Note<'_>| {
+            climate(other_note)
+                && other_note.class != note.class
+                && other.time == one.time
+                && other.device == one.device
+                && sensor(other, other_note) == sensor(one, note)
+        };
+        let flaw = found.iter().zip(notes).take(VALUES_MAX).filter(|(other, note)| same_sensor(other, note)).find_map(
+            |(other, _)| match number(other) {
+                Some(same) if value == 1.0 && same == 1.0 => Some(Flaw::Dht11),
+                Some(same) if value == 0.0 && (is_bad(other.judgement) || same == 0.0) => {
+                    Some(Flaw::ZeroWithBadSibling)
+                }
+                Some(_) | None => None,
+            },
+        );
+        if let (Some(flaw), Some(found)) = (flaw, found.get_mut(index)) {
+            found.judgement = Judgement::Suspect(flaw);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! A message that no family understands: plain text, or unreadable with the reason.
+
+use crate::json::{DEPTH_MAX, Fault, NODES_MAX};
+use crate::message::Message;
+use crate::{Content, Decoded, DecoderId};
+
+pub(crate) fn read(message: &Message<'_>) -> Decoded {
+    if message.text.is_none() {
+        return Decoded { decoder: DecoderId("binary"), content: not_text(message.payload) };
+    }
+    match message.json() {
+        Some(Err(fault)) => {
+            let offset = message.payload.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            Decoded { decoder: DecoderId("json"), content: broken_json(*fault, offset, message.payload) }
+        }
+        Some(Ok(_)) | None => {
+            Decoded { decoder: DecoderId("text"), content: Content::NoReading { kind: "text", availability: None } }
+        }
+    }
+}
+
+fn not_text(payload: &[u8]) -> Content {
+    let detail = match std::str::from_utf8(payload) {
+        Err(fault) => format!("the bytes are no text: UTF-8 ends at byte {}", fault.valid_up_to()),
+        Ok(text) if text.starts_with('\u{feff}') => String::from("the text starts with a byte order mark"),
+        Ok(text) => {
+            let at = text.bytes().position(|byte| byte < b'\t').unwrap_or(0);
+            format!("the bytes are no text: a control character stands at byte {at}")
+        }
+    };
+    Content::Unreadable { reason: "not_text", detail }
+}
+
+fn broken_json(fault: Fault, offset: usize, payload: &[u8]) -> Content {
+    match fault {
+        Fault::Incomplete(at) => Content::Unreadable {
+            reason: "json_incomplete",
+            detail: format!("JSON ends early at byte {}", at + offset),
+        },
+        Fault::Invalid(at) => {
+            let at = at + offset;
+            let found = payload.get(at).filter(|byte| byte.is_ascii_graphic());
+            let detail = match found {
+                Some(byte) => format!("JSON goes wrong at byte {at}: {:?} cannot stand there", char::from(*byte)),
+                None => format!("JSON goes wrong at byte {at}"),
+            };
+            Content::Unreadable { reason: "json_invalid", detail }
+        }
+        Fault::TooDeep => {
+            Content::Unreadable { reason: "too_deep", detail: format!("JSON is nested more than {DEPTH_MAX} deep") }
+        }
+        Fault::TooMany => Content::Unreadable {
+            reason: "too_many_values",
+            detail: format!("the message holds more than {NODES_MAX} values"),
+        },
+    }
+}
