@@ -1,0 +1,308 @@
+//! Devices: listed, shown, created, changed.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::IntoResponse;
+use ingest::{DeviceChange, DeviceDocument, DeviceView, MetricView, NewDevice};
+use model::{DeviceKey, TopicFilter};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::params::{Json, Path, Query, bounded};
+use crate::problem::Problem;
+use crate::state::ApiState;
+use crate::wire::Cell;
+
+/// Devices of one page at most.
+const LIMIT_MAX: u32 = 10_000;
+const LIMIT_DEFAULT: u32 = 1_000;
+
+/// A device with its metrics and their newest readings.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Device {
+    key: String,
+    /// The key where nobody gave it a name.
+    name: String,
+    /// `online`, `stale`, `offline` or `never_seen`.
+    status: &'static str,
+    /// It appeared by itself and nobody has accepted it yet.
+    new: bool,
+    hidden: bool,
+    tags: Vec<String>,
+    place: Option<String>,
+    /// Epoch ms of the last stored message, server time.
+    last_seen: Option<i64>,
+    /// Epoch ms.
+    created: i64,
+    /// For `If-Match`.
+    version: u64,
+    demo: Option<DemoBadge>,
+    /// Filters bound to it.
+    topics: Vec<String>,
+    /// Messages since start whose device time was not believed.
+    clock_bad: u64,
+    metrics: Vec<Metric>,
+}
+
+/// Where demonstration data come from.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DemoBadge {
+    badge: String,
+    source: String,
+    licence: String,
+}
+
+/// A series of the device.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Metric {
+    name: String,
+    unit: Option<String>,
+    /// How the unit is known: `payload`, `discovery`, `name`, `profile`, `assumed` or `none`.
+    unit_source: &'static str,
+    /// `measurement`, `angle`, `total`, `total_increasing`, `state` or `text`.
+    kind: &'static str,
+    latest: Option<Latest>,
+    /// Learned usual spacing in ms.
+    interval_ms: Option<u32>,
+}
+
+/// The newest reading.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Latest {
+    t: i64,
+    v: Cell,
+    q: u8,
+}
+
+impl From<DeviceView> for Device {
+    fn from(view: DeviceView) -> Self {
+        let DeviceDocument { name, tags, place, topics, accepted, hidden, demo } = view.document;
+        Self {
+            name: name.unwrap_or_else(|| view.record.key.as_str().to_owned()),
+            key: view.record.key.as_str().to_owned(),
+            status: view.status.as_str(),
+            new: !accepted,
+            hidden,
+            tags,
+            place,
+            last_seen: view.last_seen.map(model::Timestamp::millis),
+            created: view.record.created.millis(),
+            version: view.version,
+            demo: demo.map(|demo| DemoBadge { badge: demo.badge, source: demo.source, licence: demo.licence }),
+            topics: topics.iter().map(|filter| filter.as_str().to_owned()).collect(),
+            clock_bad: view.clock_bad,
+            metrics: view.metrics.into_iter().map(Metric::from).collect(),
+        }
+    }
+}
+
+impl From<MetricView> for Metric {
+    fn from(view: MetricView) -> Self {
+        Self {
+            name: view.record.metric.as_str().to_owned(),
+            unit: view.record.unit.map(|unit| unit.as_str().to_owned()),
+            unit_source: view.record.unit_source.as_str(),
+            kind: view.record.kind.as_str(),
+            latest: view.latest.map(|reading| Latest {
+                t: reading.key.time.millis(),
+                v: (&reading.value).into(),
+                q: reading.judgement.quality(),
+            }),
+            interval_ms: view.interval_ms,
+        }
+    }
+}
+
+/// A page of devices.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DevicePage {
+    items: Vec<Device>,
+    next_cursor: Option<String>,
+}
+
+/// What to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct ListQuery {
+    /// Part of the key or name, any case.
+    q: Option<String>,
+    /// One status.
+    status: Option<String>,
+    /// One tag.
+    tag: Option<String>,
+    /// One place.
+    place: Option<String>,
+    /// `created` (default), `name`, `last_seen` or `status` (worst first).
+    sort: Option<Sort>,
+    cursor: Option<String>,
+    /// 1 to 10000, 1000 by default.
+    limit: Option<u32>,
+}
+
+/// An order of devices.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Sort {
+    /// Order of appearance.
+    #[default]
+    Created,
+    /// By name.
+    Name,
+    /// Heard last first.
+    LastSeen,
+    /// Worst first.
+    Status,
+}
+
+/// Devices with their newest readings.
+#[utoipa::path(get, path = "/api/v1/devices", params(ListQuery), responses((status = 200, body = DevicePage), (status = 400, body = Problem)))]
+pub async fn list(
+    State(state): State<ApiState>,
+    Query(query): Query<ListQuery>,
+) -> Result<axum::Json<DevicePage>, Problem> {
+    let limit = bounded("limit", query.limit, LIMIT_DEFAULT, LIMIT_MAX)? as usize;
+    let start = match query.cursor.as_deref().map(str::parse::<usize>) {
+        None => 0,
+        Some(Ok(start)) => start,
+        Some(Err(_)) => return Err(Problem::bad_request("cursor_invalid", "the cursor is not one of this list")),
+    };
+    let mut devices: Vec<DeviceView> =
+        state.ingest.devices().into_iter().filter(|device| wanted(device, &query)).collect();
+    match query.sort.unwrap_or_default() {
+        Sort::Created => {}
+        Sort::Name => devices.sort_by_cached_key(|device| shown_name(device).to_lowercase()),
+        Sort::LastSeen => devices.sort_by_key(|device| std::cmp::Reverse(device.last_seen)),
+        Sort::Status => devices.sort_by_key(|device| device.status),
+    }
+    let more = devices.len() > start.saturating_add(limit);
+    let items = devices.into_iter().skip(start).take(limit).map(Device::from).collect();
+    Ok(axum::Json(DevicePage { items, next_cursor: more.then(|| (start + limit).to_string()) }))
+}
+
+fn shown_name(device: &DeviceView) -> &str {
+    device.document.name.as_deref().unwrap_or(device.record.key.as_str())
+}
+
+fn wanted(device: &DeviceView, query: &ListQuery) -> bool {
+    let text = query.q.as_ref().is_none_or(|q| {
+        let q = q.to_lowercase();
+        shown_name(device).to_lowercase().contains(&q) || device.record.key.as_str().to_lowercase().contains(&q)
+    });
+    text && query.status.as_ref().is_none_or(|status| device.status.as_str() == status)
+        && query.tag.as_ref().is_none_or(|tag| device.document.tags.contains(tag))
+        && query.place.as_ref().is_none_or(|place| device.document.place.as_ref() == Some(place))
+}
+
+/// One device.
+#[utoipa::path(get, path = "/api/v1/devices/{key}", params(("key" = String, Path, description = "Device key, percent-encoded as one segment")), responses((status = 200, body = Device), (status = 404, body = Problem)))]
+pub async fn show(State(state): State<ApiState>, Path(key): Path<String>) -> Result<axum::Json<Device>, Problem> {
+    let device = state.ingest.device(&key).ok_or_else(|| Problem::device_unknown(&key))?;
+    Ok(axum::Json(device.into()))
+}
+
+/// A device to create: a key, or a name that a key is made of.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateDevice {
+    key: Option<String>,
+    name: Option<String>,
+    #[serde(default)]
+    tags: Vec<String>,
+    place: Option<String>,
+    /// Topic filters; messages on them are this device's from the next one on.
+    #[serde(default)]
+    topics: Vec<String>,
+}
+
+/// Creates a device.
+#[utoipa::path(post, path = "/api/v1/devices", request_body = CreateDevice, responses((status = 201, body = Device), (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub async fn create(
+    State(state): State<ApiState>,
+    Json(body): Json<CreateDevice>,
+) -> Result<impl IntoResponse, Problem> {
+    let Some(text) = body.key.as_deref().or(body.name.as_deref()) else {
+        return Err(Problem::unprocessable("device_invalid", "a device needs a key or a name"));
+    };
+    let key = DeviceKey::parse(text).map_err(|error| Problem::unprocessable("device_invalid", error.to_string()))?;
+    let topics = filters(&body.topics)?;
+    let document = DeviceDocument {
+        name: body.name,
+        tags: body.tags,
+        place: body.place,
+        topics,
+        accepted: true,
+        ..DeviceDocument::default()
+    };
+    let device = Device::from(state.ingest.create_device(NewDevice { key, document }).await?);
+    let location = format!("/api/v1/devices/{}", percent_encoded(&device.key));
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], axum::Json(device)))
+}
+
+fn filters(texts: &[String]) -> Result<Vec<TopicFilter>, Problem> {
+    let parse = |text: &String| {
+        TopicFilter::parse(text).map_err(|error| Problem::unprocessable("topic_invalid", format!("{text:?}: {error}")))
+    };
+    texts.iter().map(parse).collect()
+}
+
+fn percent_encoded(key: &str) -> String {
+    let mut encoded = String::with_capacity(key.len());
+    for byte in key.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+/// Fields to change; what is left out stays. An empty name or place takes it away.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeDevice {
+    name: Option<String>,
+    tags: Option<Vec<String>>,
+    place: Option<String>,
+    /// `false` accepts the device.
+    new: Option<bool>,
+    hidden: Option<bool>,
+    topics: Option<Vec<String>>,
+}
+
+/// Changes a device; with `If-Match` only if it is still at that version.
+#[utoipa::path(patch, path = "/api/v1/devices/{key}", params(("key" = String, Path, description = "Device key, percent-encoded as one segment"), ("If-Match" = Option<String>, Header, description = "The version seen")), request_body = ChangeDevice, responses((status = 200, body = Device), (status = 404, body = Problem), (status = 412, body = Problem), (status = 422, body = Problem)))]
+pub async fn change(
+    State(state): State<ApiState>,
+    Path(key): Path<String>,
+    headers: HeaderMap,
+    Json(body): Json<ChangeDevice>,
+) -> Result<axum::Json<Device>, Problem> {
+    let text_or_none = |text: String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    let change = DeviceChange {
+        name: body.name.map(text_or_none),
+        tags: body.tags,
+        place: body.place.map(text_or_none),
+        accepted: body.new.map(|new| !new),
+        hidden: body.hidden,
+        topics: body.topics.as_deref().map(filters).transpose()?,
+    };
+    let device = state.ingest.change_device(&key, expected_version(&headers)?, change).await?;
+    Ok(axum::Json(device.into()))
+}
+
+fn expected_version(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let Some(given) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let version = given.to_str().ok().and_then(|text| text.trim().trim_matches('"').parse().ok());
+    version.map(Some).ok_or_else(|| Problem::bad_request("version_invalid", "If-Match must be a version number"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_one_segment_of_a_path() {
+        assert_eq!(percent_encoded("esp32/dht é"), "esp32%2Fdht%20%C3%A9");
+    }
+}

@@ -1,0 +1,104 @@
+//! The public API: HTTP, the live WebSocket, and their OpenAPI document. The page has nothing but this.
+//!
+//! Handlers translate between the wire and the ports; they decide nothing about readings. Every error leaves through
+//! `problem`.
+
+mod about;
+mod books;
+mod devices;
+mod export;
+mod guard;
+mod health;
+mod inbox;
+mod live;
+mod metrics;
+mod params;
+mod problem;
+mod publish;
+mod readings;
+mod state;
+mod windows_of;
+mod wire;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderValue, Method, Uri, header};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use guard::{AccessState, Hosts};
+pub use metrics::MoreMetrics;
+pub use state::{About, ApiState, DemoControl};
+
+use problem::Problem;
+
+/// Largest request body in bytes; more is refused with 413.
+pub const BODY_BYTES_MAX: usize = 1024 * 1024 + 64 * 1024;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Sensorium", description = "Collects, keeps and shows what sensors measure."),
+    paths(publish::publish, live::live)
+)]
+struct Document;
+
+fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(devices::list, devices::create))
+        .routes(routes!(devices::show, devices::change))
+        .routes(routes!(readings::readings))
+        .routes(routes!(windows_of::one, windows_of::many))
+        .routes(routes!(readings::latest))
+        .routes(routes!(books::books))
+        .routes(routes!(inbox::messages))
+        .routes(routes!(inbox::retry))
+        .routes(routes!(inbox::heard))
+        .routes(routes!(about::about))
+        .routes(routes!(about::hide_demo))
+        .routes(routes!(health::health))
+        .routes(routes!(metrics::metrics))
+}
+
+/// The OpenAPI document of everything the router answers.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let mut document = routes().into_openapi();
+    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    document
+}
+
+/// Everything under `/api`, `/health`, `/metrics` and `/openapi.json`; all else is answered by `page`.
+pub fn router(state: ApiState, page: Router) -> Router {
+    let api: Router<ApiState> = routes().into();
+    api.route("/api/v1/ingest/{*topic}", post(publish::publish))
+        .route("/api/v1/live", get(live::live))
+        .route("/openapi.json", get(|| async { axum::Json(openapi()) }))
+        .route("/api", get(unknown_path))
+        .route("/api/{*rest}", axum::routing::any(unknown_path))
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn(no_store))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(state.clone())
+        .fallback_service(page)
+        .layer(from_fn_with_state(state, guard::check))
+}
+
+async fn unknown_path(uri: Uri) -> Problem {
+    Problem::not_found("path_unknown", format!("nothing is served at {}", uri.path()))
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Problem {
+    Problem::method(format!("{} does not take {method}", uri.path()))
+}
+
+async fn no_store(request: axum::extract::Request, next: axum::middleware::Next) -> Response {
+    let mut response = next.run(request).await.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}

@@ -1,0 +1,143 @@
+//! The one place where errors become HTTP: status, stable code, and a sentence (RFC 9457).
+
+use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use ingest::DeviceError;
+use serde::Serialize;
+use store::StoreError;
+use utoipa::ToSchema;
+
+/// Problem details. `code` never changes its meaning; `detail` is one sentence for a person.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// A relative reference made of the code.
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    code: &'static str,
+    detail: String,
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        let title = status.canonical_reason().unwrap_or("Error");
+        Self { r#type: format!("/problems/{code}"), title, status: status.as_u16(), code, detail: detail.into() }
+    }
+
+    /// 404.
+    pub fn not_found(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, code, detail)
+    }
+
+    /// 405.
+    pub fn method(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+    }
+
+    /// 400: the query or path cannot be understood.
+    pub fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    /// 403.
+    pub fn forbidden(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, code, detail)
+    }
+
+    /// 413.
+    pub fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+    }
+
+    /// 422: understood, and not acceptable.
+    pub fn unprocessable(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
+    }
+
+    /// 507: nothing can be stored now.
+    pub fn not_stored(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::INSUFFICIENT_STORAGE, "not_stored", detail)
+    }
+
+    /// 503: it is being shut down.
+    pub fn closing() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "closing", "the server is shutting down")
+    }
+
+    /// 404 for a device key.
+    pub fn device_unknown(key: &str) -> Self {
+        Self::not_found("device_unknown", format!("no device has the key {key:?}"))
+    }
+
+    /// 404 for a metric of a device that exists.
+    pub fn metric_unknown(device: &str, metric: &str) -> Self {
+        Self::not_found("metric_unknown", format!("device {device:?} has no metric {metric:?}"))
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, axum::Json(self)).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Closed => Self::closing(),
+            StoreError::UnknownSeries(_) => Self::not_found("series_unknown", error.to_string()),
+            StoreError::Damaged(what) => {
+                tracing::error!(?what, "a read met damaged readings");
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "damaged", error.to_string())
+            }
+            StoreError::Io { source, .. } => {
+                tracing::error!(%error, cause = %source, "a read failed");
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "store_failed", error.to_string())
+            }
+        }
+    }
+}
+
+impl From<DeviceError> for Problem {
+    fn from(error: DeviceError) -> Self {
+        let detail = error.to_string();
+        match error {
+            DeviceError::Unknown(_) => Self::not_found("device_unknown", detail),
+            DeviceError::Exists(_) => Self::new(StatusCode::CONFLICT, "device_exists", detail),
+            DeviceError::Conflict { .. } => Self::new(StatusCode::PRECONDITION_FAILED, "version_conflict", detail),
+            DeviceError::NotStored => Self::not_stored(detail),
+            DeviceError::Catalog(source) => {
+                tracing::error!(%source, "the catalogue failed");
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "catalogue_failed", detail)
+            }
+        }
+    }
+}
+
+impl From<QueryRejection> for Problem {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::bad_request("query_invalid", rejection.body_text())
+    }
+}
+
+impl From<PathRejection> for Problem {
+    fn from(rejection: PathRejection) -> Self {
+        Self::bad_request("path_invalid", rejection.body_text())
+    }
+}
+
+impl From<JsonRejection> for Problem {
+    fn from(rejection: JsonRejection) -> Self {
+        Self::new(rejection.status(), "body_invalid", rejection.body_text())
+    }
+}
+
+impl From<BytesRejection> for Problem {
+    fn from(rejection: BytesRejection) -> Self {
+        Self::new(rejection.status(), "body_invalid", rejection.body_text())
+    }
+}

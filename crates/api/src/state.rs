@@ -1,0 +1,57 @@
+//! What the handlers work with.
+
+use std::sync::Arc;
+
+use clock::Clock;
+use ingest::Ingest;
+use source::Inlet;
+use store::Readings;
+
+use crate::guard::AccessState;
+use crate::metrics::MoreMetrics;
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct ApiState {
+    /// Devices, books, the live ring.
+    pub ingest: Ingest,
+    /// Readings.
+    pub store: Arc<dyn Readings>,
+    /// For messages over HTTP.
+    pub inlet: Inlet,
+    /// For how long answers took.
+    pub clock: Arc<dyn Clock>,
+    /// Who may reach this server.
+    pub access: Arc<AccessState>,
+    /// What it says about itself.
+    pub about: Arc<About>,
+    /// The demonstration, if it was started.
+    pub demo: Option<Arc<dyn DemoControl>>,
+    /// Metrics of the parts that the API does not know.
+    pub more_metrics: MoreMetrics,
+}
+
+/// What stays the same while the server runs.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// `http://` addresses of the page.
+    pub http: Vec<String>,
+    /// `mqtt://` addresses for devices.
+    pub mqtt: Vec<String>,
+    /// Server time at start, epoch milliseconds.
+    pub started_ms: i64,
+    /// Tells this run from every other: cursors of another run do not hold.
+    pub boot: String,
+    /// `embedded`.
+    pub store_kind: &'static str,
+}
+
+/// Stops the demonstration.
+pub trait DemoControl: Send + Sync {
+    /// Whether it is publishing.
+    fn running(&self) -> bool;
+    /// Keys of its devices.
+    fn devices(&self) -> Vec<String>;
+    /// Publishes nothing from now on.
+    fn stop(&self);
+}

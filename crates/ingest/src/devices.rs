@@ -1,0 +1,169 @@
+//! What people say about devices: names, tags, places, bindings. Kept as documents of the catalogue.
+
+use model::{DeviceKey, TopicFilter};
+use serde::{Deserialize, Serialize};
+use store::{CatalogError, Expected, Version};
+use tokio::sync::oneshot;
+
+use crate::command::{Added, Command};
+use crate::registry::DeviceView;
+use crate::{Ingest, registry::Registry};
+
+/// The kind of these documents; their id is the device's number.
+pub(crate) const KIND: &str = "device";
+
+/// What people said about one device.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DeviceDocument {
+    /// Shown instead of the key.
+    pub name: Option<String>,
+    /// Free words.
+    pub tags: Vec<String>,
+    /// Where it stands.
+    pub place: Option<String>,
+    /// Messages on these topics are this device's.
+    pub topics: Vec<TopicFilter>,
+    /// Somebody has seen it: no longer marked *New*.
+    pub accepted: bool,
+    /// Left out of the overview.
+    pub hidden: bool,
+    /// It belongs to the demonstration: what its badge says, where its data are from, under which licence.
+    pub demo: Option<Demo>,
+}
+
+/// The attribution of demonstration data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Demo {
+    /// Such as "replay of 2015 data".
+    pub badge: String,
+    /// Who published the data.
+    pub source: String,
+    /// Under which licence.
+    pub licence: String,
+}
+
+/// A device to create.
+#[derive(Clone, Debug)]
+pub struct NewDevice {
+    /// Unique.
+    pub key: DeviceKey,
+    /// What is said about it.
+    pub document: DeviceDocument,
+}
+
+/// A change of some fields; what is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct DeviceChange {
+    /// Another name; `Some(None)` goes back to the key.
+    pub name: Option<Option<String>>,
+    /// Other tags.
+    pub tags: Option<Vec<String>>,
+    /// Another place.
+    pub place: Option<Option<String>>,
+    /// Accepted or marked *New* again.
+    pub accepted: Option<bool>,
+    /// Hidden or shown.
+    pub hidden: Option<bool>,
+    /// Other bindings.
+    pub topics: Option<Vec<TopicFilter>>,
+}
+
+/// A change that did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceError {
+    /// No device of that key.
+    #[error("no device has the key {0:?}")]
+    Unknown(String),
+    /// There is one already.
+    #[error("a device with the key {0:?} exists")]
+    Exists(DeviceKey),
+    /// It is at another version than the one the caller saw.
+    #[error("the device was changed by somebody else; it is at version {found}")]
+    Conflict {
+        /// What is there now.
+        found: u64,
+    },
+    /// Ingest has stopped, or its batch was not stored.
+    #[error("the device could not be stored")]
+    NotStored,
+    /// The catalogue failed.
+    #[error("the catalogue failed")]
+    Catalog(#[source] CatalogError),
+}
+
+impl Ingest {
+    /// Makes a device; it is durable when this returns. Its bindings hold from the next message on.
+    ///
+    /// # Errors
+    /// [`DeviceError::Exists`], or the store failed.
+    pub async fn create_device(&self, new: NewDevice) -> Result<DeviceView, DeviceError> {
+        let (done, added) = oneshot::channel();
+        let command = Command::AddDevice { key: new.key.clone(), done };
+        self.commands.send(command).await.map_err(|_| DeviceError::NotStored)?;
+        match added.await.unwrap_or(Added::Failed) {
+            Added::New(_) => {}
+            Added::Exists => return Err(DeviceError::Exists(new.key)),
+            Added::Failed => return Err(DeviceError::NotStored),
+        }
+        self.write(new.key.as_str(), None, |document| *document = new.document).await
+    }
+
+    /// Changes what is said about a device. With `expected` only if it is still at that version.
+    ///
+    /// # Errors
+    /// [`DeviceError::Unknown`], [`DeviceError::Conflict`], or the catalogue failed.
+    pub async fn change_device(
+        &self,
+        key: &str,
+        expected: Option<u64>,
+        change: DeviceChange,
+    ) -> Result<DeviceView, DeviceError> {
+        self.write(key, expected, |document| change.apply(document)).await
+    }
+
+    async fn write(
+        &self,
+        key: &str,
+        expected: Option<u64>,
+        edit: impl FnOnce(&mut DeviceDocument),
+    ) -> Result<DeviceView, DeviceError> {
+        let registry: &Registry = &self.shared.registry;
+        let unknown = || DeviceError::Unknown(key.to_owned());
+        let device = registry.device(key, self.clock.now()).ok_or_else(unknown)?;
+        if expected.is_some_and(|expected| expected != device.version) {
+            return Err(DeviceError::Conflict { found: device.version });
+        }
+        let mut document = device.document;
+        edit(&mut document);
+        let body = serde_json::to_string(&document).map_err(|_| DeviceError::NotStored)?;
+        let before = if device.version == 0 { Expected::Absent } else { Expected::Version(Version(device.version)) };
+        let id = device.record.id;
+        let version = match self.catalog.put(KIND, &id.0.to_string(), before, &body, &[]).await {
+            Ok(version) => version,
+            Err(CatalogError::Conflict { found }) => {
+                return Err(DeviceError::Conflict { found: found.map_or(0, |version| version.0) });
+            }
+            Err(error) => return Err(DeviceError::Catalog(error)),
+        };
+        self.shared.bindings.bind(&device.record.key, &document.topics);
+        registry.set_document(id, document, version);
+        registry.device(key, self.clock.now()).ok_or_else(unknown)
+    }
+}
+
+impl DeviceChange {
+    fn apply(self, document: &mut DeviceDocument) {
+        fn set<T>(field: &mut T, change: Option<T>) {
+            if let Some(value) = change {
+                *field = value;
+            }
+        }
+        set(&mut document.name, self.name);
+        set(&mut document.tags, self.tags);
+        set(&mut document.place, self.place);
+        set(&mut document.accepted, self.accepted);
+        set(&mut document.hidden, self.hidden);
+        set(&mut document.topics, self.topics);
+    }
+}

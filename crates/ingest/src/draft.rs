@@ -1,0 +1,108 @@
+//! A batch in the making, and what has to happen once it is durable.
+
+use std::sync::Arc;
+
+use model::{Book, DeviceId, RejectReason, SourceName, Timestamp};
+use source::{Outcome, Reply};
+use store::{Batch, BookDelta, DeviceRecord, Entry, SeriesReading, SeriesRecord};
+use tokio::sync::oneshot;
+
+use crate::Heard;
+use crate::command::Added;
+
+/// Entries for the log and effects for afterwards, filled message by message.
+#[derive(Default)]
+pub(crate) struct Draft {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) effects: Effects,
+    pub(crate) payload_bytes: usize,
+    books: Vec<BookDelta>,
+}
+
+/// Done in this order when the batch is durable, not done at all otherwise.
+#[derive(Default)]
+pub(crate) struct Effects {
+    pub(crate) devices: Vec<DeviceRecord>,
+    pub(crate) series: Vec<SeriesRecord>,
+    pub(crate) arrivals: Vec<Arrival>,
+    pub(crate) readings: Vec<SeriesReading>,
+    pub(crate) availability: Vec<(DeviceId, bool)>,
+    pub(crate) heard: Vec<Heard>,
+    pub(crate) inbox_changed: bool,
+    pub(crate) replies: Vec<(Reply, Outcome)>,
+    pub(crate) added: Vec<(oneshot::Sender<Added>, DeviceId)>,
+}
+
+/// A device spoke.
+#[derive(Clone, Copy)]
+pub(crate) struct Arrival {
+    pub(crate) device: DeviceId,
+    pub(crate) received: Timestamp,
+    /// It claimed a time that was not believed.
+    pub(crate) clock_bad: bool,
+}
+
+impl Draft {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.books.is_empty()
+    }
+
+    /// The book of a source; there are a handful of sources, so looking through a list is the fastest.
+    pub(crate) fn book(&mut self, source: &SourceName) -> &mut Book {
+        let index = self.books.iter().position(|delta| delta.source == *source).unwrap_or_else(|| {
+            self.books.push(BookDelta { source: source.clone(), book: Book::default() });
+            self.books.len() - 1
+        });
+        &mut self.books[index].book
+    }
+
+    /// Counts the fate of one message.
+    pub(crate) fn count(&mut self, source: &SourceName, outcome: Outcome) {
+        let messages = &mut self.book(source).messages;
+        messages.received += 1;
+        match outcome {
+            Outcome::Stored { .. } => messages.stored += 1,
+            Outcome::NoReading { kind } => *messages.no_reading.entry(kind.to_owned()).or_default() += 1,
+            Outcome::Unread => *messages.no_reading.entry("unread".to_owned()).or_default() += 1,
+            Outcome::Duplicate => messages.duplicate += 1,
+            Outcome::Rejected(reason) => *messages.rejected.entry(reason).or_default() += 1,
+            Outcome::Unknown => messages.received -= 1,
+        }
+    }
+
+    /// Counts one value read out of a message.
+    pub(crate) fn count_reading(&mut self, source: &SourceName, rejected: Option<RejectReason>) {
+        let readings = &mut self.book(source).readings;
+        readings.decoded += 1;
+        if let Some(reason) = rejected {
+            *readings.rejected.entry(reason).or_default() += 1;
+        }
+    }
+
+    /// The batch, and what to do when it is durable. New devices and series become visible with it.
+    pub(crate) fn close(mut self) -> (Batch, Effects) {
+        for entry in &self.entries {
+            match entry {
+                Entry::Device(record) => self.effects.devices.push(record.clone()),
+                Entry::Series(record) => self.effects.series.push(record.clone()),
+                Entry::Message(record) => self.effects.readings.extend_from_slice(&record.readings),
+                Entry::Unread(_) | Entry::UnreadDone(_) => self.effects.inbox_changed = true,
+                Entry::Book(_) => {}
+            }
+        }
+        self.entries.extend(self.books.into_iter().map(Entry::Book));
+        (Batch { entries: self.entries }, self.effects)
+    }
+}
+
+/// The start of a payload as text for people, if it is text.
+pub(crate) fn excerpt(payload: &[u8]) -> Option<Arc<str>> {
+    const BYTES_MAX: usize = 200;
+    let start = payload.get(..BYTES_MAX).unwrap_or(payload);
+    let text = match std::str::from_utf8(start) {
+        Ok(text) => text,
+        Err(cut) if cut.valid_up_to() + 4 > start.len() => std::str::from_utf8(&start[..cut.valid_up_to()]).ok()?,
+        Err(_) => return None,
+    };
+    Some(text.trim().into())
+}

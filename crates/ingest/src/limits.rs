@@ -1,0 +1,46 @@
+//! Every limit of ingest, by name, with what happens when it is reached.
+
+/// All of them; the defaults suit one machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Messages that wait between the sources and ingest. Full: sources wait, which is the back-pressure.
+    pub inlet_messages_max: usize,
+    /// Messages of one batch. More that wait go into the next one.
+    pub batch_messages_max: usize,
+    /// Payload bytes of one batch. The message that crosses it is the batch's last.
+    pub batch_bytes_max: usize,
+    /// Batches that wait for their commit. Full: ingest waits.
+    pub commits_waiting_max: usize,
+    /// Devices that nobody has accepted yet. Full: readings of further new devices are rejected as `cardinality`.
+    pub new_devices_max: usize,
+    /// Metrics of one device. Full: readings of further metrics are rejected as `cardinality`.
+    pub metrics_per_device_max: usize,
+    /// Series in all. Full: readings of further series are rejected as `cardinality`.
+    pub series_max: usize,
+    /// Topics whose decoder is remembered. Full: further topics are decoded without a hint.
+    pub topics_max: usize,
+    /// Bytes of stored readings kept for live clients that come back. Full: the oldest go, such a client starts over.
+    pub live_bytes_max: usize,
+    /// Bytes of an unread message that are kept. Longer ones are cut, their length is told.
+    pub unread_bytes_max: usize,
+    /// First messages of unknown topics that are told as sentences. Full: the oldest goes.
+    pub heard_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            inlet_messages_max: 4_096,
+            batch_messages_max: 1_024,
+            batch_bytes_max: 1024 * 1024,
+            commits_waiting_max: 8,
+            new_devices_max: 20_000,
+            metrics_per_device_max: 1_024,
+            series_max: 200_000,
+            topics_max: 100_000,
+            live_bytes_max: 1024 * 1024,
+            unread_bytes_max: 256 * 1024,
+            heard_max: 20,
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The newest stored readings, kept for live clients: a bounded ring that each client reads at its own pace.
+//!
+//! There is no queue per client, so a client that stops reading costs nothing; when it comes back later than the ring is
+//! long it is told to start over.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use store::{Sequence, SeriesReading};
+use tokio::sync::watch;
+
+/// The readings of one durable batch.
+#[derive(Debug)]
+pub struct LiveBatch {
+    /// Its position in the log.
+    pub sequence: Sequence,
+    /// In order of arrival.
+    pub readings: Vec<SeriesReading>,
+}
+
+/// What a client has missed.
+#[derive(Debug)]
+pub enum Since {
+    /// Everything behind its cursor, oldest first; empty when it missed nothing.
+    Batches(Vec<Arc<LiveBatch>>),
+    /// The ring no longer reaches back so far.
+    Gone,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct LiveRing {
+    ring: Mutex<Ring>,
+    newest: watch::Sender<Sequence>,
+    bytes_max: usize,
+}
+
+#[derive(Debug)]
+struct Ring {
+    batches: VecDeque<Arc<LiveBatch>>,
+    bytes: usize,
+    /// The newest sequence that is not in the ring any more, or was there before the start.
+    gone: Sequence,
+}
+
+fn bytes_of(batch: &LiveBatch) -> usize {
+    size_of::<LiveBatch>() + batch.readings.len() * size_of::<SeriesReading>()
+}
+
+impl LiveRing {
+    pub(crate) fn starting_after(sequence: Sequence, bytes_max: usize) -> Self {
+        Self {
+            ring: Mutex::new(Ring { batches: VecDeque::new(), bytes: 0, gone: sequence }),
+            newest: watch::Sender::new(sequence),
+            bytes_max,
+        }
+    }
+
+    pub(crate) fn push(&self, batch: LiveBatch) {
+        let sequence = batch.sequence;
+        {
+            let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+            ring.bytes += bytes_of(&batch);
+            ring.batches.push_back(Arc::new(batch));
+            while ring.bytes > self.bytes_max && ring.batches.len() > 1 {
+                if let Some(oldest) = ring.batches.pop_front() {
+                    ring.bytes -= bytes_of(&oldest);
+                    ring.gone = oldest.sequence;
+                }
+            }
+        }
+        self.newest.send_replace(sequence);
+    }
+
+    /// Everything behind `cursor`.
+    #[must_use]
+    pub fn since(&self, cursor: Sequence) -> Since {
+        let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        if cursor < ring.gone {
+            return Since::Gone;
+        }
+        let first = ring.batches.partition_point(|batch| batch.sequence <= cursor);
+        Since::Batches(ring.batches.range(first..).cloned().collect())
+    }
+
+    /// The newest durable sequence, and notice of every later one.
+    #[must_use]
+    pub fn newest(&self) -> watch::Receiver<Sequence> {
+        self.newest.subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(sequence: u64) -> LiveBatch {
+        LiveBatch { sequence: Sequence(sequence), readings: Vec::new() }
+    }
+
+    fn sequences(since: Since) -> Option<Vec<u64>> {
+        match since {
+            Since::Batches(batches) => Some(batches.iter().map(|batch| batch.sequence.0).collect()),
+            Since::Gone => None,
+        }
+    }
+
+    #[test]
+    fn a_client_gets_what_it_missed_or_is_told_that_it_is_gone() {
+        let ring = LiveRing::starting_after(Sequence(10), 3 * size_of::<LiveBatch>());
+        for sequence in 11..=15 {
+            ring.push(batch(sequence));
+        }
+        assert_eq!(sequences(ring.since(Sequence(13))), Some(vec![14, 15]));
+        assert_eq!(sequences(ring.since(Sequence(12))), Some(vec![13, 14, 15]));
+        assert_eq!(sequences(ring.since(Sequence(11))), None);
+        assert_eq!(sequences(ring.since(Sequence(15))), Some(vec![]));
+    }
+
+    #[test]
+    fn before_the_first_batch_the_start_is_the_only_cursor() {
+        let ring = LiveRing::starting_after(Sequence(10), 1000);
+        assert_eq!(sequences(ring.since(Sequence(10))), Some(vec![]));
+        assert_eq!(sequences(ring.since(Sequence(9))), None);
+    }
+}

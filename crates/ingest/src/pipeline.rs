@@ -1,0 +1,237 @@
+//! The handle to ingest, and how its two tasks are started.
+
+use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clock::Clock;
+use model::{Book, DeviceId, SourceName, Timestamp};
+use source::{Inlet, Outcome};
+use store::{Catalog, CatalogError, Readings, Sequence, SeriesRecord, StoreError, UnreadId, Version};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::bindings::Bindings;
+use crate::command::{COMMANDS_MAX, Command};
+use crate::devices::{DeviceDocument, KIND};
+use crate::heard::{Heard, HeardList};
+use crate::live::LiveRing;
+use crate::registry::{DeviceView, Registry};
+use crate::settle::settle_in_order;
+use crate::take::{Taken, Taker};
+use crate::{Limits, TimePolicy};
+
+/// What the tasks and the handle share.
+pub(crate) struct Shared {
+    pub(crate) registry: Registry,
+    pub(crate) bindings: Bindings,
+    pub(crate) heard: HeardList,
+    pub(crate) live: Arc<LiveRing>,
+    pub(crate) taken: Taken,
+    /// A batch was not stored: the taking task's identities are ahead of the store's and must be read anew.
+    identity_lost: AtomicBool,
+}
+
+impl Shared {
+    pub(crate) fn identity_lost(&self) {
+        self.identity_lost.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn take_identity_lost(&self) -> bool {
+        self.identity_lost.swap(false, Ordering::AcqRel)
+    }
+}
+
+/// Everything the API and the page ask of ingest. Cheap to clone.
+#[derive(Clone)]
+pub struct Ingest {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) catalog: Arc<dyn Catalog>,
+    pub(crate) clock: Arc<dyn Clock>,
+    store: Arc<dyn Readings>,
+}
+
+/// The two tasks; whoever starts them awaits them. `take` ends after `stop` when everything handed over is in the log's
+/// queue, `settle` ends after it when everything is acknowledged.
+pub struct IngestTasks {
+    /// Takes messages.
+    pub take: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Settles commits.
+    pub settle: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+/// The books of all sources at one durable moment.
+#[derive(Clone, Debug)]
+pub struct TotalBook {
+    /// By source: its book, and its messages in flight.
+    pub sources: BTreeMap<SourceName, (Book, u64)>,
+    /// The sum.
+    pub total: Book,
+    /// Messages in flight in all.
+    pub in_flight: u64,
+    /// Whether both equations hold.
+    pub balanced: bool,
+}
+
+/// What came of ingesting an unread message again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retried {
+    /// It left the list.
+    Done(Outcome),
+    /// It still cannot be read.
+    StillUnread,
+    /// It is not in the list.
+    NotFound,
+}
+
+impl Ingest {
+    /// Reads what the store remembers and builds both tasks.
+    ///
+    /// # Errors
+    /// The catalogue could not be read.
+    pub async fn start(
+        store: Arc<dyn Readings>,
+        catalog: Arc<dyn Catalog>,
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+        policy: TimePolicy,
+        stop: watch::Receiver<bool>,
+    ) -> Result<(Self, Inlet, IngestTasks), CatalogError> {
+        let restored = store.restored();
+        let documents = read_documents(catalog.as_ref()).await?;
+        let bindings = Bindings::default();
+        for device in &restored.devices {
+            if let Some((document, _)) = documents.get(&device.id) {
+                bindings.bind(&device.key, &document.topics);
+            }
+        }
+        let shared = Arc::new(Shared {
+            registry: Registry::resume(&restored, documents),
+            bindings,
+            heard: HeardList::bounded(limits.heard_max),
+            live: Arc::new(LiveRing::starting_after(restored.sequence, limits.live_bytes_max)),
+            taken: Taken::resume(&store.stats()),
+            identity_lost: AtomicBool::new(false),
+        });
+        let (inlet, inbox) = Inlet::bounded(limits.inlet_messages_max);
+        let (commands, commands_in) = mpsc::channel(COMMANDS_MAX);
+        let (waiting, waiting_out) = mpsc::channel(limits.commits_waiting_max);
+        let taker = Taker::new(&restored, Arc::clone(&store), Arc::clone(&clock), Arc::clone(&shared), limits, policy);
+        let tasks = IngestTasks {
+            take: Box::pin(taker.run(inbox, commands_in, waiting, stop)),
+            settle: Box::pin(settle_in_order(waiting_out, Arc::clone(&shared))),
+        };
+        Ok((Self { shared, commands, catalog, clock, store }, inlet, tasks))
+    }
+
+    /// Every device, in order of appearance.
+    #[must_use]
+    pub fn devices(&self) -> Vec<DeviceView> {
+        self.shared.registry.all(self.clock.now())
+    }
+
+    /// One device by key.
+    #[must_use]
+    pub fn device(&self, key: &str) -> Option<DeviceView> {
+        self.shared.registry.device(key, self.clock.now())
+    }
+
+    /// How many devices and series there are.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        self.shared.registry.counts()
+    }
+
+    /// One series by device key and metric name.
+    #[must_use]
+    pub fn series(&self, device: &str, metric: &str) -> Option<SeriesRecord> {
+        self.shared.registry.series(device, metric)
+    }
+
+    /// Grows with every change of devices, metrics, names and the inbox.
+    #[must_use]
+    pub fn list_version(&self) -> watch::Receiver<u64> {
+        self.shared.registry.version()
+    }
+
+    /// First messages of unknown topics since start, newest first.
+    #[must_use]
+    pub fn heard(&self) -> Vec<Heard> {
+        self.shared.heard.newest()
+    }
+
+    /// The ring of newest stored readings.
+    #[must_use]
+    pub fn live(&self) -> &Arc<LiveRing> {
+        &self.shared.live
+    }
+
+    /// Now, by the clock that stamps messages.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The books. What is settled is taken at one durable moment; what is in flight is the rest of what was taken in.
+    #[must_use]
+    pub fn books(&self) -> TotalBook {
+        let settled = self.store.stats().books;
+        let mut sources: BTreeMap<SourceName, (Book, u64)> = BTreeMap::new();
+        let mut total = Book::default();
+        let mut in_flight = 0;
+        let mut balanced = true;
+        let taken = self.shared.taken.by_source();
+        for source in taken.keys().chain(settled.keys().filter(|source| !taken.contains_key(*source))) {
+            let mut book = settled.get(source).cloned().unwrap_or_default();
+            balanced &= book.messages.received == book.messages.settled();
+            balanced &= book.readings.decoded == book.readings.accounted();
+            let received = taken.get(source).copied().unwrap_or_default().max(book.messages.received);
+            let waiting = received - book.messages.received;
+            book.messages.received = received;
+            total.add(&book);
+            in_flight += waiting;
+            sources.insert(source.clone(), (book, waiting));
+        }
+        TotalBook { sources, total, in_flight, balanced }
+    }
+
+    /// Ingests an unread message again, with the time and key it was given at arrival.
+    ///
+    /// # Errors
+    /// The store failed, or ingest has stopped.
+    pub async fn retry_unread(&self, id: UnreadId) -> Result<Retried, StoreError> {
+        let (done, retried) = oneshot::channel();
+        self.commands.send(Command::Retry { id, done }).await.map_err(|_| StoreError::Closed)?;
+        retried.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// The sequence up to which everything is durable and shown.
+    #[must_use]
+    pub fn newest_sequence(&self) -> Sequence {
+        *self.shared.live.newest().borrow()
+    }
+}
+
+async fn read_documents(catalog: &dyn Catalog) -> Result<HashMap<DeviceId, (DeviceDocument, Version)>, CatalogError> {
+    const PAGE: usize = 1_000;
+    let mut documents = HashMap::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = catalog.list(KIND, after.as_deref(), PAGE).await?;
+        for document in &page {
+            let parsed = (document.id.parse().map(DeviceId), serde_json::from_str(&document.body));
+            match parsed {
+                (Ok(id), Ok(body)) => {
+                    documents.insert(id, (body, document.version));
+                }
+                _ => tracing::error!(id = ?document.id, "a device document cannot be read and is left out"),
+            }
+        }
+        if page.len() < PAGE {
+            return Ok(documents);
+        }
+        after = page.last().map(|document| document.id.clone());
+    }
+}

@@ -1,0 +1,56 @@
+//! What follows a commit, in order: the registry, the live ring, then the acknowledgements.
+
+use std::sync::Arc;
+
+use source::Outcome;
+use store::{Commit, CommitOutcome};
+use tokio::sync::mpsc;
+
+use crate::command::Added;
+use crate::draft::Effects;
+use crate::live::LiveBatch;
+use crate::pipeline::Shared;
+
+/// A batch under way.
+pub(crate) struct Waiting {
+    pub(crate) commit: Commit,
+    pub(crate) effects: Effects,
+}
+
+/// Waits for the commits in the order of their appends until the taking task is gone.
+pub(crate) async fn settle_in_order(mut waiting: mpsc::Receiver<Waiting>, shared: Arc<Shared>) {
+    while let Some(Waiting { commit, effects }) = waiting.recv().await {
+        match commit.await {
+            CommitOutcome::Durable(sequence) => durable(&shared, sequence, effects),
+            outcome @ (CommitOutcome::NotStored(_) | CommitOutcome::Unknown) => {
+                tracing::error!(?outcome, messages = effects.replies.len(), "a batch was not stored");
+                shared.identity_lost();
+                not_stored(effects);
+            }
+        }
+    }
+}
+
+fn durable(shared: &Shared, sequence: store::Sequence, mut effects: Effects) {
+    shared.registry.apply(&effects);
+    for heard in effects.heard.drain(..) {
+        shared.heard.push(heard);
+    }
+    shared.live.push(LiveBatch { sequence, readings: std::mem::take(&mut effects.readings) });
+    for (reply, outcome) in effects.replies {
+        reply.settle(outcome);
+    }
+    for (done, id) in effects.added {
+        // A caller that went away does not undo the device.
+        let _ = done.send(Added::New(id));
+    }
+}
+
+fn not_stored(effects: Effects) {
+    for (reply, _) in effects.replies {
+        reply.settle(Outcome::Unknown);
+    }
+    for (done, _) in effects.added {
+        let _ = done.send(Added::Failed);
+    }
+}

@@ -1,0 +1,420 @@
+//! The taking task: everything that waits becomes one batch.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use clock::Clock;
+use decode::{Availability, Content, DecoderId, Found};
+use model::{DeviceId, DeviceKey, Reading, ReadingKey, RejectReason, SourceName, TimeSource, Timestamp, Topic};
+use source::{Inbound, Outcome};
+use store::{
+    Entry, MessageRecord, Readings, RepeatMark, Restored, SeriesReading, StoreError, StoreStats, UnreadId, UnreadRecord,
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::bindings::Bound;
+use crate::command::{Added, Command};
+use crate::draft::{Arrival, Draft, excerpt};
+use crate::heard::{Heard, HeardReading};
+use crate::identity::Identity;
+use crate::pipeline::Shared;
+use crate::repeats::{RepeatWindow, message_hash};
+use crate::settle::Waiting;
+use crate::stamp::Stamper;
+use crate::time_policy::Judged;
+use crate::{Limits, Retried, TimePolicy};
+
+/// How many messages of each source were taken in, over restarts.
+#[derive(Debug, Default)]
+pub(crate) struct Taken(Mutex<BTreeMap<SourceName, u64>>);
+
+impl Taken {
+    pub(crate) fn resume(stats: &StoreStats) -> Self {
+        let received = stats.books.iter().map(|(source, book)| (source.clone(), book.messages.received));
+        Self(Mutex::new(received.collect()))
+    }
+
+    pub(crate) fn by_source(&self) -> BTreeMap<SourceName, u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn count(&self, source: &SourceName) {
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match taken.get_mut(source) {
+            Some(count) => *count += 1,
+            None => {
+                taken.insert(source.clone(), 1);
+            }
+        }
+    }
+}
+
+/// What is remembered of a topic, so that the next message of it costs one look-up.
+struct TopicMemory {
+    decoder: DecoderId,
+    bound_version: u64,
+    bound: Option<DeviceKey>,
+}
+
+pub(crate) struct Taker {
+    store: Arc<dyn Readings>,
+    clock: Arc<dyn Clock>,
+    shared: Arc<Shared>,
+    limits: Limits,
+    policy: TimePolicy,
+    identity: Identity,
+    repeats: RepeatWindow,
+    stamper: Stamper,
+    topics: HashMap<Topic, TopicMemory>,
+    last_unread: u64,
+    unaccepted: usize,
+    recounted: Timestamp,
+}
+
+/// The parts of a message that its readings need.
+struct Arriving<'a> {
+    source: &'a SourceName,
+    topic: &'a Topic,
+    payload: &'a Bytes,
+    stamp: ReadingKey,
+    mark: Option<RepeatMark>,
+}
+
+impl Taker {
+    pub(crate) fn new(
+        restored: &Restored,
+        store: Arc<dyn Readings>,
+        clock: Arc<dyn Clock>,
+        shared: Arc<Shared>,
+        limits: Limits,
+        policy: TimePolicy,
+    ) -> Self {
+        Self {
+            identity: Identity::resume(restored),
+            repeats: RepeatWindow::resume(restored.repeats.clone()),
+            stamper: Stamper::resume(restored.last_received),
+            topics: HashMap::new(),
+            last_unread: restored.last_unread.map_or(0, |id| id.0),
+            unaccepted: shared.registry.unaccepted(),
+            recounted: Timestamp::MIN,
+            store,
+            clock,
+            shared,
+            limits,
+            policy,
+        }
+    }
+
+    pub(crate) async fn run(
+        mut self,
+        mut inbox: mpsc::Receiver<Inbound>,
+        mut commands: mpsc::Receiver<Command>,
+        waiting: mpsc::Sender<Waiting>,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let mut taken = Vec::with_capacity(self.limits.batch_messages_max);
+        let mut stopping = *stop.borrow();
+        loop {
+            tokio::select! {
+                count = inbox.recv_many(&mut taken, self.limits.batch_messages_max) => {
+                    if count == 0 || !self.take_all(&mut taken, &waiting).await {
+                        return;
+                    }
+                }
+                Some(command) = commands.recv() => self.obey(command, &waiting).await,
+                changed = stop.changed(), if !stopping => {
+                    stopping = changed.is_err() || *stop.borrow();
+                    if stopping {
+                        inbox.close();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Puts everything taken into batches; false when the settling task is gone.
+    async fn take_all(&mut self, taken: &mut Vec<Inbound>, waiting: &mpsc::Sender<Waiting>) -> bool {
+        if self.shared.take_identity_lost() {
+            let restored = self.store.restored();
+            self.identity = Identity::resume(&restored);
+        }
+        let now = self.clock.now();
+        let bound = self.shared.bindings.current();
+        let mut draft = Draft::default();
+        for inbound in taken.drain(..) {
+            self.take(inbound, now, &bound, &mut draft);
+            if draft.payload_bytes >= self.limits.batch_bytes_max
+                && !self.submit(std::mem::take(&mut draft), waiting).await
+            {
+                return false;
+            }
+        }
+        self.submit(draft, waiting).await
+    }
+
+    async fn submit(&self, draft: Draft, waiting: &mpsc::Sender<Waiting>) -> bool {
+        if draft.is_empty() {
+            return true;
+        }
+        let (batch, effects) = draft.close();
+        let commit = self.store.append(batch).await;
+        waiting.send(Waiting { commit, effects }).await.is_ok()
+    }
+
+    fn take(&mut self, inbound: Inbound, now: Timestamp, bound: &Bound, draft: &mut Draft) {
+        self.shared.taken.count(&inbound.source);
+        draft.payload_bytes += inbound.payload.len() + inbound.topic.as_str().len();
+        let mut mark = None;
+        if let Some(repeat) = inbound.repeat {
+            let hash = message_hash(&inbound);
+            if self.repeats.holds(&inbound.client, repeat, hash, now) {
+                draft.count(&inbound.source, Outcome::Duplicate);
+                draft.effects.replies.push((inbound.reply, Outcome::Duplicate));
+                return;
+            }
+            let client = Arc::clone(&inbound.client);
+            mark = Some(RepeatMark { client, packet_id: repeat.id, hash, accepted: now });
+        }
+        let stamp = self.stamper.stamp(now);
+        let (content, device) = self.decode(&inbound.topic, &inbound.payload, bound);
+        let arriving =
+            Arriving { source: &inbound.source, topic: &inbound.topic, payload: &inbound.payload, stamp, mark };
+        let outcome = match content {
+            Content::Readings(found) => self.readings(&arriving, found, device.as_ref(), draft),
+            Content::NoReading { kind, availability } => {
+                self.availability(availability, draft);
+                Outcome::NoReading { kind }
+            }
+            Content::Unreadable { reason, detail } => {
+                self.unread(&inbound, &arriving, reason, detail, draft);
+                Outcome::Unread
+            }
+        };
+        if let (Some(mark), Outcome::Stored { .. } | Outcome::Unread) = (&arriving.mark, outcome) {
+            self.repeats.accept(mark);
+        }
+        draft.count(&inbound.source, outcome);
+        draft.effects.replies.push((inbound.reply, outcome));
+    }
+
+    /// What a message says, and the device that its topic is bound to.
+    fn decode(&mut self, topic: &Topic, payload: &[u8], bound: &Bound) -> (Content, Option<DeviceKey>) {
+        let memory = self.topics.get_mut(topic);
+        let decoded = decode::decode(topic, payload, memory.as_ref().map(|memory| memory.decoder));
+        if let Some(memory) = memory {
+            memory.decoder = decoded.decoder;
+            if memory.bound_version != bound.version {
+                memory.bound_version = bound.version;
+                memory.bound = bound.device_of(topic).cloned();
+            }
+            return (decoded.content, memory.bound.clone());
+        }
+        let device = bound.device_of(topic).cloned();
+        if self.topics.len() < self.limits.topics_max {
+            let memory = TopicMemory { decoder: decoded.decoder, bound_version: bound.version, bound: device.clone() };
+            self.topics.insert(topic.clone(), memory);
+        }
+        (decoded.content, device)
+    }
+
+    /// Gives each value its series, time and key. The message is stored if at least one value was accepted.
+    fn readings(
+        &mut self,
+        arriving: &Arriving<'_>,
+        found: Vec<Found>,
+        bound: Option<&DeviceKey>,
+        draft: &mut Draft,
+    ) -> Outcome {
+        let entries_before = draft.entries.len();
+        let received = arriving.stamp.time;
+        let mut accepted: Vec<SeriesReading> = Vec::with_capacity(found.len());
+        let mut arrivals: Vec<Arrival> = Vec::new();
+        let mut told: Vec<(Found, DeviceId)> = Vec::new();
+        let mut refused = RejectReason::Name;
+        for mut value in found {
+            if let Some(bound) = bound {
+                bound.as_str().clone_into(&mut value.device);
+            }
+            match self.reading(&value, arriving.stamp, &accepted, draft) {
+                Ok((device, reading, clock_bad)) => {
+                    draft.count_reading(arriving.source, None);
+                    accepted.push(reading);
+                    match arrivals.iter_mut().find(|arrival| arrival.device == device) {
+                        Some(arrival) => arrival.clock_bad |= clock_bad,
+                        None => arrivals.push(Arrival { device, received, clock_bad }),
+                    }
+                    if draft.entries.len() > entries_before {
+                        told.push((value, device));
+                    }
+                }
+                Err(reason) => {
+                    refused = reason;
+                    draft.count_reading(arriving.source, Some(reason));
+                }
+            }
+        }
+        if accepted.is_empty() {
+            return Outcome::Rejected(refused);
+        }
+        self.tell(arriving, told, entries_before, draft);
+        let readings = u32::try_from(accepted.len()).unwrap_or(u32::MAX);
+        draft.effects.arrivals.extend(arrivals);
+        draft.entries.push(Entry::Message(MessageRecord {
+            source: arriving.source.clone(),
+            received,
+            readings: accepted,
+            repeat: arriving.mark.clone(),
+        }));
+        Outcome::Stored { readings }
+    }
+
+    fn reading(
+        &mut self,
+        found: &Found,
+        stamp: ReadingKey,
+        accepted: &[SeriesReading],
+        draft: &mut Draft,
+    ) -> Result<(DeviceId, SeriesReading, bool), RejectReason> {
+        let value = found.value.clone()?;
+        let device = self.device(&found.device, stamp.time, draft)?;
+        let resolved = self.identity.series(device, found, value, &self.limits, &mut draft.entries)?;
+        let trusted = self.stamper.trusts(self.clock_reading(stamp));
+        let (mut key, time_source, claimed_ms) = match self.policy.judge(found.time, stamp.time, trusted) {
+            Judged::Believed(time, source) => (ReadingKey { time, n: 0 }, source, None),
+            Judged::Counted(time) => (ReadingKey { time, n: stamp.n }, TimeSource::Device, None),
+            Judged::Absent => (stamp, TimeSource::Server, None),
+            Judged::Disbelieved(ms) => (stamp, TimeSource::Server, Some(ms)),
+        };
+        let stamped = key == stamp;
+        if stamped && accepted.iter().any(|entry| entry.series == resolved.series && entry.reading.key == key) {
+            key = self.stamper.another();
+        }
+        let reading = Reading { key, value: resolved.value, judgement: resolved.judgement, time_source, claimed_ms };
+        Ok((device, SeriesReading { series: resolved.series, reading }, claimed_ms.is_some()))
+    }
+
+    /// A stamp goes on from the log where the clock is behind it, so trust is decided on the clock itself.
+    fn clock_reading(&self, stamp: ReadingKey) -> Timestamp {
+        self.stamper.clock_reading().unwrap_or(stamp.time)
+    }
+
+    fn device(&mut self, key: &str, now: Timestamp, draft: &mut Draft) -> Result<DeviceId, RejectReason> {
+        if let Some(id) = self.identity.device(key) {
+            return Ok(id);
+        }
+        let key = DeviceKey::parse(key).map_err(|_| RejectReason::Name)?;
+        if let Some(id) = self.identity.device(key.as_str()) {
+            return Ok(id);
+        }
+        if self.unaccepted >= self.limits.new_devices_max {
+            self.recount_unaccepted(now);
+        }
+        if self.unaccepted >= self.limits.new_devices_max {
+            return Err(RejectReason::Cardinality);
+        }
+        self.unaccepted += 1;
+        Ok(self.identity.add_device(key, now, &mut draft.entries))
+    }
+
+    /// People may have accepted devices since: looked up at most once a second, since it goes through all of them.
+    fn recount_unaccepted(&mut self, now: Timestamp) {
+        if now.millis().abs_diff(self.recounted.millis()) >= 1_000 {
+            self.recounted = now;
+            self.unaccepted = self.shared.registry.unaccepted();
+        }
+    }
+
+    /// A message that brought a new device is told as a sentence.
+    fn tell(&self, arriving: &Arriving<'_>, told: Vec<(Found, DeviceId)>, from: usize, draft: &mut Draft) {
+        let new_device = draft.entries.iter().skip(from).find_map(|entry| match entry {
+            Entry::Device(record) => Some((record.id, record.key.clone())),
+            Entry::Series(_) | Entry::Message(_) | Entry::Unread(_) | Entry::UnreadDone(_) | Entry::Book(_) => None,
+        });
+        let Some((id, key)) = new_device else { return };
+        let of_device = told.into_iter().filter(|(_, device)| *device == id);
+        let readings = of_device.filter_map(|(found, _)| {
+            Some(HeardReading {
+                metric: model::MetricName::parse(&found.metric).ok()?,
+                value: found.value.ok()?,
+                unit: found.unit,
+                unit_source: found.unit_source,
+            })
+        });
+        draft.effects.heard.push(Heard {
+            time: arriving.stamp.time,
+            topic: arriving.topic.clone(),
+            text: excerpt(arriving.payload),
+            device: key,
+            readings: readings.collect(),
+        });
+    }
+
+    /// Only a device that is known can come or go: a word on a status topic makes none.
+    fn availability(&self, availability: Option<Availability>, draft: &mut Draft) {
+        if let Some(Availability { device, online }) = availability
+            && let Some(id) = self.identity.device(&device)
+        {
+            draft.effects.availability.push((id, online));
+        }
+    }
+
+    fn unread(&mut self, inbound: &Inbound, arriving: &Arriving<'_>, reason: &str, detail: String, draft: &mut Draft) {
+        self.last_unread += 1;
+        let kept = inbound.payload.len().min(self.limits.unread_bytes_max);
+        draft.entries.push(Entry::Unread(UnreadRecord {
+            id: UnreadId(self.last_unread),
+            source: inbound.source.clone(),
+            client: Arc::clone(&inbound.client),
+            topic: inbound.topic.clone().into(),
+            payload: inbound.payload.slice(..kept),
+            reason: reason.into(),
+            detail: detail.into(),
+            received: arriving.stamp.time,
+            n: arriving.stamp.n,
+            repeat: arriving.mark.clone(),
+        }));
+    }
+
+    async fn obey(&mut self, command: Command, waiting: &mpsc::Sender<Waiting>) {
+        match command {
+            Command::AddDevice { key, done } => self.add_device(key, done, waiting).await,
+            Command::Retry { id, done } => {
+                let retried = self.retry(id, waiting).await;
+                let _ = done.send(retried);
+            }
+        }
+    }
+
+    async fn add_device(&mut self, key: DeviceKey, done: oneshot::Sender<Added>, waiting: &mpsc::Sender<Waiting>) {
+        if self.identity.device(key.as_str()).is_some() {
+            let _ = done.send(Added::Exists);
+            return;
+        }
+        let mut draft = Draft::default();
+        let id = self.identity.add_device(key, self.clock.now(), &mut draft.entries);
+        draft.effects.added.push((done, id));
+        self.submit(draft, waiting).await;
+    }
+
+    async fn retry(&mut self, id: UnreadId, waiting: &mpsc::Sender<Waiting>) -> Result<Retried, StoreError> {
+        let Some(record) = self.store.unread_one(id).await? else { return Ok(Retried::NotFound) };
+        let Ok(topic) = Topic::parse(&record.topic) else { return Ok(Retried::StillUnread) };
+        let Ok(inbox) = SourceName::parse("inbox") else { return Ok(Retried::StillUnread) };
+        let bound = self.shared.bindings.current();
+        let (content, device) = self.decode(&topic, &record.payload, &bound);
+        let stamp = ReadingKey { time: record.received, n: record.n };
+        let mut draft = Draft::default();
+        let arriving = Arriving { source: &inbox, topic: &topic, payload: &record.payload, stamp, mark: None };
+        let outcome = match content {
+            Content::Unreadable { .. } => return Ok(Retried::StillUnread),
+            Content::Readings(found) => self.readings(&arriving, found, device.as_ref(), &mut draft),
+            Content::NoReading { kind, .. } => Outcome::NoReading { kind },
+        };
+        self.shared.taken.count(&inbox);
+        draft.count(&inbox, outcome);
+        draft.entries.push(Entry::UnreadDone(id));
+        self.submit(draft, waiting).await;
+        Ok(Retried::Done(outcome))
+    }
+}
