@@ -1,5 +1,7 @@
 //! Windows against brute force: every way to make one gives what looking at all its readings gives.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use model::{Resolution, TimeRange, Timestamp};
 use proptest::prelude::*;
 use windows::{Grid, WINDOWS_MAX, Window, fold_ascending};
