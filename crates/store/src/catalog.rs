@@ -4,6 +4,9 @@ use async_trait::async_trait;
 
 use crate::StoreError;
 
+/// Longest body of a document in bytes. A longer one is refused.
+pub const DOCUMENT_BYTES_MAX: usize = 64 * 1024;
+
 /// Counts the changes of one document, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub u64);
@@ -60,6 +63,18 @@ pub enum CatalogError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// The version that a write makes of `found`, if what the writer believes is true. Every adapter decides by this.
+///
+/// # Errors
+/// Somebody else changed it.
+pub fn check_version(expected: Expected, found: Option<Version>) -> Result<Version, CatalogError> {
+    match (expected, found) {
+        (Expected::Absent, None) => Ok(Version(1)),
+        (Expected::Version(version), Some(found)) if version == found => Ok(Version(found.0 + 1)),
+        (Expected::Absent | Expected::Version(_), found) => Err(CatalogError::Conflict { found }),
+    }
 }
 
 /// Keeps documents. The contract: a write is durable when it returns; of two writers that expect the same version

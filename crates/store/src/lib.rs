@@ -8,13 +8,21 @@
 
 mod batch;
 mod catalog;
+mod flaky;
+mod memory;
 mod readings;
+mod repeats;
+mod state;
 
 pub use batch::{
     Batch, BookDelta, DeviceRecord, Entry, MessageRecord, RepeatMark, SeriesReading, SeriesRecord, UnreadId,
     UnreadRecord,
 };
-pub use catalog::{Catalog, CatalogError, Claim, Document, Expected, Version};
+pub use catalog::{Catalog, CatalogError, Claim, DOCUMENT_BYTES_MAX, Document, Expected, Version, check_version};
+pub use flaky::{Fault, FlakyStore};
+pub use memory::MemoryStore;
 pub use readings::{
     Commit, CommitOutcome, Degraded, Novelty, Order, Readings, Restored, Sequence, StoreError, StoreStats,
 };
+pub use repeats::{REPEATS_MAX, REPEATS_PER_CLIENT_MAX, REPEATS_WINDOW_MS};
+pub use state::{Gate, Refusal, Remembered, State, UNREAD_BYTES_MAX, UNREAD_MAX};

@@ -110,6 +110,8 @@ pub struct StoreStats {
     pub readings: u64,
     /// Unread messages in the list.
     pub unread: u64,
+    /// Unread messages dropped because the list was full.
+    pub unread_dropped: u64,
     /// Everything on disk.
     pub disk_bytes: u64,
     /// The log's part of it that is not yet covered by the cut.

@@ -1,0 +1,117 @@
+//! A store that fails on command, around any other: for tests of whoever appends.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use model::{Reading, ReadingKey, SeriesId, TimeRange};
+use windows::{Grid, Window};
+
+use crate::{Batch, Commit, CommitOutcome, Order, Readings, Restored, StoreError, StoreStats, UnreadId, UnreadRecord};
+
+/// What becomes of one append.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Certainly not stored, with this reason.
+    NotStored(&'static str),
+    /// Stored, but the caller is told that nobody knows.
+    UnknownButStored,
+    /// Not stored, and the caller is told that nobody knows.
+    UnknownAndLost,
+}
+
+/// Passes everything on but the appends it was told to fail.
+pub struct FlakyStore {
+    inner: Arc<dyn Readings>,
+    plan: Mutex<Plan>,
+}
+
+#[derive(Default)]
+struct Plan {
+    appends: u64,
+    faults: BTreeMap<u64, Fault>,
+}
+
+impl FlakyStore {
+    /// Behaves like `inner` until told otherwise.
+    #[must_use]
+    pub fn around(inner: Arc<dyn Readings>) -> Self {
+        Self { inner, plan: Mutex::default() }
+    }
+
+    /// The append that is `ahead` appends away (1 = the next one) meets `fault`.
+    pub fn fail_append(&self, ahead: u64, fault: Fault) {
+        let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
+        let append = plan.appends + ahead;
+        plan.faults.insert(append, fault);
+    }
+
+    fn next_fault(&self) -> Option<Fault> {
+        let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
+        plan.appends += 1;
+        let append = plan.appends;
+        plan.faults.remove(&append)
+    }
+}
+
+#[async_trait]
+impl Readings for FlakyStore {
+    async fn append(&self, batch: Batch) -> Commit {
+        let outcome = match self.next_fault() {
+            None => return self.inner.append(batch).await,
+            Some(Fault::NotStored(reason)) => CommitOutcome::NotStored(reason),
+            Some(Fault::UnknownAndLost) => CommitOutcome::Unknown,
+            Some(Fault::UnknownButStored) => {
+                self.inner.append(batch).await.await;
+                CommitOutcome::Unknown
+            }
+        };
+        let (sender, commit) = Commit::pending();
+        // The receiver is in our hands, so it is there.
+        let _ = sender.send(outcome);
+        commit
+    }
+
+    async fn read(
+        &self,
+        series: SeriesId,
+        range: TimeRange,
+        order: Order,
+        after: Option<ReadingKey>,
+        limit: usize,
+    ) -> Result<Vec<Reading>, StoreError> {
+        self.inner.read(series, range, order, after, limit).await
+    }
+
+    async fn windows(&self, series: SeriesId, grid: Grid) -> Result<Vec<Window>, StoreError> {
+        self.inner.windows(series, grid).await
+    }
+
+    async fn latest(&self, series: &[SeriesId]) -> Result<Vec<Option<Reading>>, StoreError> {
+        self.inner.latest(series).await
+    }
+
+    async fn unread(&self, before: Option<UnreadId>, limit: usize) -> Result<Vec<UnreadRecord>, StoreError> {
+        self.inner.unread(before, limit).await
+    }
+
+    async fn unread_one(&self, id: UnreadId) -> Result<Option<UnreadRecord>, StoreError> {
+        self.inner.unread_one(id).await
+    }
+
+    fn stats(&self) -> StoreStats {
+        self.inner.stats()
+    }
+
+    fn restored(&self) -> Restored {
+        self.inner.restored()
+    }
+
+    async fn flush(&self) -> Result<(), StoreError> {
+        self.inner.flush().await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.inner.close().await
+    }
+}

@@ -1,0 +1,265 @@
+//! The oracle: both ports with nothing but ordered maps. Simple enough to be believed; it keeps nothing across a process.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use model::{Reading, ReadingKey, SeriesId, TimeRange, Timestamp};
+use windows::{Grid, Window};
+
+use crate::catalog::{DOCUMENT_BYTES_MAX, check_version};
+use crate::state::{Gate, State, UNREAD_MAX};
+use crate::{
+    Batch, Catalog, CatalogError, Claim, Commit, CommitOutcome, Document, Entry, Expected, MessageRecord, Novelty,
+    Order, Readings, Restored, Sequence, StoreError, StoreStats, UnreadId, UnreadRecord, Version,
+};
+
+/// Both ports in memory.
+#[derive(Debug)]
+pub struct MemoryStore {
+    memory: Mutex<Memory>,
+}
+
+#[derive(Debug)]
+struct Memory {
+    state: State,
+    gate: Gate,
+    sequence: Sequence,
+    readings: BTreeMap<SeriesId, BTreeMap<ReadingKey, Reading>>,
+    /// Server time of the message that brought each series' newest reading.
+    newest_received: BTreeMap<SeriesId, (ReadingKey, Timestamp)>,
+    documents: BTreeMap<(String, String), (Version, String)>,
+    claims: BTreeMap<Claim, (String, String)>,
+    closed: bool,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::with_unread_max(UNREAD_MAX)
+    }
+}
+
+impl MemoryStore {
+    /// Empty; the unread list takes `unread_max` messages.
+    #[must_use]
+    pub fn with_unread_max(unread_max: usize) -> Self {
+        let memory = Memory {
+            state: State::new(unread_max),
+            gate: Gate::default(),
+            sequence: Sequence(0),
+            readings: BTreeMap::new(),
+            newest_received: BTreeMap::new(),
+            documents: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            closed: false,
+        };
+        Self { memory: Mutex::new(memory) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open(&self) -> Result<MutexGuard<'_, Memory>, StoreError> {
+        let memory = self.lock();
+        if memory.closed { Err(StoreError::Closed) } else { Ok(memory) }
+    }
+}
+
+impl Memory {
+    fn append(&mut self, batch: &Batch) -> CommitOutcome {
+        if self.closed {
+            return CommitOutcome::NotStored("closed");
+        }
+        if let Err(refusal) = self.gate.admit(&batch.entries) {
+            return CommitOutcome::NotStored(refusal.as_str());
+        }
+        for entry in &batch.entries {
+            self.state.apply(entry);
+            if let Entry::Message(message) = entry {
+                let novelty = self.keep(message);
+                self.state.count(&message.source, novelty);
+            }
+        }
+        self.sequence.0 += 1;
+        CommitOutcome::Durable(self.sequence)
+    }
+
+    fn keep(&mut self, message: &MessageRecord) -> Novelty {
+        let mut novelty = Novelty::default();
+        for item in &message.readings {
+            let readings = self.readings.entry(item.series).or_default();
+            match readings.get(&item.reading.key) {
+                Some(earlier) if earlier.value == item.reading.value => {
+                    novelty.duplicate += 1;
+                    continue;
+                }
+                Some(_) => novelty.replaced += 1,
+                None => novelty.stored += 1,
+            }
+            readings.insert(item.reading.key, item.reading.clone());
+            let newest = self.newest_received.entry(item.series).or_insert((item.reading.key, message.received));
+            if item.reading.key >= newest.0 {
+                *newest = (item.reading.key, message.received);
+            }
+        }
+        novelty
+    }
+
+    fn of(&self, series: SeriesId) -> Result<impl DoubleEndedIterator<Item = &Reading>, StoreError> {
+        if !self.state.knows(series) {
+            return Err(StoreError::UnknownSeries(series));
+        }
+        Ok(self.readings.get(&series).into_iter().flat_map(BTreeMap::values))
+    }
+}
+
+#[async_trait]
+impl Readings for MemoryStore {
+    async fn append(&self, batch: Batch) -> Commit {
+        let (sender, commit) = Commit::pending();
+        // The receiver is in our hands, so it is there.
+        let _ = sender.send(self.lock().append(&batch));
+        commit
+    }
+
+    async fn read(
+        &self,
+        series: SeriesId,
+        range: TimeRange,
+        order: Order,
+        after: Option<ReadingKey>,
+        limit: usize,
+    ) -> Result<Vec<Reading>, StoreError> {
+        let memory = self.open()?;
+        let inside = memory.of(series)?.filter(|reading| range.contains(reading.key.time));
+        Ok(match order {
+            Order::Ascending => {
+                inside.filter(|reading| after.is_none_or(|after| reading.key > after)).take(limit).cloned().collect()
+            }
+            Order::Descending => inside
+                .rev()
+                .filter(|reading| after.is_none_or(|after| reading.key < after))
+                .take(limit)
+                .cloned()
+                .collect(),
+        })
+    }
+
+    async fn windows(&self, series: SeriesId, grid: Grid) -> Result<Vec<Window>, StoreError> {
+        let memory = self.open()?;
+        let mut windows = vec![Window::default(); grid.count()];
+        for reading in memory.of(series)? {
+            let index = grid.index_of(reading.key.time.millis());
+            if let Some(window) = index.and_then(|index| windows.get_mut(index)) {
+                window.push_reading(reading);
+            }
+        }
+        Ok(windows)
+    }
+
+    async fn latest(&self, series: &[SeriesId]) -> Result<Vec<Option<Reading>>, StoreError> {
+        let memory = self.open()?;
+        series.iter().map(|series| Ok(memory.of(*series)?.next_back().cloned())).collect()
+    }
+
+    async fn unread(&self, before: Option<UnreadId>, limit: usize) -> Result<Vec<UnreadRecord>, StoreError> {
+        Ok(self.open()?.state.unread_before(before, limit))
+    }
+
+    async fn unread_one(&self, id: UnreadId) -> Result<Option<UnreadRecord>, StoreError> {
+        Ok(self.open()?.state.unread().get(&id).cloned())
+    }
+
+    fn stats(&self) -> StoreStats {
+        let memory = self.lock();
+        StoreStats {
+            books: memory.state.books().clone(),
+            readings: memory.readings.values().map(|readings| readings.len() as u64).sum(),
+            unread: memory.state.unread().len() as u64,
+            unread_dropped: memory.state.unread_dropped(),
+            commits: memory.sequence.0,
+            ..StoreStats::default()
+        }
+    }
+
+    fn restored(&self) -> Restored {
+        let memory = self.lock();
+        let newest = |(series, readings): (&SeriesId, &BTreeMap<ReadingKey, Reading>)| {
+            let (_, reading) = readings.last_key_value()?;
+            let (_, received) = memory.newest_received.get(series)?;
+            Some((*series, reading.clone(), *received))
+        };
+        Restored {
+            sequence: memory.sequence,
+            devices: memory.state.devices().values().cloned().collect(),
+            series: memory.state.series().values().cloned().collect(),
+            latest: memory.readings.iter().filter_map(newest).collect(),
+            repeats: memory.state.repeats(),
+            last_received: memory.state.last_received(),
+            last_unread: memory.state.last_unread(),
+        }
+    }
+
+    async fn flush(&self) -> Result<(), StoreError> {
+        self.open().map(drop)
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.lock().closed = true;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Catalog for MemoryStore {
+    async fn get(&self, kind: &str, id: &str) -> Result<Option<Document>, CatalogError> {
+        let memory = self.open()?;
+        let found = memory.documents.get(&(kind.to_owned(), id.to_owned()));
+        Ok(found.map(|(version, body)| Document { id: id.to_owned(), version: *version, body: body.clone() }))
+    }
+
+    async fn put(
+        &self,
+        kind: &str,
+        id: &str,
+        expected: Expected,
+        body: &str,
+        claims: &[Claim],
+    ) -> Result<Version, CatalogError> {
+        if body.len() > DOCUMENT_BYTES_MAX {
+            return Err(CatalogError::TooLarge(body.len()));
+        }
+        let mut memory = self.open()?;
+        let name = (kind.to_owned(), id.to_owned());
+        let version = check_version(expected, memory.documents.get(&name).map(|(version, _)| *version))?;
+        for claim in claims {
+            if let Some(owner) = memory.claims.get(claim).filter(|owner| **owner != name) {
+                return Err(CatalogError::Claimed { claim: claim.clone(), owner: owner.1.clone() });
+            }
+        }
+        memory.claims.retain(|_, owner| *owner != name);
+        memory.claims.extend(claims.iter().map(|claim| (claim.clone(), name.clone())));
+        memory.documents.insert(name, (version, body.to_owned()));
+        Ok(version)
+    }
+
+    async fn remove(&self, kind: &str, id: &str, version: Version) -> Result<(), CatalogError> {
+        let mut memory = self.open()?;
+        let name = (kind.to_owned(), id.to_owned());
+        check_version(Expected::Version(version), memory.documents.get(&name).map(|(version, _)| *version))?;
+        memory.documents.remove(&name);
+        memory.claims.retain(|_, owner| *owner != name);
+        Ok(())
+    }
+
+    async fn list(&self, kind: &str, after: Option<&str>, limit: usize) -> Result<Vec<Document>, CatalogError> {
+        let memory = self.open()?;
+        let of_kind =
+            memory.documents.iter().filter(|((of, id), _)| of == kind && after.is_none_or(|after| id.as_str() > after));
+        Ok(of_kind
+            .take(limit)
+            .map(|((_, id), (version, body))| Document { id: id.clone(), version: *version, body: body.clone() })
+            .collect())
+    }
+}
