@@ -19,11 +19,11 @@ setup: tools
 	cargo xtask setup
 
 # Format, lints, house rules, generated files, licences, the page's own checks.
-check: setup
+check: setup ui/node_modules/.package-lock.json
 	cargo xtask check
 
 # Set-up, checks and every test, with a sum of all runners in the last line.
-test: tools
+test: tools ui/node_modules/.package-lock.json
 	cargo xtask test
 
 # The debug server and the page's own server with hot reload; Ctrl+C ends both.

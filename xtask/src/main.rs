@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match perform(&words) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("xtask: {error:#}");
             ExitCode::FAILURE
@@ -29,16 +29,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn perform(words: &[&str]) -> Result<()> {
+fn perform(words: &[&str]) -> Result<ExitCode> {
     let root = commands::root()?;
     match words {
-        ["tidy"] => tidy::check(&root),
-        ["gen"] => generate::write(&root),
-        ["gen", "--check"] => generate::compare(&root),
-        ["setup"] => setup::install(&root),
-        ["check"] => runners::run(&root, runners::CHECKS),
-        ["test"] => runners::run_all(&root),
-        ["e2e"] => demo::browse(&root),
+        ["tidy"] => tidy::check(&root)?,
+        ["gen"] => generate::write(&root)?,
+        ["gen", "--check"] => generate::compare(&root)?,
+        ["setup"] => setup::install(&root)?,
+        ["check"] => return runners::run(&root, runners::CHECKS),
+        ["test"] => return runners::run_all(&root),
+        ["e2e"] => demo::browse(&root)?,
         _ => bail!("{USAGE}"),
     }
+    Ok(ExitCode::SUCCESS)
 }
