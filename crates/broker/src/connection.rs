@@ -1,0 +1,183 @@
+//! The life of one connection over any transport: CONNECT, session, goodbye. One task, two halves: reading never waits
+//! for writing, and a write that is stuck never keeps outcomes from coming in.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use bytestring::ByteString;
+use rmqtt_codec::v5;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+use tokio_util::codec::Encoder;
+
+use crate::broker::{Broker, Registration};
+use crate::counters::count_many;
+use crate::greeting::{self, Greeting, Rejection};
+use crate::link::Link;
+use crate::message::{Message, Version};
+use crate::packet::Input;
+use crate::reason::Reason;
+use crate::session::Session;
+
+/// Most bytes thrown away after the goodbye, so that a reset does not overtake it.
+const LINGER_BYTES_MAX: usize = 256 * 1024;
+
+/// When the writer is done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// Never by itself.
+    Failure,
+    /// When no publish waits for its acknowledgement any more.
+    Settled,
+}
+
+/// Runs one connection to its end and counts the end. `waiting` is its place among those without a CONNECT.
+pub(crate) async fn run<T, W>(broker: Arc<Broker>, io: T, ip: IpAddr, waiting: W)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let (mut reader, mut writer) = tokio::io::split(io);
+    let mut input = Input::default();
+    let limits = broker.limits();
+    let greeted = {
+        let read = timeout(limits.connect_timeout, greeting::read(&mut input, &mut reader, limits));
+        // Boxed so that the state of reading a CONNECT is not carried through the whole session.
+        Box::pin(read).await.unwrap_or(Err(Rejection { reason: Reason::ConnectTimeout, version: None }))
+    };
+    drop(waiting);
+    match greeted.and_then(|greeting| broker.register(greeting, ip)) {
+        Err(rejection) => {
+            broker.note(rejection.reason, ip, None);
+            Box::pin(turn_away(rejection, reader, writer, limits.farewell_timeout)).await;
+        }
+        Ok((registration, greeting)) => {
+            let Greeting { keep_alive, will, .. } = greeting;
+            let patience = keep_alive + keep_alive / 2;
+            let link = Arc::clone(registration.link());
+            let mut out = BytesMut::new();
+            let reason = attend(&broker, &link, patience, &mut input, &mut reader, &mut writer, &mut out).await;
+            Box::pin(leave(&broker, registration, reason, will, ip, out, reader, writer)).await;
+        }
+    }
+}
+
+/// The session, until something ends it.
+async fn attend<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
+    broker: &Arc<Broker>,
+    link: &Arc<Link>,
+    patience: Duration,
+    input: &mut Input,
+    reader: &mut R,
+    writer: &mut W,
+    out: &mut BytesMut,
+) -> Reason {
+    let mut session = Session::new(Arc::clone(broker), Arc::clone(link));
+    tokio::select! {
+        biased;
+        reason = link.ended() => reason,
+        reason = write(broker, link, out, writer, Until::Failure) => reason,
+        () = link.silent_for(patience) => Reason::KeepAlive,
+        reason = session.run(input, reader) => reason,
+    }
+}
+
+/// Writes what there is, once per wake-up. Can be dropped at any point: what is not written stays in `out`.
+async fn write<W: AsyncWrite + Unpin>(
+    broker: &Broker,
+    link: &Link,
+    out: &mut BytesMut,
+    writer: &mut W,
+    until: Until,
+) -> Reason {
+    loop {
+        let gathered = link.gather(out);
+        while !out.is_empty() {
+            match writer.write_buf(out).await {
+                Ok(0) | Err(_) => return Reason::PeerClosed,
+                Ok(written) => count_many(&broker.tally().bytes_out, written),
+            }
+        }
+        *out = BytesMut::new();
+        if let Err(reason) = gathered {
+            return reason;
+        }
+        if until == Until::Settled && link.is_settled() {
+            return Reason::Stopped;
+        }
+        link.to_write().await;
+    }
+}
+
+/// Everything after the session: others are told first, then the client.
+#[expect(clippy::too_many_arguments, reason = "it takes a whole connection apart")]
+async fn leave<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
+    broker: &Arc<Broker>,
+    registration: Registration,
+    reason: Reason,
+    will: Option<Message>,
+    ip: IpAddr,
+    mut out: BytesMut,
+    reader: R,
+    mut writer: W,
+) {
+    let link = Arc::clone(registration.link());
+    link.close(reason);
+    if reason == Reason::Stopped {
+        let grace = broker.limits().stop_grace;
+        let _ = timeout(grace, write(broker, &link, &mut out, &mut writer, Until::Settled)).await;
+    }
+    drop(registration);
+    broker.note(reason, ip, Some(&link.client));
+    let will = will.filter(|_| reason.publishes_will());
+    if let Some(will) = &will {
+        broker.fan_out(will, None);
+    }
+    if reason != Reason::PeerClosed {
+        // Outcomes that came in the meantime are still worth their acknowledgement.
+        let _ = link.gather(&mut out);
+        say_goodbye(link.version, reason, &mut out);
+        let _ = timeout(broker.limits().farewell_timeout, part(out, reader, writer)).await;
+    }
+    if let Some(will) = will {
+        broker.deliver_will(&link.client, will).await;
+    }
+}
+
+fn say_goodbye(version: Version, reason: Reason, out: &mut BytesMut) {
+    let asked_for = matches!(reason, Reason::Disconnected | Reason::DisconnectedWithWill);
+    if version == Version::V3 || asked_for {
+        return;
+    }
+    let mut disconnect = v5::Disconnect::new(reason.disconnect_code());
+    disconnect.reason_string = Some(ByteString::from_static(reason.sentence()));
+    // Encoding without a size limit cannot fail.
+    let _ = v5::Codec::new(0, 0).encode(v5::Packet::Disconnect(disconnect), out);
+}
+
+async fn turn_away<R, W>(rejection: Rejection, reader: R, writer: W, limit: Duration)
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let mut out = BytesMut::new();
+    greeting::refuse(rejection, &mut out);
+    let _ = timeout(limit, part(out, reader, writer)).await;
+}
+
+/// Writes the last bytes, then reads until the other side closes: closing on unread bytes would send a reset, which
+/// may throw away the goodbye before it is read.
+async fn part<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(mut out: BytesMut, mut reader: R, mut writer: W) {
+    if writer.write_all_buf(&mut out).await.is_err() || writer.shutdown().await.is_err() {
+        return;
+    }
+    let mut thrown_away = 0;
+    let mut bytes = [0; 1024];
+    while thrown_away < LINGER_BYTES_MAX {
+        match reader.read(&mut bytes).await {
+            Ok(0) | Err(_) => return,
+            Ok(read) => thrown_away += read,
+        }
+    }
+}

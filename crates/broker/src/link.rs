@@ -1,0 +1,373 @@
+//! What others may touch of a connection: outcomes come in from ingest, copies from publishers, an end from a
+//! take-over or from the broker's stop. The connection's own task reads and writes.
+//!
+//! Invariants: every call returns at once; PUBACKs leave in the order of the publishes; a publish is in the window from
+//! `admit` until its PUBACK is handed to the writer (QoS 0: until its outcome), and its bytes until its outcome.
+
+use std::collections::VecDeque;
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use model::RejectReason;
+use parking_lot::Mutex;
+use rmqtt_codec::v5::{PublishAck, PublishAckReason};
+use rmqtt_codec::{v3, v5};
+use source::{Outcome, Settle};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::codec::Encoder;
+
+use crate::counters::{Tally, count, count_many};
+use crate::limits::Limits;
+use crate::message::Version;
+use crate::reason::Reason;
+
+/// Most bytes gathered for one write.
+const WRITE_BYTES_MAX: usize = 64 * 1024;
+
+/// What all connections share.
+pub(crate) struct Shared {
+    pub limits: Limits,
+    pub tally: Tally,
+    /// Told when bytes of `inflight_total_bytes_max` came free.
+    pub room: Notify,
+}
+
+/// One connection, as the others see it.
+pub(crate) struct Link {
+    pub number: u64,
+    pub client: Arc<str>,
+    pub version: Version,
+    /// Largest packet the client takes.
+    pub packet_bytes_max: usize,
+    shared: Arc<Shared>,
+    state: Mutex<State>,
+    /// Wakes the writer: there is something to write.
+    writer: Notify,
+    /// Wakes the reader: there is room in the window.
+    reader: Notify,
+    /// Wakes whoever waits for the end.
+    closer: Notify,
+    born: Instant,
+    heard_ms: AtomicU64,
+    paused: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    window: VecDeque<Pending>,
+    /// Token of the first in the window.
+    first: u64,
+    /// Publishes at QoS 1 in the window.
+    qos1: usize,
+    /// Bytes in the window without an outcome.
+    bytes: usize,
+    /// Answers to what the client asked, before everything else.
+    answers: BytesMut,
+    /// Copies of messages for the client, with their bytes.
+    copies: VecDeque<Bytes>,
+    copies_bytes: usize,
+    ending: Option<Reason>,
+    reader_waits: bool,
+}
+
+struct Pending {
+    /// None at QoS 0.
+    id: Option<NonZeroU16>,
+    bytes: usize,
+    fate: Fate,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Waiting,
+    Acknowledge(PublishAckReason),
+    Unknown,
+}
+
+/// Whether a publish may be taken in.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// Yes, under this token.
+    Token(u64),
+    /// Not before there is room.
+    Full,
+    /// No: the client was told not to send it.
+    Beyond,
+}
+
+impl Link {
+    pub(crate) fn new(shared: Arc<Shared>, number: u64, client: Arc<str>, version: Version, packet: usize) -> Self {
+        Self {
+            number,
+            client,
+            version,
+            packet_bytes_max: packet,
+            shared,
+            state: Mutex::default(),
+            writer: Notify::new(),
+            reader: Notify::new(),
+            closer: Notify::new(),
+            born: Instant::now(),
+            heard_ms: AtomicU64::new(0),
+            paused: AtomicBool::new(false),
+        }
+    }
+
+    /// Asks for a place in the window.
+    pub(crate) fn admit(&self, id: Option<NonZeroU16>, bytes: usize) -> Admission {
+        let limits = &self.shared.limits;
+        let receive_maximum = usize::from(limits.receive_maximum);
+        let mut state = self.state.lock();
+        let places = match self.version {
+            Version::V3 => receive_maximum,
+            // Publishes at QoS 0 do not count against Receive Maximum, but they are bounded as well.
+            Version::V5 => 2 * receive_maximum,
+        };
+        if self.version == Version::V5 && id.is_some() && state.qos1 >= receive_maximum {
+            return Admission::Beyond;
+        }
+        let heavy = state.bytes > 0 && state.bytes + bytes > limits.inflight_bytes_max;
+        if state.window.len() >= places || heavy {
+            state.reader_waits = true;
+            return Admission::Full;
+        }
+        state.bytes += bytes;
+        state.qos1 += usize::from(id.is_some());
+        state.window.push_back(Pending { id, bytes, fate: Fate::Waiting });
+        count(&self.shared.tally.in_flight);
+        count_many(&self.shared.tally.in_flight_bytes, bytes);
+        Admission::Token(state.first + state.window.len() as u64 - 1)
+    }
+
+    /// Waits until `admit` may answer differently.
+    pub(crate) async fn room(&self) {
+        self.reader.notified().await;
+    }
+
+    /// Takes back what was admitted last and was not handed over.
+    pub(crate) fn withdraw(&self, token: u64) {
+        self.decide(token, Fate::Unknown);
+    }
+
+    fn decide(&self, token: u64, fate: Fate) {
+        let mut state = self.state.lock();
+        let Some(index) = token.checked_sub(state.first).and_then(|index| usize::try_from(index).ok()) else {
+            return;
+        };
+        let Some(pending) = state.window.get_mut(index).filter(|pending| pending.fate == Fate::Waiting) else {
+            return;
+        };
+        pending.fate = fate;
+        let bytes = pending.bytes;
+        state.bytes -= bytes;
+        while state.window.front().is_some_and(|front| front.id.is_none() && front.fate != Fate::Waiting) {
+            state.window.pop_front();
+            state.first += 1;
+        }
+        let to_write = match state.window.front() {
+            Some(front) => front.fate != Fate::Waiting,
+            // Only who says goodbye waits for this.
+            None => state.ending.is_some(),
+        };
+        let to_read = std::mem::take(&mut state.reader_waits);
+        drop(state);
+        self.release(bytes);
+        if to_write {
+            self.writer.notify_one();
+        }
+        if to_read {
+            self.reader.notify_one();
+        }
+    }
+
+    fn release(&self, bytes: usize) {
+        let Shared { limits, tally, room } = &*self.shared;
+        tally.in_flight.fetch_sub(1, Relaxed);
+        let before = tally.in_flight_bytes.fetch_sub(bytes as u64, Relaxed);
+        if before + limits.packet_bytes_max as u64 >= limits.inflight_total_bytes_max as u64 {
+            room.notify_waiters();
+        }
+    }
+
+    /// Queues an answer to the client. An error if it does not read its answers.
+    pub(crate) fn answer(&self, write: impl FnOnce(&mut BytesMut)) -> Result<(), Reason> {
+        let mut state = self.state.lock();
+        write(&mut state.answers);
+        let queued = state.answers.len();
+        drop(state);
+        self.writer.notify_one();
+        if queued > self.shared.limits.answers_bytes_max { Err(Reason::NotReading) } else { Ok(()) }
+    }
+
+    /// Queues a copy of a message. If the client does not read, the oldest copies are dropped.
+    pub(crate) fn push(&self, copy: Bytes) {
+        let Shared { limits, tally, .. } = &*self.shared;
+        if copy.len() > self.packet_bytes_max.min(limits.outbound_bytes_max) {
+            count(&tally.dropped);
+            return;
+        }
+        let mut state = self.state.lock();
+        if state.ending.is_some() {
+            return;
+        }
+        state.copies_bytes += copy.len();
+        state.copies.push_back(copy);
+        while state.copies_bytes > limits.outbound_bytes_max {
+            let Some(oldest) = state.copies.pop_front() else { break };
+            state.copies_bytes -= oldest.len();
+            count(&tally.dropped);
+        }
+        drop(state);
+        count(&tally.fanned_out);
+        self.writer.notify_one();
+    }
+
+    /// Moves what is to be written into `out`: answers, acknowledgements in order, copies. An error is the end of the
+    /// connection: the next publish in order can never be acknowledged.
+    pub(crate) fn gather(&self, out: &mut BytesMut) -> Result<(), Reason> {
+        let mut state = self.state.lock();
+        // Takes the allocation over where it can; a quiet connection keeps none.
+        out.unsplit(std::mem::take(&mut state.answers));
+        out.reserve(64);
+        let unknown = self.gather_acks(&mut state, out);
+        while out.len() < WRITE_BYTES_MAX {
+            let Some(copy) = state.copies.pop_front() else { break };
+            state.copies_bytes -= copy.len();
+            out.extend_from_slice(&copy);
+        }
+        if state.copies.is_empty() && state.copies.capacity() > 0 {
+            state.copies = VecDeque::new();
+        }
+        let to_read = std::mem::take(&mut state.reader_waits);
+        drop(state);
+        if to_read {
+            self.reader.notify_one();
+        }
+        if unknown { Err(Reason::NotStored) } else { Ok(()) }
+    }
+
+    /// Whether an unknown outcome is next.
+    fn gather_acks(&self, state: &mut State, out: &mut BytesMut) -> bool {
+        let mut acks = 0;
+        let mut unknown = false;
+        while let Some(front) = state.window.front() {
+            match (front.fate, front.id) {
+                (Fate::Waiting, _) => break,
+                (Fate::Unknown, Some(_)) => {
+                    unknown = true;
+                    break;
+                }
+                (Fate::Acknowledge(reason), Some(id)) => {
+                    self.write_ack(id, reason, out);
+                    state.qos1 -= 1;
+                    acks += 1;
+                }
+                (Fate::Acknowledge(_) | Fate::Unknown, None) => {}
+            }
+            state.window.pop_front();
+            state.first += 1;
+        }
+        if state.window.is_empty() && state.window.capacity() > 64 {
+            state.window = VecDeque::new();
+        }
+        count_many(&self.shared.tally.acks, acks);
+        unknown
+    }
+
+    fn write_ack(&self, packet_id: NonZeroU16, reason_code: PublishAckReason, out: &mut BytesMut) {
+        // Encoding four or six bytes without a size limit cannot fail.
+        let _ = match self.version {
+            Version::V3 => v3::Codec::new(0).encode(v3::Packet::PublishAck { packet_id }, out),
+            Version::V5 => {
+                let ack = PublishAck { packet_id, reason_code, properties: Vec::new(), reason_string: None };
+                v5::Codec::new(0, 0).encode(v5::Packet::PublishAck(ack), out)
+            }
+        };
+    }
+
+    /// Waits for something to gather.
+    pub(crate) async fn to_write(&self) {
+        self.writer.notified().await;
+    }
+
+    /// Whether no publish waits for its outcome or acknowledgement.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.state.lock().window.is_empty()
+    }
+
+    /// Ends the connection from outside; the first reason stays.
+    pub(crate) fn end(&self, reason: Reason) {
+        self.state.lock().ending.get_or_insert(reason);
+        self.closer.notify_one();
+    }
+
+    /// Waits for `end`.
+    pub(crate) async fn ended(&self) -> Reason {
+        loop {
+            if let Some(reason) = self.state.lock().ending {
+                return reason;
+            }
+            self.closer.notified().await;
+        }
+    }
+
+    /// No more copies are queued from here on.
+    pub(crate) fn close(&self, reason: Reason) {
+        let mut state = self.state.lock();
+        state.ending.get_or_insert(reason);
+        state.copies = VecDeque::new();
+        state.copies_bytes = 0;
+    }
+
+    /// Something came from the client.
+    pub(crate) fn heard(&self) {
+        let age = self.born.elapsed().as_millis();
+        self.heard_ms.store(u64::try_from(age).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// Says that the client is not read for now, so that its silence means nothing.
+    pub(crate) fn pause(&self, paused: bool) {
+        self.paused.store(paused, Relaxed);
+    }
+
+    /// Waits until nothing came for `limit`, not counting times when nobody read.
+    pub(crate) async fn silent_for(&self, limit: Duration) {
+        loop {
+            let heard = Duration::from_millis(self.heard_ms.load(Relaxed));
+            tokio::time::sleep_until(self.born + heard + limit).await;
+            if self.paused.load(Relaxed) {
+                self.heard();
+            } else if Duration::from_millis(self.heard_ms.load(Relaxed)) == heard {
+                return;
+            }
+        }
+    }
+}
+
+impl Settle for Link {
+    fn settle(&self, token: u64, outcome: Outcome) {
+        let fate = match outcome {
+            Outcome::Stored { .. } | Outcome::NoReading { .. } | Outcome::Unread | Outcome::Duplicate => {
+                Fate::Acknowledge(PublishAckReason::Success)
+            }
+            Outcome::Rejected(RejectReason::Cardinality | RejectReason::Limit) => {
+                Fate::Acknowledge(PublishAckReason::QuotaExceeded)
+            }
+            Outcome::Rejected(RejectReason::Precision | RejectReason::Time) => {
+                Fate::Acknowledge(PublishAckReason::PayloadFormatInvalid)
+            }
+            Outcome::Rejected(RejectReason::Name | RejectReason::Ignored) => {
+                Fate::Acknowledge(PublishAckReason::ImplementationSpecificError)
+            }
+            Outcome::Unknown => {
+                count(&self.shared.tally.unknown);
+                Fate::Unknown
+            }
+        };
+        self.decide(token, fate);
+    }
+}
