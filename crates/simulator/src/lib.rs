@@ -8,6 +8,10 @@
 
 #![warn(missing_docs)]
 
+pub mod api;
 pub mod client;
 pub mod computer;
+pub mod fleet;
+pub mod ledger;
 pub mod office_room;
+pub mod server;
