@@ -32,7 +32,8 @@ pub fn browse(root: &Path) -> Result<()> {
 fn test(root: &Path, addresses: &Value) -> Result<()> {
     let mut command = commands::command(&root.join("ui"), "npm run -s e2e");
     for (name, key) in [("SENSORIUM_URL", "http"), ("SENSORIUM_MQTT", "mqtt")] {
-        command.env(name, addresses[key].as_str().with_context(|| format!("the server announced no {key}"))?);
+        let address = addresses[key].as_str().with_context(|| format!("the server announced no {key}"))?;
+        command.env(name, format!("{key}://{address}"));
     }
     if !commands::follow(command, |_| ())? {
         bail!("`npm run e2e` failed");
