@@ -30,6 +30,8 @@ const ABOUT_WORDS: &[&str] = &["docs/glossary.md"];
 /// Part of a path, a phrase that stays as its owner wrote it, and why.
 const THEIRS: &[(&str, &str, &str)] = &[
     ("", "samples.jsonl", "the name of the file of real firmware messages"),
+    ("crates/decode/tests/samples.rs", "sample", "a message of that file"),
+    ("crates/decode/tests/samples.rs", "Sample", "a message of that file"),
     ("", "line feed", "the control character"),
     (".rs", "sample::", "proptest's module of choices"),
     (".rs", "UNPROCESSABLE_ENTITY", "the name of HTTP status 422"),
