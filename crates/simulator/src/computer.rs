@@ -18,17 +18,17 @@ pub const EVERY: Duration = Duration::from_secs(1);
 
 const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 
-/// What is known at one moment. Without a time: the server's clock is this computer's.
+/// What is known at one moment, under names that declare the units. Without a time: the server's clock is this computer's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Moment {
     /// Processes that run or want to, averaged over the last minute.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load: Option<f64>,
     /// Share of the memory in use, in %.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "memory_pct", skip_serializing_if = "Option::is_none")]
     pub memory: Option<f64>,
     /// The hottest sensor of the processor, in °C.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "cpu_temperature_c", skip_serializing_if = "Option::is_none")]
     pub cpu_temperature: Option<f64>,
 }
 

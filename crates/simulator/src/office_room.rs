@@ -39,19 +39,23 @@ const DAY_MS: i64 = 86_400_000;
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 
-/// One row of the set, in the names in which it is published.
+/// One row of the set. It is published under the names of the set's columns, which declare the units.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Row {
     /// UTC milliseconds.
     #[serde(rename = "ts")]
     pub time: i64,
     /// °C.
+    #[serde(rename = "temperature_c")]
     pub temperature: f64,
     /// Relative humidity in %.
+    #[serde(rename = "humidity_pct")]
     pub humidity: f64,
     /// Lux.
+    #[serde(rename = "light_lux")]
     pub light: f64,
     /// Parts per million.
+    #[serde(rename = "co2_ppm")]
     pub co2: f64,
     /// Whether somebody was in the room.
     pub occupied: bool,
@@ -244,7 +248,7 @@ mod tests {
         assert!(rows.windows(2).all(|pair| pair[0].time < pair[1].time));
         assert_eq!(
             String::from_utf8(rows[2].payload()).unwrap(),
-            r#"{"ts":1422886860000,"temperature":23.73,"humidity":26.23,"light":572.666666666667,"co2":769.666666666667,"occupied":true}"#
+            r#"{"ts":1422886860000,"temperature_c":23.73,"humidity_pct":26.23,"light_lux":572.666666666667,"co2_ppm":769.666666666667,"occupied":true}"#
         );
     }
 
