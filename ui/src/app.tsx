@@ -8,7 +8,6 @@ import { LiveBadge } from './components/LiveBadge.tsx';
 import { formatCount } from './format/number.ts';
 import { formatDuration } from './format/time.ts';
 import { type Key, t } from './i18n/index.ts';
-import { Overview } from './routes/overview.tsx';
 import { now } from './state/clock.ts';
 import { about, newDevices, unread } from './state/fleet.ts';
 import { chooseTheme, type Theme, theme } from './state/prefs.ts';
@@ -92,6 +91,11 @@ const themes: Theme[] = ['system', 'light', 'dark'];
 function ThemeChoice() {
   return (
     <label class="theme">
+      <svg viewBox="0 0 14 14" width="14" height="14" aria-hidden="true">
+        <title>{t('theme.label')}</title>
+        <circle cx="7" cy="7" r="5.5" class="ring" />
+        <path d="M7 1.5a5.5 5.5 0 0 1 0 11z" class="fill" />
+      </svg>
       <span class="sr-only">{t('theme.label')}</span>
       <select
         value={theme.value}
@@ -123,7 +127,7 @@ function LostBanner() {
 function Page() {
   switch (route.value) {
     case 'overview':
-      return <Overview />;
+      return <Lazy load={loadOverview} />;
     case 'device':
       return <Lazy load={loadDevice} />;
     case 'inbox':
@@ -140,6 +144,7 @@ function Page() {
   }
 }
 
+const loadOverview = async () => (await import('./routes/overview.tsx')).Overview;
 const loadDevice = async () => (await import('./routes/device.tsx')).DevicePage;
 const loadInbox = async () => (await import('./routes/inbox.tsx')).Inbox;
 

@@ -5,8 +5,9 @@ import { startClock } from './state/clock.ts';
 import { startFleet } from './state/fleet.ts';
 import { startRouter } from './state/url.ts';
 import './styles/tokens.css';
+import './styles/base.css';
 import './styles/frame.css';
-import './styles/overview.css';
+import './styles/parts.css';
 
 startClock();
 startRouter();

@@ -4,6 +4,7 @@ import { formatTime } from '../format/time.ts';
 import type { Zone } from '../format/zone.ts';
 import { t } from '../i18n/index.ts';
 import type { Plot } from './plot.ts';
+import { rowTime } from './scene.ts';
 
 interface Props {
   plot: Plot;
@@ -39,7 +40,7 @@ export function DataTable({ plot, caption, zone, sent, isState, limit }: Props) 
       <tbody>
         {rows.map((i) => (
           <tr key={plot.x[i]}>
-            <th scope="row">{formatTime((plot.x[i] ?? 0) - plot.step / 2, 'full', zone)}</th>
+            <th scope="row">{formatTime(rowTime(plot, i), 'full', zone)}</th>
             <td>{isSteps ? number(plot.y[i]) : single(i)}</td>
             {isSteps && <td>{number(plot.lo[i])}</td>}
             {isSteps && <td>{number(plot.hi[i])}</td>}

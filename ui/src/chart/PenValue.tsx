@@ -8,7 +8,7 @@ import { formatAge } from '../format/time.ts';
 import { now } from '../state/clock.ts';
 import { latest } from '../state/fleet.ts';
 import type { Lane } from './board.ts';
-import type { Drawn } from './TimeChart.tsx';
+import type { Drawn } from './painter.ts';
 
 interface Props {
   lane: Lane;

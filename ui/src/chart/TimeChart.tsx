@@ -6,7 +6,6 @@ import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useId, useRef } from 'preact/hooks';
 import { seriesName } from '../api/live.ts';
 import type { Status } from '../api/types.ts';
-import { toNumber } from '../format/number.ts';
 import { formatDuration } from '../format/time.ts';
 import { t } from '../i18n/index.ts';
 import { serverNow } from '../state/clock.ts';
@@ -15,36 +14,15 @@ import { paintCount, zone } from '../state/prefs.ts';
 import type { Span } from '../state/range.ts';
 import type { Board, Lane } from './board.ts';
 import { DataTable } from './DataTable.tsx';
-import type { Gap } from './gaps.ts';
 import { attachGestures } from './gestures.ts';
 import { hueOf, metricTitle } from './hue.ts';
-import { type KeyAction, keyAction } from './keyboard.ts';
+import { keyAction } from './keyboard.ts';
 import { PenValue } from './PenValue.tsx';
-import { paintFor } from './paint.ts';
-import { type Extremes, extremesOf, nearest, type Plot } from './plot.ts';
-import {
-  extremesText,
-  type Form,
-  footerOf,
-  formOf,
-  gapsInView,
-  holdToNow,
-  plotToPen,
-  rowWords,
-  sentDecimals,
-  summaryOf,
-} from './scene.ts';
+import { type Drawn, Painter } from './painter.ts';
+import { type ChartActions, perform } from './readout.ts';
+import { extremesText, footerOf, formOf, summaryOf } from './scene.ts';
 import { Surface } from './surface.ts';
 import { Tip } from './Tip.tsx';
-import { timeTicks } from './ticks.ts';
-import { autoRange, easeRange, type YRange } from './yrange.ts';
-
-export interface ChartActions {
-  zoom(span: Span): void;
-  reset(): void;
-  speak(words: string): void;
-  goToReadings(): void;
-}
 
 interface Props {
   board: Board;
@@ -52,19 +30,6 @@ interface Props {
   status: Status;
   gutter: number;
   actions: ChartActions;
-}
-
-/** What the last drawing found out, for the words around the canvas. */
-export interface Drawn {
-  plot: Plot;
-  form: Form;
-  sent: number;
-  extremes: Extremes | null;
-  gaps: Gap[];
-  /** Where the pen stands in the plot, in pixels; null when out of view. */
-  pen: { x: number; y: number } | null;
-  height: number;
-  width: number;
 }
 
 const tableRows = 400;
@@ -109,7 +74,6 @@ export function TimeChart({ board, lane, status, gutter, actions }: Props) {
         </button>
       </header>
       <div class="lane-body">
-        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: arrow keys read the values of the figure */}
         <div
           class="lane-plot"
           ref={host}
@@ -210,118 +174,6 @@ function useSurface(
   useSignalEffect(() => {
     surface.current?.setCursor(board.cursor.value);
   });
-}
-
-/** Draws one lane and remembers what must not jump from one drawing to the next. */
-class Painter {
-  private y: YRange | null = null;
-  private sent = 0;
-  private trace: Lane['trace'] = null;
-  private spanWidth = 0;
-
-  constructor(
-    private board: Board,
-    private lane: Lane,
-    private surface: Surface,
-  ) {}
-
-  paint(status: Status): Drawn | null {
-    const { metric, trace } = this.lane;
-    if (!trace) return null;
-    const span = this.board.span.value;
-    const now = serverNow();
-    const newest = latest.peek().get(seriesName(this.lane.series));
-    const inView = newest !== undefined && newest.t >= span.from && newest.t <= span.to + 1000;
-    const plot = plotToPen(trace, metric, inView ? newest : undefined);
-    const form = formOf(metric, newest?.v);
-    const gaps = gapsInView(plot, metric, newest?.t ?? null, span, now);
-    if (form !== 'line') holdToNow(plot, gaps, Math.min(now, span.to));
-    const extremes = form === 'line' ? extremesOf(plot, span.from, span.to) : null;
-    this.sent = sentDecimals(plot, newest, this.sent);
-    const value = toNumber(newest?.v);
-    const pen = inView && value !== null && newest.q < 2 ? { t: newest.t, v: value } : null;
-    const drained = status !== 'online' && this.board.isFollowing;
-    this.surface.draw({
-      plot,
-      form,
-      span,
-      timeTicks: timeTicks(span.from, span.to, this.surface.box.width, zone.peek()).map(
-        (tick) => tick.time,
-      ),
-      y: this.range(form, extremes, span, pen?.v ?? null),
-      gaps,
-      paint: paintFor(hueOf(metric), drained, window.devicePixelRatio || 1),
-      pen: form === 'line' ? pen : null,
-    });
-    const { height, width } = this.surface.box;
-    const place = pen && form === 'line' ? this.surface.place(pen.t, pen.v) : null;
-    return { plot, form, sent: this.sent, extremes, gaps, pen: place, height, width };
-  }
-
-  /** Fresh data or another span may choose a new range; live readings only widen it, a tick at a time. */
-  private range(form: Form, found: Extremes | null, span: Span, pen: number | null): YRange {
-    if (form !== 'line') return { lo: 0, hi: 1 };
-    const min = Math.min(found?.min ?? pen ?? 0, pen ?? Number.POSITIVE_INFINITY);
-    const max = Math.max(found?.max ?? pen ?? 1, pen ?? Number.NEGATIVE_INFINITY);
-    const wanted = autoRange(min, max);
-    const width = span.to - span.from;
-    const isNew = this.trace !== this.lane.trace || Math.abs(width / this.spanWidth - 1) > 0.01;
-    this.trace = this.lane.trace;
-    this.spanWidth = width;
-    this.y = isNew || !this.y ? wanted : easeRange(this.y, wanted, min, max);
-    return this.y;
-  }
-}
-
-function perform(
-  action: KeyAction,
-  board: Board,
-  drawn: Drawn | null,
-  lane: Lane,
-  actions: ChartActions,
-) {
-  const span = board.span.value;
-  const width = span.to - span.from;
-  switch (action.kind) {
-    case 'reset':
-      board.locked.value = false;
-      board.cursor.value = null;
-      return actions.reset();
-    case 'pan':
-      return actions.zoom(movedBy(span, action.share * width));
-    case 'zoom': {
-      const middle = board.cursor.value ?? (span.from + span.to) / 2;
-      const half = (width * action.factor) / 2;
-      return actions.zoom({ from: Math.round(middle - half), to: Math.round(middle + half) });
-    }
-    case 'step':
-    case 'edge':
-      if (drawn) readOut(action, board, drawn, lane, actions);
-  }
-}
-
-function movedBy(span: Span, delta: number): Span {
-  return { from: Math.round(span.from + delta), to: Math.round(span.to + delta) };
-}
-
-/** Moves the crosshair by rows with a value and says what stands there. */
-function readOut(
-  action: Extract<KeyAction, { kind: 'step' | 'edge' }>,
-  board: Board,
-  { plot, form, sent }: Drawn,
-  lane: Lane,
-  actions: ChartActions,
-) {
-  const filled = [...plot.x.keys()].filter((i) => (plot.count[i] ?? 0) > 0);
-  const last = filled.length - 1;
-  if (last < 0) return actions.speak(t('chart.nothing'));
-  const here = board.cursor.value === null ? -1 : filled.indexOf(nearest(plot, board.cursor.value));
-  const from = here < 0 ? last + 1 : here;
-  const to = action.kind === 'edge' ? (action.side === 'first' ? 0 : last) : from + action.by;
-  const i = filled[Math.min(last, Math.max(0, to))] ?? 0;
-  board.cursor.value = plot.x[i] ?? null;
-  const words = rowWords(plot, i, form, lane.metric.unit, sent, zone.value);
-  actions.speak([`${words.time}: ${words.value}`, words.between].filter(Boolean).join(', '));
 }
 
 function LaneNotes({ drawn, lane }: { drawn: Drawn | null; lane: Lane }) {

@@ -1,9 +1,9 @@
 /** The words at the crosshair. Every lane has its own; none leaves its plot. */
 import { zone } from '../state/prefs.ts';
 import type { Board } from './board.ts';
+import type { Drawn } from './painter.ts';
 import { nearest } from './plot.ts';
-import { rowWords } from './scene.ts';
-import type { Drawn } from './TimeChart.tsx';
+import { rowWords, shortTime } from './scene.ts';
 
 interface Props {
   board: Board;
@@ -32,9 +32,12 @@ export function Tip({ board, drawn, unit, gutter }: Props) {
     x < drawn.width / 2
       ? { left: `${gutter + x + apartPx}px` }
       : { right: `${drawn.width - x + apartPx}px` };
+  // Across from the line, which would otherwise run under the words.
+  const y = drawn.heightOf(drawn.plot.y[i] ?? 0);
+  const side = y < drawn.height / 2 ? 'tip is-low' : 'tip';
   return (
-    <div class="tip" style={style} aria-hidden="true">
-      <span class="tip-time">{words.time}</span>
+    <div class={side} style={style} aria-hidden="true">
+      <span class="tip-time">{shortTime(drawn.plot, i, board.span.value, zone.value)}</span>
       <strong>{words.value}</strong>
       {words.between && <span class="tip-between">{words.between}</span>}
     </div>

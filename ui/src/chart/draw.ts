@@ -1,14 +1,11 @@
 /** What a lane shows besides its line: gaps, band, dots, bad marks, states, texts. */
 import type uPlot from 'uplot';
 import { formatState } from '../format/number.ts';
-import { formatDuration } from '../format/time.ts';
+import { formatCoarse, formatDuration } from '../format/time.ts';
 import { t } from '../i18n/index.ts';
 import type { Gap } from './gaps.ts';
 import type { Paint } from './paint.ts';
 import type { Plot, Stretch } from './plot.ts';
-
-/** A gap narrower than this has no room for its words. */
-const wordsFromPx = 64;
 
 interface Box {
   left: number;
@@ -28,30 +25,51 @@ function clipped(chart: uPlot, draw: (context: CanvasRenderingContext2D, box: Bo
   ctx.restore();
 }
 
-export function drawGaps(chart: uPlot, gaps: readonly Gap[], paint: Paint, ratio: number): void {
+type DrawGap = (context: CanvasRenderingContext2D, gap: Gap, box: Box) => void;
+
+function eachGap(chart: uPlot, gaps: readonly Gap[], ratio: number, draw: DrawGap): void {
   clipped(chart, (context, box) => {
     for (const gap of gaps) {
       const from = Math.max(box.left, chart.valToPos(gap.from, 'x', true));
       const to = Math.min(box.left + box.width, chart.valToPos(gap.to, 'x', true));
       if (to - from < ratio) continue;
-      context.fillStyle = paint.hatch ?? paint.rule;
-      context.fillRect(from, box.top, to - from, box.height);
-      drawGapWords(context, gap, { ...box, left: from, width: to - from }, paint, ratio);
+      draw(context, gap, { ...box, left: from, width: to - from });
     }
   });
 }
 
-function drawGapWords(
+/** Hatching, under the grid. */
+export function drawGaps(chart: uPlot, gaps: readonly Gap[], paint: Paint, ratio: number): void {
+  eachGap(chart, gaps, ratio, (context, _, box) => {
+    context.fillStyle = paint.hatch ?? paint.rule;
+    context.fillRect(box.left, box.top, box.width, box.height);
+  });
+}
+
+/** How long each gap was, over the grid. */
+export function drawGapWords(
+  chart: uPlot,
+  gaps: readonly Gap[],
+  paint: Paint,
+  ratio: number,
+): void {
+  eachGap(chart, gaps, ratio, (context, gap, box) => writeGap(context, gap, box, paint, ratio));
+}
+
+function writeGap(
   context: CanvasRenderingContext2D,
   gap: Gap,
   box: Box,
   paint: Paint,
   ratio: number,
 ) {
-  const words = t('chart.silent', { duration: formatDuration(gap.to - gap.from) });
+  const duration = formatDuration(gap.to - gap.from);
   context.font = paint.font;
+  const room = box.width - 10 * ratio;
+  const fitting = [t('chart.silent', { duration }), duration, formatCoarse(gap.to - gap.from)];
+  const words = fitting.find((one) => context.measureText(one).width <= room);
+  if (!words) return;
   const width = context.measureText(words).width + 10 * ratio;
-  if (box.width < Math.max(wordsFromPx * ratio, width)) return;
   const middle = box.left + box.width / 2;
   const line = box.top + box.height / 2;
   context.fillStyle = paint.paper;

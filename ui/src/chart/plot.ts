@@ -144,8 +144,8 @@ function stretchesOf(plot: Plot): Stretch[] {
     const to = plot.shape === 'steps' ? x + half : endOf(plot, i);
     const from = x - half;
     const last = found.at(-1);
-    if (last && last.value === value && last.to >= from - 1 && plot.shape === 'readings')
-      last.to = to;
+    const isSame = last?.value === value && last.share === toNumber(value);
+    if (last && isSame && last.to >= from - 1) last.to = to;
     else found.push({ from, to, value, share: toNumber(value) });
   });
   return found;

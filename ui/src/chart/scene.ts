@@ -87,7 +87,10 @@ export function sentDecimals(
 export function footerOf(trace: Trace, shownSteps: number): string {
   const readings = formatCount(trace.readings);
   const took =
-    trace.tookMs < 10 ? formatNumber(trace.tookMs, 1) : formatCount(Math.round(trace.tookMs));
+    trace.tookMs < 10
+      ? formatNumber(Math.max(0.1, trace.tookMs), 1)
+      : formatCount(Math.round(trace.tookMs));
+  if (trace.readings === 0) return t('footer.none', { took });
   if (trace.body.shape === 'readings')
     return plural('footer.every', trace.readings, { readings, took });
   return t('footer.steps', {
@@ -104,6 +107,20 @@ export function extremesText(found: Extremes, sent: number): string {
     avg: formatNumber(found.avg, sent),
     max: formatNumber(found.max, sent),
   });
+}
+
+/** The start of a step, or the time of a reading. */
+export function rowTime(plot: Plot, i: number): number {
+  return (plot.x[i] ?? 0) - plot.step / 2;
+}
+
+/** The time of a row as short as its view allows: the axis says the rest. */
+export function shortTime(plot: Plot, i: number, span: Span, zone: Zone): string {
+  const time = rowTime(plot, i);
+  if (plot.step >= 86_400_000) return formatTime(time, 'day', zone);
+  const isFine = span.to - span.from < 60_000;
+  const clock = formatTime(time, plot.step >= 60_000 ? 'clock' : isFine ? 'milli' : 'second', zone);
+  return span.to - span.from > 86_400_000 ? `${formatTime(time, 'date', zone)}, ${clock}` : clock;
 }
 
 export interface RowWords {

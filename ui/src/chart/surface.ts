@@ -11,6 +11,7 @@ import {
   drawBand,
   drawDots,
   drawGaps,
+  drawGapWords,
   drawLeader,
   drawStates,
   drawTexts,
@@ -18,7 +19,7 @@ import {
 import type { Gap } from './gaps.ts';
 import type { Paint } from './paint.ts';
 import type { Plot } from './plot.ts';
-import { tickStep, ticks, type YRange } from './yrange.ts';
+import { ticks, type YRange } from './yrange.ts';
 
 export interface Scene {
   plot: Plot;
@@ -175,14 +176,14 @@ export class Surface {
   }
 
   private valueTicks(): number[] {
-    if (!this.scene || this.form === 'text') return [];
+    if (!this.scene || this.form === 'text' || this.scene.plot.x.length === 0) return [];
     if (this.form === 'state') return [0.08, 0.92];
-    return ticks(this.scene.y, this.rowCount());
+    return ticks(this.scene.y, this.rowCount()).values;
   }
 
   private valueLabel(value: number): string {
     if (this.form === 'state') return formatState(value < 0.5 ? 0 : 1);
-    const step = this.scene ? tickStep(this.scene.y, this.rowCount()) : 1;
+    const step = this.scene ? ticks(this.scene.y, this.rowCount()).step : 1;
     return formatNumber(value, Math.max(0, -Math.floor(Math.log10(step) + 1e-9)));
   }
 
@@ -191,15 +192,16 @@ export class Surface {
     if (!scene) return;
     drawGaps(this.chart, scene.gaps, scene.paint, this.ratio);
     if (scene.form === 'line') drawBand(this.chart, scene.plot, scene.paint, this.ratio);
-    if (scene.form === 'state')
-      drawStates(this.chart, scene.plot.stretches, scene.paint, this.ratio);
-    if (scene.form === 'text') drawTexts(this.chart, scene.plot.stretches, scene.paint, this.ratio);
   }
 
   private drawOver(): void {
     const scene = this.scene;
     if (!scene) return;
-    drawBad(this.chart, scene.plot.bad, scene.paint, this.ratio);
+    const { stretches, bad } = scene.plot;
+    if (scene.form === 'state') drawStates(this.chart, stretches, scene.paint, this.ratio);
+    if (scene.form === 'text') drawTexts(this.chart, stretches, scene.paint, this.ratio);
+    drawGapWords(this.chart, scene.gaps, scene.paint, this.ratio);
+    drawBad(this.chart, bad, scene.paint, this.ratio);
     if (scene.form !== 'line') return;
     drawDots(this.chart, scene.plot, scene.paint, this.ratio);
     if (scene.pen) drawLeader(this.chart, scene.pen.t, scene.pen.v, scene.paint, this.ratio);

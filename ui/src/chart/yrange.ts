@@ -25,8 +25,16 @@ export function tickStep(range: YRange, count: number): number {
   return factor * power;
 }
 
-export function ticks(range: YRange, count: number): number[] {
-  const step = tickStep(range, count);
+/** About `count` round values inside the range, and at least two: one alone is no scale. */
+export function ticks(range: YRange, count: number): { step: number; values: number[] } {
+  for (let wanted = count; ; wanted *= 1.6) {
+    const step = tickStep(range, wanted);
+    const values = multiples(range, step);
+    if (values.length >= 2 || wanted > 16) return { step, values };
+  }
+}
+
+function multiples(range: YRange, step: number): number[] {
   const found: number[] = [];
   for (let n = Math.ceil(range.lo / step); n * step <= range.hi; n++) found.push(n * step + 0);
   return found;

@@ -1,19 +1,24 @@
 /** The books under every page; a click opens them by source. */
+import { signal } from '@preact/signals';
+import type { ComponentType } from 'preact';
 import { useRef } from 'preact/hooks';
-import type { Book } from '../api/types.ts';
-import { formatCount } from '../format/number.ts';
-import { t, word } from '../i18n/index.ts';
-import { type Equation, messageEquation, readingEquation } from '../state/books.ts';
-import { books, loadBooks, totalBook } from '../state/fleet.ts';
-import { Failure } from './Failure.tsx';
+import { t } from '../i18n/index.ts';
+import { messageEquation } from '../state/books.ts';
+import { loadBooks, totalBook } from '../state/fleet.ts';
+import { EquationLine } from './EquationLine.tsx';
+
+/** The dialog's code comes with the first click. */
+const found = signal<ComponentType<{ close: () => void }> | null>(null);
 
 export function BooksStrip() {
   const dialog = useRef<HTMLDialogElement>(null);
   const total = totalBook.value;
-  const open = () => {
+  const open = async () => {
     void loadBooks();
+    found.value ??= (await import('./BooksDialog.tsx')).BooksDialog;
     dialog.current?.showModal();
   };
+  const Dialog = found.value;
   return (
     <footer class="books">
       {total ? (
@@ -25,68 +30,8 @@ export function BooksStrip() {
         <span class="books-line">{t('books.waiting')}</span>
       )}
       <dialog ref={dialog} class="books-dialog" aria-labelledby="books-title">
-        <BooksDialog close={() => dialog.current?.close()} />
+        {Dialog && <Dialog close={() => dialog.current?.close()} />}
       </dialog>
     </footer>
-  );
-}
-
-function EquationLine({ equation, left }: { equation: Equation; left: string }) {
-  return (
-    <span class="equation">
-      {left} <b>{formatCount(equation.left)}</b> {equation.balanced ? '=' : '≠'}{' '}
-      {equation.terms.map((term, i) => (
-        <span key={term.name} class="term">
-          {i > 0 && '+ '}
-          {t(`books.${term.name}`)} <b>{formatCount(term.count)}</b>{' '}
-        </span>
-      ))}
-    </span>
-  );
-}
-
-function BooksDialog({ close }: { close: () => void }) {
-  const { data, failure } = books.value;
-  return (
-    <>
-      <header>
-        <h2 id="books-title">{t('books.title')}</h2>
-        <button type="button" onClick={close}>
-          {t('dialog.close')}
-        </button>
-      </header>
-      <p class="muted">{t(data?.balanced === false ? 'books.unbalanced' : 'books.balanced')}</p>
-      {failure && <Failure what={t('books.failed')} why={failure} again={loadBooks} />}
-      {data?.sources.map((source) => (
-        <SourceBook key={source.source} title={word('source', source.source)} book={source} />
-      ))}
-      {data && <SourceBook title={t('books.total')} book={data.total} />}
-    </>
-  );
-}
-
-function SourceBook({ title, book }: { title: string; book: Book }) {
-  const reasons = [
-    ...Object.entries(book.messages.rejected),
-    ...Object.entries(book.messages.no_reading),
-    ...Object.entries(book.readings.rejected),
-  ];
-  return (
-    <section class="source-book">
-      <h3>{title}</h3>
-      <p>
-        <EquationLine equation={messageEquation(book)} left={t('books.messages')} />
-      </p>
-      <p>
-        <EquationLine equation={readingEquation(book)} left={t('books.readings')} />
-      </p>
-      {reasons.length > 0 && (
-        <p class="muted">
-          {reasons
-            .map(([reason, count]) => `${word('reason', reason)} ${formatCount(count)}`)
-            .join(' · ')}
-        </p>
-      )}
-    </section>
   );
 }

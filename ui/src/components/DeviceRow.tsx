@@ -1,18 +1,19 @@
 /** One device of the overview: who it is and how it does, then its values with a day behind each. */
-import { useComputed, useSignal } from '@preact/signals';
+import { useComputed } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { acceptDevice } from '../api/client.ts';
 import { seriesName } from '../api/live.ts';
 import type { Device, Metric, Status } from '../api/types.ts';
 import { hueOf, metricTitle } from '../chart/hue.ts';
 import { formatState, formatValue, toNumber } from '../format/number.ts';
 import { formatAge, formatStep } from '../format/time.ts';
-import { plural, t } from '../i18n/index.ts';
+import { plural } from '../i18n/index.ts';
 import { now } from '../state/clock.ts';
-import { failureText, latest, putDevice } from '../state/fleet.ts';
+import { latest } from '../state/fleet.ts';
 import { sparks, wantSpark } from '../state/sparks.ts';
 import { lastHeardAt } from '../state/status.ts';
 import { devicePath, withKept } from '../state/url.ts';
+import { DemoBadge } from './DemoBadge.tsx';
+import { NewMark } from './NewMark.tsx';
 import { penHeight, Spark } from './Spark.tsx';
 import { StatusMark } from './StatusMark.tsx';
 import { Unit } from './Unit.tsx';
@@ -20,6 +21,8 @@ import { Unit } from './Unit.tsx';
 /** More metrics than this are told by their number; the device's page has them all. */
 const metricsShown = 8;
 const longFrom = 8;
+/** A sparkline that covers less says so. */
+const usualSpan = 86_400_000;
 
 export function DeviceRow({ device, status }: { device: Device; status: Status }) {
   const shown = device.metrics.slice(0, metricsShown);
@@ -56,46 +59,14 @@ function HeardAge({ device }: { device: Device }) {
   return <span class="age">{words}</span>;
 }
 
-export function NewMark({ device }: { device: Device }) {
-  const why = useSignal<string | null>(null);
-  const accept = async () => {
-    try {
-      putDevice(await acceptDevice(device));
-      why.value = null;
-    } catch (error) {
-      why.value = failureText(error);
-    }
-  };
-  return (
-    <p class="new">
-      <span class="new-mark">{t('device.new')}</span>
-      <button
-        type="button"
-        onClick={accept}
-        aria-label={t('device.accept_label', { name: device.name })}
-      >
-        {t('device.accept')}
-      </button>
-      {why.value && <span role="alert">{why.value}</span>}
-    </p>
-  );
-}
-
-export function DemoBadge({ demo }: { demo: NonNullable<Device['demo']> }) {
-  return (
-    <p class="demo">
-      <span class="demo-badge">{demo.badge}</span>
-      <span class="demo-source">{[demo.source, demo.licence].filter(Boolean).join(', ')}</span>
-    </p>
-  );
-}
-
 function MetricCell({ device, metric }: { device: string; metric: Metric }) {
   const cell = useRef<HTMLLIElement>(null);
   const name = seriesName({ device, metric: metric.name });
   const newest = useComputed(() => latest.value.get(name)).value;
   useSparkWhileVisible(cell, device, metric);
   const spark = useComputed(() => sparks.value.get(name) ?? null).value;
+  const young =
+    spark && spark.span.to - spark.span.from < usualSpan ? spark.span.to - spark.span.from : 0;
   const isState = metric.kind === 'state' || typeof newest?.v === 'boolean';
   const text = newest ? (isState ? formatState(newest.v) : formatValue(newest.v)) : '–';
   const top = penHeight(spark, toNumber(newest?.v)) ?? 0.5;
@@ -104,7 +75,7 @@ function MetricCell({ device, metric }: { device: string; metric: Metric }) {
     <li class="metric" data-hue={hueOf(metric)} ref={cell}>
       <span class="metric-name">
         {metricTitle(metric.name)}
-        {spark && <span class="metric-span">{formatStep(spark.span.to - spark.span.from)}</span>}
+        {young > 0 && <span class="metric-span">{formatStep(young)}</span>}
       </span>
       <Spark spark={spark} newest={newest} />
       <span

@@ -1,7 +1,7 @@
 /** Whether what is on screen is the present: a word, a shape, and an age when it matters. */
 import { computed } from '@preact/signals';
 import { type LinkState, linkState, retryNow } from '../api/live.ts';
-import { formatDuration } from '../format/time.ts';
+import { formatCoarse } from '../format/time.ts';
 import { t } from '../i18n/index.ts';
 import { now } from '../state/clock.ts';
 import { latest } from '../state/fleet.ts';
@@ -43,7 +43,7 @@ export function LiveBadge({ range, toLive }: Props) {
         <BadgeShape kind={kind} />
       </svg>
       <span>{t(`badge.${kind}`)}</span>
-      {shows && <span class="badge-age">{formatDuration(age)}</span>}
+      {shows && <span class="badge-age">{formatCoarse(age)}</span>}
     </>
   );
   const act =

@@ -67,6 +67,12 @@ export function formatDuration(ms: number): string {
   return '';
 }
 
+/** The largest unit alone: "2 h" for anything up to three hours. */
+export function formatCoarse(ms: number): string {
+  const unit = units.find(([, size]) => ms >= size);
+  return unit ? t(unit[0], { n: Math.floor(ms / unit[1]) }) : formatDuration(ms);
+}
+
 /** A step as it is named in a footer: exact, one unit. */
 export function formatStep(ms: number): string {
   for (const [name, size] of units) {
@@ -77,7 +83,9 @@ export function formatStep(ms: number): string {
 
 /** "12 s ago"; under two seconds it is "now". */
 export function formatAge(ms: number): string {
-  return ms < 2000 ? t('age.now') : t('age.ago', { duration: formatDuration(ms) });
+  return ms < 2000
+    ? t('age.now')
+    : t('age.ago', { duration: ms < 3_600_000 ? formatCoarse(ms) : formatDuration(ms) });
 }
 
 /** Local clock reading as `<input type=datetime-local>` wants it. */

@@ -3,10 +3,12 @@ import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
 import type { Device } from '../api/types.ts';
 import { Board } from '../chart/board.ts';
+import type { ChartActions } from '../chart/readout.ts';
 import { TimeAxis } from '../chart/TimeAxis.tsx';
-import { type ChartActions, TimeChart } from '../chart/TimeChart.tsx';
-import { DemoBadge, NewMark } from '../components/DeviceRow.tsx';
+import { TimeChart } from '../chart/TimeChart.tsx';
+import { DemoBadge } from '../components/DemoBadge.tsx';
 import { Failure } from '../components/Failure.tsx';
+import { NewMark } from '../components/NewMark.tsx';
 import { RangeBar } from '../components/RangeBar.tsx';
 import { StatusMark } from '../components/StatusMark.tsx';
 import { formatAge } from '../format/time.ts';
@@ -16,6 +18,7 @@ import { devices, latest, loadDevices } from '../state/fleet.ts';
 import { lastHeardAt, statusOf } from '../state/status.ts';
 import { query, withKept } from '../state/url.ts';
 import { backToLive, range, show } from '../state/view.ts';
+import '../styles/chart.css';
 import '../styles/device.css';
 
 export function DevicePage() {

@@ -22,6 +22,7 @@ import {
 } from '../state/fleet.ts';
 import { compareDevices, lastHeardAt, statusOf } from '../state/status.ts';
 import { withKept } from '../state/url.ts';
+import '../styles/overview.css';
 
 export function Overview() {
   useSignalEffect(() => {
@@ -106,7 +107,7 @@ function Tally({ rows }: { rows: Row[] }) {
   const words = silent === 0 ? t('overview.all_speaking') : plural('overview.silent', silent);
   return (
     <p class="tally">
-      {all}, {words}
+      {all}, {words}. {t('overview.lines')}
     </p>
   );
 }
