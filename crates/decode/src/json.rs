@@ -49,11 +49,6 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// The member at the end of a path of names.
-    pub(crate) fn at(&self, path: &[&str]) -> Option<&Json<'a>> {
-        path.iter().try_fold(self, |value, key| value.get(key))
-    }
-
     /// The text, where it is one.
     pub(crate) fn text(&self) -> Option<&str> {
         match self {

@@ -4,6 +4,7 @@
 #![warn(missing_docs)]
 
 mod families;
+mod form;
 mod harvest;
 mod json;
 mod judge;
@@ -24,6 +25,10 @@ pub use unit::{convert, normalise};
 use families::FAMILIES;
 use message::Message;
 use model::{Judgement, Kind, RejectReason, TimeSource, Topic, Unit, UnitSource, Value};
+
+/// The device key of readings whose device is whoever is logged in (`ThingsBoard`, weather stations): the caller puts the
+/// client's name or id in its place.
+pub const SENDER: &str = "{auth}";
 
 /// What one message turned out to be.
 #[derive(Clone, Debug, PartialEq)]

@@ -8,7 +8,6 @@ use crate::json::{self, Fault, Json};
 
 /// What every decoder is given.
 pub(crate) struct Message<'m> {
-    pub(crate) topic: &'m str,
     /// Levels without an empty last one; at least one.
     pub(crate) levels: Vec<&'m str>,
     pub(crate) payload: &'m [u8],
@@ -28,7 +27,7 @@ impl<'m> Message<'m> {
             .ok()
             .filter(|text| !text.starts_with('\u{feff}') && !text.bytes().any(|byte| byte < b'\t'))
             .map(|text| text.trim_matches(|c: char| c.is_ascii_whitespace()));
-        Self { topic: topic.as_str(), levels, payload, text, json: OnceCell::new() }
+        Self { levels, payload, text, json: OnceCell::new() }
     }
 
     pub(crate) fn level(&self, index: usize) -> Option<&'m str> {

@@ -30,6 +30,21 @@ impl Named {
         }
     }
 
+    /// A name that the family gives.
+    pub(crate) fn known(name: &str, unit: Option<Known>) -> Self {
+        let class = match unit {
+            Some(Known::Celsius | Known::Fahrenheit | Known::Kelvin) => Class::Temperature,
+            Some(_) | None => quantity_of(last_part(name)).map_or(Class::Other, |quantity| quantity.class),
+        };
+        let source = if unit.is_some() { UnitSource::Profile } else { UnitSource::None };
+        Self { unit, unit_source: source, class, ..Self::plain(name.into()) }
+    }
+
+    pub(crate) fn of_kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+
     fn plain(name: String) -> Self {
         let kind = kind_of_words(&name);
         Self { name, unit: None, unit_source: UnitSource::None, kind, class: Class::Other }
@@ -232,6 +247,10 @@ fn without_unit(snake: &str) -> Option<(&str, Known)> {
     let name = quantity_of(base).map_or(last_word(base), |quantity| quantity.name);
     let name = quantity_of(name).map_or(name, |quantity| quantity.name);
     bases.contains(&name).then_some((base, *unit))
+}
+
+fn last_part(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(_, part)| part)
 }
 
 fn last_word(snake: &str) -> &str {

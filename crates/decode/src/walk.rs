@@ -18,9 +18,28 @@ use crate::{ClaimedTime, time};
 /// Longest text inside JSON that is tried as a number.
 const NUMBER_TEXT_BYTES_MAX: usize = 40;
 
+/// What a family knows about a member that the walk does not.
+pub(crate) enum Own {
+    /// Nothing.
+    Usual,
+    /// It is no reading.
+    Skip,
+    /// What it is, below the path.
+    Named(Named),
+    /// What it is, whatever it stands in.
+    Top(Named),
+}
+
+/// A family's knowledge: asked with the path and the name of every plain value.
+pub(crate) type Names = fn(path: &str, key: &str) -> Own;
+
 /// A walk through one message.
 #[derive(Default)]
 pub(crate) struct Walk<'k> {
+    /// What the family knows.
+    names: Option<Names>,
+    /// Whether `null` means "there is none" and not "could not be read".
+    null_is_absent: bool,
     pub(crate) harvest: Harvest<'k>,
     /// The identifier that the message gives at its top.
     pub(crate) device: Option<Cow<'k, str>>,
@@ -30,6 +49,17 @@ pub(crate) struct Walk<'k> {
 }
 
 impl<'k> Walk<'k> {
+    /// With what a family knows of its names.
+    pub(crate) fn naming(names: Names) -> Self {
+        Self { names: Some(names), ..Self::default() }
+    }
+
+    /// For a family whose `null` means that there is none, not that it could not be read.
+    pub(crate) fn null_is_absent(mut self) -> Self {
+        self.null_is_absent = true;
+        self
+    }
+
     /// All members of an object.
     pub(crate) fn object(&mut self, members: &'k Object<'k>) {
         let mark = self.harvest.mark();
@@ -38,6 +68,9 @@ impl<'k> Walk<'k> {
         for (key, value) in members {
             let role = role_of(key);
             match (role, value) {
+                (Some(Role::Time | Role::Meta | Role::Device), Json::Number(_) | Json::Text(_)) if self.owns(key) => {
+                    self.scalar(key, role, value);
+                }
                 (Some(Role::Time), Json::Number(_) | Json::Text(_)) => {
                     claimed = claimed.or_else(|| time::claimed(value, TimeSource::Device));
                 }
@@ -60,6 +93,11 @@ impl<'k> Walk<'k> {
         self.harvest.time_since(mark, claimed);
     }
 
+    /// Whether the family says what that member is.
+    fn owns(&self, key: &str) -> bool {
+        matches!(self.names.map(|names| names(&self.path, key)), Some(Own::Named(_) | Own::Top(_)))
+    }
+
     fn identified(&mut self, id: Cow<'k, str>) {
         if self.depth == 0 && self.device.is_none() && !id.trim().is_empty() {
             self.device = Some(id);
@@ -67,14 +105,22 @@ impl<'k> Walk<'k> {
     }
 
     fn scalar(&mut self, key: &'k str, role: Option<Role>, value: &Json<'_>) {
-        let known = matches!(role, Some(Role::Quantity(_)));
-        if let Some((judged, unit)) = scalar(value, known) {
-            let mut named = metric_with(role, key);
-            if let Some(unit) = unit {
-                named = named.with_unit(unit, model::UnitSource::Payload);
-            }
-            self.harvest.push(&self.path, key, named, judged);
+        let own = self.names.map_or(Own::Usual, |names| names(&self.path, key));
+        let known = matches!(role, Some(Role::Quantity(_))) || matches!(own, Own::Named(_) | Own::Top(_));
+        if matches!(own, Own::Skip) || (self.null_is_absent && *value == Json::Null) {
+            return;
         }
+        let Some((judged, unit)) = scalar(value, known) else { return };
+        let (path, named) = match own {
+            Own::Top(named) => ("", named),
+            Own::Named(named) => (self.path.as_str(), named),
+            Own::Usual | Own::Skip => (self.path.as_str(), metric_with(role, key)),
+        };
+        let named = match unit {
+            Some(unit) => named.with_unit(unit, model::UnitSource::Payload),
+            None => named,
+        };
+        self.harvest.push(path, key, named, judged);
     }
 
     /// An object inside: a value with its unit and time, an envelope around values, or a component.
@@ -82,7 +128,7 @@ impl<'k> Walk<'k> {
         if let Some(measured) = Measured::of(members) {
             self.measured(key, metric_of(key), &measured);
         } else {
-            self.under(&snake(key), |walk| walk.object(members));
+            self.under(&component_of(key, members), |walk| walk.object(members));
         }
     }
 
@@ -122,7 +168,11 @@ impl<'k> Walk<'k> {
         if items.iter().any(|item| matches!(item, Json::Object(_) | Json::List(_))) {
             self.records(key, items);
         } else if !matches!(role_of(key), Some(Role::Meta | Role::Device | Role::Time)) {
-            self.numbers(key, &metric_of(key), items);
+            match self.names.map_or(Own::Usual, |names| names(&self.path, key)) {
+                Own::Skip => {}
+                Own::Named(named) | Own::Top(named) => self.numbers(key, &named, items),
+                Own::Usual => self.numbers(key, &metric_of(key), items),
+            }
         }
     }
 
@@ -198,6 +248,17 @@ impl<'k> Walk<'k> {
     }
 }
 
+/// Sensors on one wire are counted in the order of their addresses: an added one would shift the others' names, so the
+/// address names them (Tasmota's `"DS18B20-2":{"Id":"…"}`).
+fn component_of(key: &str, members: &Object<'_>) -> String {
+    match member(members, "Id").and_then(Json::text) {
+        Some(id) if key.starts_with("DS18") => {
+            format!("{}_{}", snake(key.split('-').next().unwrap_or(key)), snake(id))
+        }
+        Some(_) | None => snake(key),
+    }
+}
+
 fn is_unit_name(key: &str) -> bool {
     let ends = |word: &str| {
         key.len().checked_sub(word.len()).and_then(|at| key.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case(word))
@@ -224,7 +285,11 @@ fn of_text(text: &str, known: bool) -> Option<(Judged, Option<Known>)> {
     // `12e4` in a string is rather an identifier than a number.
     let hex =
         text.contains(['e', 'E']) && text.starts_with(|c: char| c.is_ascii_digit()) && !text.contains(['.', ',', ' ']);
-    if text.is_empty() || text.len() > NUMBER_TEXT_BYTES_MAX || hex {
+    // So is one with zeros in front, or with many digits in front of letters.
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let padded = digits > 1 && text.starts_with('0');
+    let long = digits > 9 && text.ends_with(|c: char| c.is_alphabetic());
+    if text.is_empty() || text.len() > NUMBER_TEXT_BYTES_MAX || hex || padded || long {
         return None;
     }
     let (judged, unit) = number::single(text)?;

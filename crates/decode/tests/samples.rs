@@ -10,7 +10,42 @@ use model::{Judgement, Topic, Value};
 use serde_json::Value as Json;
 
 /// Families of which every sample must be right.
-const SUPPORTED: &[&str] = &["generic.number", "generic.text", "generic.availability", "ours"];
+const SUPPORTED: &[&str] = &[
+    "adafruit",
+    "airgradient",
+    "aws",
+    "azure",
+    "cayenne",
+    "chirpstack",
+    "cloudevents",
+    "domoticz",
+    "ecowitt",
+    "generic.availability",
+    "generic.csv",
+    "generic.json",
+    "generic.number",
+    "generic.text",
+    "ha.discovery",
+    "homie4",
+    "homie5",
+    "influx",
+    "luftdaten",
+    "meshtastic",
+    "omg",
+    "ours",
+    "rtl_433",
+    "ruuvi",
+    "shelly.gen1",
+    "shelly.gen2",
+    "tasmota",
+    "thingsboard",
+    "thingspeak",
+    "ttn",
+    "victron",
+    "weewx",
+    "z2m",
+    "zwavejs",
+];
 
 /// Samples whose expectation is not followed, with the reason.
 const DISPUTED: &[(&str, &str)] = &[];

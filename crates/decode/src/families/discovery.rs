@@ -1,0 +1,32 @@
+//! Home Assistant's discovery: `<prefix>/<component>/[<node>/]<object>/config`. It describes series and holds no values.
+
+use crate::Content;
+use crate::message::Message;
+
+/// Members that a discovery message has and a configuration of anything else has not, in full and short form.
+const MARKS: &[&str] = &[
+    "state_topic",
+    "stat_t",
+    "command_topic",
+    "cmd_t",
+    "json_attributes_topic",
+    "json_attr_t",
+    "components",
+    "cmps",
+    "topic",
+    "unique_id",
+    "uniq_id",
+    "temperature_state_topic",
+    "current_temperature_topic",
+    "curr_temp_t",
+];
+
+pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
+    if message.leaf() != "config" || !(4..=5).contains(&message.levels.len()) {
+        return None;
+    }
+    let members = message.value()?.object()?;
+    let marked = members.iter().any(|(key, _)| MARKS.contains(&key.as_ref()));
+    (marked || message.level(0) == Some("homeassistant"))
+        .then_some(Content::NoReading { kind: "discovery", availability: None })
+}

@@ -1,0 +1,60 @@
+//! Values in text that is no JSON: web forms, and numbers in columns.
+
+use model::UnitSource;
+
+use crate::harvest::Harvest;
+use crate::message::Message;
+use crate::name::metric_of;
+use crate::number;
+use crate::quantity::{Role, role_of};
+use crate::{Content, form, place};
+
+/// Most columns of one line. More: it is text.
+const COLUMNS_MAX: usize = 64;
+
+/// `a=1&b=2` with one number at least.
+pub(crate) fn read_form(message: &Message<'_>) -> Option<Content> {
+    let pairs = form::pairs(message.text?)?;
+    let mut harvest = Harvest::default();
+    for (key, value) in &pairs {
+        if matches!(role_of(key), Some(Role::Time | Role::Meta | Role::Device)) {
+            continue;
+        }
+        if let Some((judged, unit)) = number::single(value) {
+            let named = metric_of(key);
+            let named = match unit {
+                Some(unit) => named.with_unit(unit, UnitSource::Payload),
+                None => named,
+            };
+            harvest.push("", key, named, judged);
+        }
+    }
+    (!harvest.is_empty()).then(|| harvest.finish(&place::device_of(&message.levels)))
+}
+
+/// `23.4, 55.5`: at least two columns, all of them numbers or failed reads. Their names come from the words of the
+/// topic's last level if there are as many, else they are `value_0`, `value_1` …
+pub(crate) fn read_columns(message: &Message<'_>) -> Option<Content> {
+    let text = message.text.filter(|text| text.len() <= 1024 && !text.contains('\n'))?;
+    let separator = [';', '\t', '|', ','].into_iter().find(|separator| text.contains(*separator))?;
+    let columns: Vec<_> = text.split(separator).map(number::single).collect::<Option<_>>()?;
+    if columns.len() < 2 || columns.len() > COLUMNS_MAX || !columns.iter().any(|(judged, _)| judged.finite().is_some())
+    {
+        return None;
+    }
+    let leaf = message.leaf();
+    let words: Vec<_> = leaf.split(['_', '-', ',', ' ']).collect();
+    let named = words.len() == columns.len();
+    let mut harvest = Harvest::default();
+    for (index, (judged, unit)) in columns.into_iter().enumerate() {
+        let fallback = format!("value_{index}");
+        let word = words.get(index).copied().filter(|_| named).unwrap_or(&fallback);
+        let metric = metric_of(word);
+        let metric = match unit {
+            Some(unit) => metric.with_unit(unit, UnitSource::Payload),
+            None => metric,
+        };
+        harvest.push("", leaf, metric, judged);
+    }
+    Some(harvest.finish(&place::device_of(&message.levels)))
+}
