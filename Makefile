@@ -36,7 +36,8 @@ bench: build
 
 # Kills the server N times in the middle of a flood and reads back every acknowledged reading.
 killtest: build
-	cargo run --release -p simulator --bin sensorium-sim -- ledger --kills $(N)
+	cargo build --release -p simulator
+	$(TARGET)/release/sensorium-sim ledger --rounds $(N)
 
 ui/node_modules/.package-lock.json: ui/package-lock.json | tools
 	cd ui && npm ci --ignore-scripts --no-audit --no-fund

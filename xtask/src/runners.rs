@@ -18,22 +18,12 @@ use crate::setup;
 pub struct Runner {
     name: &'static str,
     folder: &'static str,
+    /// `{release}` in it is the folder of the release binaries.
     line: &'static str,
-    /// Whether the stories' programs are named to it.
-    programs: Programs,
-}
-
-enum Programs {
-    Unneeded,
-    Release,
 }
 
 const fn runner(name: &'static str, folder: &'static str, line: &'static str) -> Runner {
-    Runner { name, folder, line, programs: Programs::Unneeded }
-}
-
-const fn against_release(name: &'static str, line: &'static str) -> Runner {
-    Runner { name, folder: ".", line, programs: Programs::Release }
+    Runner { name, folder, line }
 }
 
 /// What needs no running server. The page comes first, because the server embeds what it builds. Advisories are left out
@@ -53,7 +43,8 @@ pub const CHECKS: &[Runner] = &[
 const TESTS: &[Runner] = &[
     runner("crates", ".", "cargo test -q --workspace --exclude stories --no-fail-fast"),
     runner("release build", ".", "cargo build -q --release -p server -p simulator"),
-    against_release("stories", "cargo test -q -p stories --no-fail-fast -- --test-threads=2"),
+    runner("stories", ".", "cargo test -q -p stories --no-fail-fast -- --test-threads=2"),
+    runner("kill -9, 20 rounds", ".", "{release}/sensorium-sim ledger --rounds 20"),
     runner("browser", ".", "cargo xtask e2e"),
 ];
 
@@ -84,16 +75,17 @@ impl Tally {
     }
 
     fn take(&mut self, root: &Path, part: &[Runner]) -> Result<()> {
-        let target = commands::target_folder(root)?;
+        let release = commands::target_folder(root)?.join("release");
+        let release_text = release.display().to_string();
         for runner in part {
-            println!("\n── {}: {}", runner.name, runner.line);
+            let line = runner.line.replace("{release}", &release_text);
+            println!("\n── {}: {line}", runner.name);
             let started = self.clock.monotonic();
             let mut counts = Counts::default();
-            let mut command = commands::command(&root.join(runner.folder), runner.line);
-            if matches!(runner.programs, Programs::Release) {
-                command.env("SENSORIUM_BIN", target.join("release/sensorium"));
-                command.env("SENSORIUM_SIM_BIN", target.join("release/sensorium-sim"));
-            }
+            let mut command = commands::command(&root.join(runner.folder), &line);
+            // The stories drive what people run.
+            command.env("SENSORIUM_BIN", release.join("sensorium"));
+            command.env("SENSORIUM_SIM_BIN", release.join("sensorium-sim"));
             let succeeded = match commands::follow(command, |line| counts.read(line)) {
                 Ok(succeeded) => succeeded,
                 Err(error) => {

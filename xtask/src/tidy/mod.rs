@@ -1,10 +1,12 @@
-//! The house rules that no ready tool checks: direction of the crates, length of files, words, headers, paths.
+//! The house rules that no ready tool checks: direction of the crates, length of files, words, headers, paths,
+//! links.
 //!
 //! Every finding is one sentence that names the place and what to do. The checks read text only, so they work on a tree
 //! that does not compile; what the compiler or Clippy can tell is left to them.
 
 mod files;
 mod layers;
+mod links;
 mod text;
 mod words;
 
@@ -34,6 +36,7 @@ fn findings(root: &Path) -> Result<Vec<Finding>> {
     for file in files::all(root)? {
         findings.extend(text::check(&file));
         findings.extend(words::check(&file));
+        findings.extend(links::check(root, &file));
     }
     findings.sort();
     Ok(findings)
@@ -172,6 +175,22 @@ mod tests {
                 "crates/model/src/lib.rs:3: `sample` is not a word of ours; say reading.",
                 "ui/src/chart/plot.ts:1: `data points` is not a word of ours; say readings.",
                 "ui/src/chart/plot.ts:1: `rollups` is not a word of ours; say windows.",
+            ]
+        );
+    }
+
+    #[test]
+    fn links_lead_to_files_and_to_the_names_in_them() {
+        let tree = [
+            ("crates/model/src/lib.rs", "//! Words.\npub fn parse_all() {}\npub struct Topic;\n"),
+            ("docs/a.md", "[`Topic`](../crates/model/src/lib.rs) [`model::parse`](../crates/model/src/lib.rs)\n"),
+            ("README.md", "[gone](docs/b.md) [here](docs/a.md#top) [far](https://example.org/x) [top](#top)\n"),
+        ];
+        assert_eq!(
+            sentences(&tree),
+            [
+                "README.md:1: docs/b.md does not exist.",
+                "docs/a.md:1: ../crates/model/src/lib.rs does not define `parse`.",
             ]
         );
     }
