@@ -36,12 +36,13 @@ export function PenValue({ lane, drawn, status }: Props) {
   const y = Math.min(height - room, Math.max(room, drawn?.pen?.y ?? height / 2));
   const size =
     text.length >= veryLongFrom ? 'is-very-long' : text.length >= longFrom ? 'is-long' : '';
-  const old = status === 'online' ? '' : 'is-old';
+  const isAway = drawn !== null && drawn.pen === null && drawn.form === 'line';
+  const old = status !== 'online' ? 'is-old' : isAway ? 'is-old is-away' : '';
   return (
     <div class="lane-value">
       <p class={`pen-value ${size} ${old} quality-${newest.q}`} style={{ top: `${y + 6}px` }}>
         <span class="figure">{text}</span> <Unit metric={lane.metric} />
-        {status !== 'online' && <Age time={newest.t} />}
+        {(status !== 'online' || isAway) && <Age time={newest.t} />}
       </p>
     </div>
   );

@@ -89,7 +89,8 @@ export class Board {
   /** The plot's width in pixels decides how fine the steps are. */
   setWidth(width: number): void {
     this.plotWidth.value = width;
-    const next = Math.round(Math.min(widthMost, Math.max(widthLeast, width)));
+    const pixels = width * Math.min(2, window.devicePixelRatio || 1);
+    const next = Math.round(Math.min(widthMost, Math.max(widthLeast, pixels)));
     const grew = Math.abs(next - this.width) > this.width * 0.1;
     if (!grew) return;
     this.width = next;
@@ -115,7 +116,7 @@ export class Board {
   }
 
   get msPerPixel(): number {
-    return (this.span.value.to - this.span.value.from) / Math.max(1, this.width);
+    return (this.span.value.to - this.span.value.from) / Math.max(1, this.plotWidth.value);
   }
 
   /** Lets the paper run on. Called once a second; it moves when a pixel has filled up. */

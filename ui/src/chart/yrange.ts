@@ -9,8 +9,8 @@ const air = 0.12;
 /** `lo`..`hi` of the data with 12 % air. A flat line gets room around it; nothing dips below 0 that cannot. */
 export function autoRange(min: number, max: number): YRange {
   if (min === max) {
-    const room = Math.max(Math.abs(min) * 0.05, 0.5);
-    return { lo: min - room, hi: max + room };
+    const room = Math.max(Math.abs(min) * 0.01, 0.5);
+    return { lo: min === 0 ? -0.05 * room : min - room, hi: max + room };
   }
   const pad = (max - min) * air;
   const lo = min >= 0 && min - pad < 0 ? Math.min(0, min) - pad * 0.25 : min - pad;

@@ -7,12 +7,13 @@ export function EquationLine({ equation, left }: { equation: Equation; left: str
   return (
     <span class="equation">
       {left} <b>{formatCount(equation.left)}</b> {equation.balanced ? '=' : '≠'}{' '}
-      {equation.terms.map((term, i) => (
+      {equation.terms.map((term, i) => [
         <span key={term.name} class="term">
           {i > 0 && '+ '}
-          {t(`books.${term.name}`)} <b>{formatCount(term.count)}</b>{' '}
-        </span>
-      ))}
+          {t(`books.${term.name}`)} <b>{formatCount(term.count)}</b>
+        </span>,
+        ' ',
+      ])}
     </span>
   );
 }

@@ -43,7 +43,8 @@ export function wantSpark(wish: Wish): () => void {
 }
 
 function gather(wait: number): void {
-  timer ??= setTimeout(() => {
+  if (timer !== undefined) return;
+  timer = setTimeout(() => {
     timer = undefined;
     void readDue();
   }, wait);
