@@ -169,10 +169,8 @@ impl<'a> Reader<'a> {
         match self.bytes.get(self.at + 1) {
             Some(b'n' | b'N' | b'i' | b'I') => {
                 self.at += 1;
-                match self.odd_word()? {
-                    Json::Null => Err(Fault::Invalid(self.at.saturating_sub(4))),
-                    odd => Ok(odd),
-                }
+                let odd = self.odd_word()?;
+                if odd == Json::Null { Err(Fault::Invalid(self.at.saturating_sub(4))) } else { Ok(odd) }
             }
             _ => self.number(),
         }

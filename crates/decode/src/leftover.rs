@@ -49,9 +49,11 @@ fn broken_json(fault: Fault, offset: usize, payload: &[u8]) -> Content {
         Fault::TooDeep => {
             Content::Unreadable { reason: "too_deep", detail: format!("JSON is nested more than {DEPTH_MAX} deep") }
         }
-        Fault::TooMany => Content::Unreadable {
-            reason: "too_many_values",
-            detail: format!("the message holds more than {NODES_MAX} values"),
-        },
+        Fault::TooMany => too_many(),
     }
+}
+
+/// More values than anybody sends.
+pub(crate) fn too_many() -> Content {
+    Content::Unreadable { reason: "too_many_values", detail: format!("the message holds more than {NODES_MAX} values") }
 }

@@ -93,7 +93,7 @@ pub(crate) fn device_by_id(id: &str, topic_device: &str) -> String {
     let id = id.trim();
     let hex = |text: &str| text.len() >= 6 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let bare: String = id.chars().filter(|c| !matches!(c, ':' | '-')).collect();
-    if hex(&bare) && bare.len() % 2 == 0 {
+    if hex(&bare) && bare.len().is_multiple_of(2) {
         return bare.to_ascii_lowercase();
     }
     if id.len() < 6 && id.bytes().all(|byte| byte.is_ascii_digit()) {

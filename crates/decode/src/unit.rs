@@ -31,6 +31,8 @@ pub(crate) enum Dimension {
     Own,
 }
 
+type Row = (Known, &'static str, Dimension, f64, f64, &'static [&'static str]);
+
 macro_rules! units {
     ($($name:ident $text:literal $dimension:ident $scale:literal $offset:literal [$($alike:literal)*];)*) => {
         /// A unit of the table.
@@ -38,23 +40,22 @@ macro_rules! units {
         pub(crate) enum Known { $($name,)* }
 
         /// Written form, dimension, scale, offset, look-alikes in lower case without blanks.
-        const TABLE: &[(Known, &str, Dimension, f64, f64, &[&str])] =
-            &[$((Known::$name, $text, Dimension::$dimension, $scale, $offset, &[$($alike),*]),)*];
+        const TABLE: &[Row] = &[$((Known::$name, $text, Dimension::$dimension, $scale, $offset, &[$($alike),*]),)*];
     };
 }
 
 units! {
     Celsius "°C" Temperature 1.0 273.15 ["c" "degc" "cel" "℃" "celsius" "ºc" "*c" "'c" "deg.c" "degreesc" "degrees celsius"];
-    Fahrenheit "°F" Temperature 0.555_555_555_555_555_6 255.372_222_222_222_22 ["f" "degf" "℉" "fahrenheit" "ºf" "*f" "[degf]" "deg.f" "degreesf"];
+    Fahrenheit "°F" Temperature 0.5555555555555556 255.3722222222222 ["f" "degf" "℉" "fahrenheit" "ºf" "*f" "[degf]" "deg.f" "degreesf"];
     Kelvin "K" Temperature 1.0 0.0 ["kelvin" "°k" "degk"];
     Pascal "Pa" Pressure 1.0 0.0 ["pa" "pascal"];
     Hectopascal "hPa" Pressure 100.0 0.0 ["hpa" "hectopascal"];
     Millibar "mbar" Pressure 100.0 0.0 ["mb" "millibar"];
     Kilopascal "kPa" Pressure 1000.0 0.0 ["kpa" "kilopascal"];
-    Bar "bar" Pressure 100_000.0 0.0 [];
+    Bar "bar" Pressure 100000.0 0.0 [];
     InchMercury "inHg" Pressure 3386.389 0.0 ["inhg" "in.hg" "inchhg" "\"hg"];
-    MillimetreMercury "mmHg" Pressure 133.322_387_415 0.0 ["mmhg" "torr"];
-    Psi "psi" Pressure 6894.757_293_168_361 0.0 [];
+    MillimetreMercury "mmHg" Pressure 133.322387415 0.0 ["mmhg" "torr"];
+    Psi "psi" Pressure 6894.757293168361 0.0 [];
     Volt "V" Voltage 1.0 0.0 ["v" "volt" "volts"];
     Millivolt "mV" Voltage 0.001 0.0 ["mv" "millivolt" "millivolts"];
     Ampere "A" Current 1.0 0.0 ["a" "amp" "amps" "ampere"];
@@ -66,9 +67,9 @@ units! {
     VoltAmpere "VA" Own 1.0 0.0 ["va"];
     VoltAmpereReactive "var" Own 1.0 0.0 ["vars"];
     MetrePerSecond "m/s" Speed 1.0 0.0 ["ms-1" "mps" "m/sec" "m.s-1"];
-    KilometrePerHour "km/h" Speed 0.277_777_777_777_777_8 0.0 ["kmh" "kph" "kmph" "km/hr"];
-    MilePerHour "mph" Speed 0.447_04 0.0 ["mi/h" "mileperhour"];
-    Knot "kn" Speed 0.514_444_444_444_444_4 0.0 ["kt" "kts" "knot" "knots"];
+    KilometrePerHour "km/h" Speed 0.2777777777777778 0.0 ["kmh" "kph" "kmph" "km/hr"];
+    MilePerHour "mph" Speed 0.44704 0.0 ["mi/h" "mileperhour"];
+    Knot "kn" Speed 0.5144444444444445 0.0 ["kt" "kts" "knot" "knots"];
     FootPerSecond "ft/s" Speed 0.3048 0.0 ["fps" "ft/sec"];
     Millimetre "mm" Length 0.001 0.0 ["millimeter" "millimetre"];
     Centimetre "cm" Length 0.01 0.0 ["centimeter" "centimetre"];
@@ -82,7 +83,7 @@ units! {
     Second "s" Time 1.0 0.0 ["sec" "secs" "second" "seconds"];
     Minute "min" Time 60.0 0.0 ["mins" "minute" "minutes"];
     Hour "h" Time 3600.0 0.0 ["hr" "hrs" "hour" "hours"];
-    Day "d" Time 86_400.0 0.0 ["day" "days"];
+    Day "d" Time 86400.0 0.0 ["day" "days"];
     Gram "g" Mass 1.0 0.0 ["gram" "grams"];
     Kilogram "kg" Mass 1000.0 0.0 ["kilogram" "kilograms"];
     Gravity "g" Own 1.0 0.0 [];
@@ -91,10 +92,10 @@ units! {
     CubicMetre "m³" Volume 1000.0 0.0 ["m3" "cbm"];
     Hertz "Hz" Frequency 1.0 0.0 ["hz" "hertz"];
     Kilohertz "kHz" Frequency 1000.0 0.0 ["khz"];
-    Megahertz "MHz" Frequency 1_000_000.0 0.0 ["mhz"];
+    Megahertz "MHz" Frequency 1000000.0 0.0 ["mhz"];
     Byte "B" Data 1.0 0.0 ["b" "byte" "bytes"];
     Kilobyte "kB" Data 1000.0 0.0 ["kb" "kilobytes"];
-    Megabyte "MB" Data 1_000_000.0 0.0 ["mb." "megabytes"];
+    Megabyte "MB" Data 1000000.0 0.0 ["mb." "megabytes"];
     PartsPerMillion "ppm" Share 1.0 0.0 ["p.p.m."];
     PartsPerBillion "ppb" Share 0.001 0.0 ["p.p.b."];
     MicrogramPerCubicMetre "µg/m³" Concentration 1.0 0.0 ["ug/m3" "ug/m³" "μg/m³" "μg/m3" "µg/m3" "ugm3"];
@@ -114,7 +115,7 @@ units! {
 static UNITS: LazyLock<Vec<Option<Unit>>> = LazyLock::new(|| TABLE.iter().map(|row| Unit::parse(row.1).ok()).collect());
 
 impl Known {
-    fn row(self) -> Option<&'static (Known, &'static str, Dimension, f64, f64, &'static [&'static str])> {
+    fn row(self) -> Option<&'static Row> {
         TABLE.get(self as usize)
     }
 

@@ -146,17 +146,18 @@ impl<'k> Walk<'k> {
     /// A value that brings its unit and time along.
     pub(crate) fn measured(&mut self, key: &'k str, named: Named, measured: &Measured<'k>) {
         let mark = self.harvest.mark();
-        match measured.value {
-            Json::List(items) => self.numbers(key, &named, items),
-            Json::Object(_) => {}
-            value => {
-                let Some((judged, unit)) = scalar(value, true) else { return };
-                let named = match unit {
-                    Some(unit) => named.with_unit(unit, model::UnitSource::Payload),
-                    None => named,
-                };
-                self.harvest.push(&self.path, key, named, judged);
+        if let Json::List(items) = measured.value {
+            self.numbers(key, &named, items);
+        } else {
+            if self.null_is_absent && *measured.value == Json::Null {
+                return;
             }
+            let Some((judged, unit)) = scalar(measured.value, true) else { return };
+            let named = match unit {
+                Some(unit) => named.with_unit(unit, model::UnitSource::Payload),
+                None => named,
+            };
+            self.harvest.push(&self.path, key, named, judged);
         }
         if let Some(unit) = measured.unit.and_then(normalise).filter(|_| self.harvest.mark() > mark) {
             self.harvest.unit_of_last(unit);

@@ -5,6 +5,8 @@
 use model::TimeSource;
 
 use crate::harvest::Harvest;
+use crate::json::NODES_MAX;
+use crate::leftover;
 use crate::message::Message;
 use crate::name::{metric_of, snake};
 use crate::number::{self, Judged};
@@ -19,6 +21,9 @@ pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     for line in lines {
         one_line(&mut harvest, line)?;
+        if harvest.mark() > NODES_MAX {
+            return Some(leftover::too_many());
+        }
     }
     if harvest.is_empty() {
         return None;
