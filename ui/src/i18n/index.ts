@@ -1,10 +1,12 @@
 /**
- * Words of the page. Every sentence that a person reads stands in `en.json`; the code
- * names it by key and fills in the values.
+ * Words of the page. Every sentence that a person reads stands in a JSON file here; the
+ * code names it by key and fills in the values. `en.json` comes with the frame,
+ * `en.pages.json` with the pages of lists, so that a chart does not wait for their words.
  */
 import en from './en.json';
+import type pages from './en.pages.json';
 
-export type Key = keyof typeof en;
+export type Key = keyof typeof en | keyof typeof pages;
 type PluralStem<K> = K extends `${infer Stem}_other` ? Stem : never;
 export type PluralKey = PluralStem<Key>;
 type Values = Record<string, string | number>;
@@ -13,8 +15,16 @@ type Values = Record<string, string | number>;
 export const locale = navigator.language?.startsWith('en') ? navigator.language : 'en-GB';
 const rules = new Intl.PluralRules(locale);
 
+const words = new Map<string, string>(Object.entries(en));
+
+/** Adds the words of a page; the page does so before it is first drawn. */
+export function addWords(more: typeof pages): void {
+  for (const [key, text] of Object.entries(more)) words.set(key, text);
+}
+
 export function t(key: Key, values: Values = {}): string {
-  return en[key].replace(/\{(\w+)\}/g, (whole, name: string) => {
+  const text = words.get(key) ?? key;
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = values[name];
     return value === undefined ? whole : String(value);
   });
@@ -29,9 +39,5 @@ export function plural(stem: PluralKey, count: number, values: Values = {}): str
 /** A word for a code that the server may extend: the code itself, spelled out, if unknown. */
 export function word(prefix: string, code: string): string {
   const key = `${prefix}.${code}`;
-  return isKey(key) ? en[key] : code.replaceAll('_', ' ');
-}
-
-function isKey(key: string): key is Key {
-  return Object.hasOwn(en, key);
+  return words.get(key) ?? code.replaceAll('_', ' ');
 }

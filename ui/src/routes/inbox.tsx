@@ -8,12 +8,15 @@ import { HeardSentence } from '../components/HeardList.tsx';
 import { NewMark } from '../components/NewMark.tsx';
 import { formatCount } from '../format/number.ts';
 import { formatAge, formatTime } from '../format/time.ts';
-import { plural, t, word } from '../i18n/index.ts';
+import pageWords from '../i18n/en.pages.json';
+import { addWords, plural, t, word } from '../i18n/index.ts';
 import { now } from '../state/clock.ts';
 import { failureText, heard, loadUnread, newDevices, totalBook, unread } from '../state/fleet.ts';
 import { zone } from '../state/prefs.ts';
 import { devicePath, withKept } from '../state/url.ts';
 import '../styles/inbox.css';
+
+addWords(pageWords);
 
 export function Inbox() {
   const isEmpty = newDevices.value.length === 0 && unread.value.data?.total === 0;

@@ -8,7 +8,8 @@ import { Failure } from '../components/Failure.tsx';
 import { HeardList } from '../components/HeardList.tsx';
 import { NothingHeard } from '../components/NothingHeard.tsx';
 import { formatCount } from '../format/number.ts';
-import { plural, t } from '../i18n/index.ts';
+import pageWords from '../i18n/en.pages.json';
+import { addWords, plural, t } from '../i18n/index.ts';
 import { now } from '../state/clock.ts';
 import {
   about,
@@ -23,6 +24,8 @@ import {
 import { compareDevices, lastHeardAt, statusOf } from '../state/status.ts';
 import { withKept } from '../state/url.ts';
 import '../styles/overview.css';
+
+addWords(pageWords);
 
 export function Overview() {
   useSignalEffect(() => {

@@ -1,0 +1,52 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import en from './en.json';
+import pages from './en.pages.json';
+import { addWords, plural, t, word } from './index.ts';
+
+const all: Record<string, string> = { ...en, ...pages };
+const source = join(import.meta.dirname, '..');
+const code = readdirSync(source, { recursive: true, encoding: 'utf8' })
+  .filter((name) => /\.tsx?$/.test(name) && !name.includes('.test.'))
+  .map((name) => readFileSync(join(source, name), 'utf8'))
+  .join('\n');
+
+describe('words', () => {
+  it('fill in values and choose the plural', () => {
+    addWords(pages);
+    expect(t('chart.silent', { duration: '5 h' })).toBe('5 h silent');
+    expect(plural('overview.devices', 1)).toBe('1 device');
+    expect(plural('overview.devices', 7)).toBe('7 devices');
+    expect(word('reason', 'packet_too_large')).toBe('packet too large');
+    expect(word('reason', 'something_new')).toBe('something new');
+  });
+
+  it('are all used', () => {
+    const families = [
+      'badge.',
+      'books.',
+      'nav.',
+      'reason.',
+      'source.',
+      'status.',
+      'theme.',
+      'unread.',
+      'unit.',
+    ];
+    const unused = Object.keys(all)
+      .map((key) => key.replace(/_(one|other)$/, ''))
+      .filter(
+        (key) => !code.includes(`'${key}'`) && !families.some((name) => key.startsWith(name)),
+      );
+    expect(unused).toEqual([]);
+  });
+
+  it('are the words of the glossary', () => {
+    for (const [key, text] of Object.entries(all)) {
+      expect(text, key).not.toMatch(
+        /bucket|\bpoints?\b|\bsamples?\b|rollup|\bfeeds?\b|entit(y|ies)|!/i,
+      );
+    }
+  });
+});
