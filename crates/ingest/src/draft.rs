@@ -31,6 +31,8 @@ pub(crate) struct Effects {
     pub(crate) inbox_changed: bool,
     pub(crate) replies: Vec<(Reply, Outcome)>,
     pub(crate) added: Vec<(oneshot::Sender<Added>, DeviceId)>,
+    /// Messages of each source in this batch: no longer in flight if it comes to nothing.
+    pub(crate) received: Vec<(SourceName, u64)>,
 }
 
 /// A device spoke.
@@ -90,6 +92,8 @@ impl Draft {
                 Entry::Book(_) => {}
             }
         }
+        let received = self.books.iter().map(|delta| (delta.source.clone(), delta.book.messages.received));
+        self.effects.received = received.collect();
         self.entries.extend(self.books.into_iter().map(Entry::Book));
         (Batch { entries: self.entries }, self.effects)
     }

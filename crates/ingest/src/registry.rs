@@ -112,22 +112,17 @@ pub(crate) struct Registry {
 impl Registry {
     pub(crate) fn resume(restored: &Restored, documents: HashMap<DeviceId, (DeviceDocument, Version)>) -> Self {
         let mut devices = Devices::default();
-        for record in &restored.devices {
-            devices.add_device(record.clone());
-        }
+        devices.take_over(restored);
         for (id, (document, version)) in documents {
             devices.set_document(id, document, version.0);
         }
-        for record in &restored.series {
-            devices.describe(record.clone());
-        }
-        for (id, reading, received) in &restored.latest {
-            devices.newest(*id, reading);
-            if let Some(device) = devices.series.get(id).map(|series| series.record.device) {
-                devices.seen(device, *received);
-            }
-        }
         Self { devices: RwLock::new(devices), version: watch::Sender::new(1) }
+    }
+
+    /// After a batch of unknown outcome: what the store remembers of it becomes visible after all.
+    pub(crate) fn catch_up(&self, restored: &Restored) {
+        self.devices.write().unwrap_or_else(PoisonError::into_inner).take_over(restored);
+        self.changed();
     }
 
     /// Applies what a durable batch did.
@@ -206,6 +201,23 @@ impl Registry {
 impl Devices {
     fn device_mut(&mut self, id: DeviceId) -> Option<&mut Device> {
         self.devices.get_mut(*self.by_id.get(&id)?)
+    }
+
+    fn take_over(&mut self, restored: &Restored) {
+        for record in &restored.devices {
+            if !self.by_id.contains_key(&record.id) {
+                self.add_device(record.clone());
+            }
+        }
+        for record in &restored.series {
+            self.describe(record.clone());
+        }
+        for (id, reading, received) in &restored.latest {
+            self.newest(*id, reading);
+            if let Some(device) = self.series.get(id).map(|series| series.record.device) {
+                self.seen(device, *received);
+            }
+        }
     }
 
     fn add_device(&mut self, record: DeviceRecord) {

@@ -25,6 +25,7 @@ pub(crate) async fn settle_in_order(mut waiting: mpsc::Receiver<Waiting>, shared
             outcome @ (CommitOutcome::NotStored(_) | CommitOutcome::Unknown) => {
                 tracing::error!(?outcome, messages = effects.replies.len(), "a batch was not stored");
                 shared.identity_lost();
+                shared.taken.forget(&effects.received);
                 not_stored(effects);
             }
         }

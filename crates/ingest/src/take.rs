@@ -39,6 +39,16 @@ impl Taken {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Messages that were not stored and will never be acknowledged: whoever sent them still has them.
+    pub(crate) fn forget(&self, received: &[(SourceName, u64)]) {
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (source, count) in received {
+            if let Some(known) = taken.get_mut(source) {
+                *known = known.saturating_sub(*count);
+            }
+        }
+    }
+
     fn count(&self, source: &SourceName) {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match taken.get_mut(source) {
@@ -138,6 +148,7 @@ impl Taker {
         if self.shared.take_identity_lost() {
             let restored = self.store.restored();
             self.identity = Identity::resume(&restored);
+            self.shared.registry.catch_up(&restored);
         }
         let now = self.clock.now();
         let bound = self.shared.bindings.current();

@@ -1,0 +1,260 @@
+//! Ingest through its public door: messages in at the inlet, outcomes back through the reply, readings in the store.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use clock::{Clock, ManualClock};
+use ingest::{DeviceChange, DeviceDocument, Ingest, Limits, NewDevice, Retried, Status, TimePolicy};
+use model::{DeviceKey, SourceName, TimeRange, Timestamp, Topic, TopicFilter, Value};
+use source::{Inbound, Inlet, Outcome, Repeat, Reply, Settle};
+use store::{Catalog, Fault, FlakyStore, MemoryStore, Order, Readings};
+use tokio::sync::{mpsc, watch};
+
+const NOW: i64 = 1_800_000_000_000;
+
+struct Outcomes(Mutex<mpsc::UnboundedSender<(u64, Outcome)>>);
+
+impl Settle for Outcomes {
+    fn settle(&self, token: u64, outcome: Outcome) {
+        self.0.lock().unwrap().send((token, outcome)).unwrap();
+    }
+}
+
+/// An ingest with its tasks running, and a device that publishes to it.
+struct Bench {
+    ingest: Ingest,
+    inlet: Inlet,
+    clock: Arc<ManualClock>,
+    store: Arc<dyn Readings>,
+    sink: Arc<dyn Settle>,
+    outcomes: mpsc::UnboundedReceiver<(u64, Outcome)>,
+    stop: watch::Sender<bool>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Bench {
+    async fn on(store: Arc<dyn Readings>, catalog: Arc<dyn Catalog>, limits: Limits) -> Self {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(NOW).unwrap()));
+        let (stop, stopped) = watch::channel(false);
+        let (ingest, inlet, tasks) = Ingest::start(
+            Arc::clone(&store),
+            catalog,
+            Arc::clone(&clock) as Arc<dyn Clock>,
+            limits,
+            TimePolicy::default(),
+            stopped,
+        )
+        .await
+        .unwrap();
+        let (sender, outcomes) = mpsc::unbounded_channel();
+        let tasks = vec![tokio::spawn(tasks.take), tokio::spawn(tasks.settle)];
+        let sink = Arc::new(Outcomes(Mutex::new(sender)));
+        Self { ingest, inlet, clock, store, sink, outcomes, stop, tasks }
+    }
+
+    async fn new() -> Self {
+        let store = Arc::new(MemoryStore::default());
+        Self::on(Arc::clone(&store) as _, store, Limits::default()).await
+    }
+
+    async fn send(&self, topic: &str, payload: &[u8], repeat: Option<Repeat>) {
+        let inbound = Inbound {
+            source: SourceName::parse("mqtt").unwrap(),
+            client: "board".into(),
+            topic: Topic::parse(topic).unwrap(),
+            payload: payload.to_vec().into(),
+            repeat,
+            reply: Reply::new(Arc::clone(&self.sink), u64::from(repeat.map_or(0, |repeat| repeat.id))),
+        };
+        self.inlet.deliver(inbound).await.unwrap();
+    }
+
+    async fn publish(&mut self, topic: &str, payload: &str) -> Outcome {
+        self.send(topic, payload.as_bytes(), None).await;
+        self.outcomes.recv().await.unwrap().1
+    }
+
+    async fn values(&self, device: &str, metric: &str) -> Vec<(i64, Value)> {
+        let Some(series) = self.ingest.series(device, metric) else { return Vec::new() };
+        let readings = self.store.read(series.id, TimeRange::ALL, Order::Ascending, None, 1000).await.unwrap();
+        readings.into_iter().map(|reading| (reading.key.time.millis(), reading.value)).collect()
+    }
+
+    /// Stops both tasks in order and checks the books, which must balance after everything.
+    async fn finish(self) {
+        self.stop.send_replace(true);
+        for task in self.tasks {
+            task.await.unwrap();
+        }
+        let books = self.ingest.books();
+        assert!(books.balanced, "{books:?}");
+        assert_eq!(books.in_flight, 0);
+    }
+}
+
+fn marked(id: u16) -> Option<Repeat> {
+    Some(Repeat { id, marked: true })
+}
+
+fn first(id: u16) -> Option<Repeat> {
+    Some(Repeat { id, marked: false })
+}
+
+#[tokio::test]
+async fn a_message_is_told_stored_only_when_its_readings_can_be_read() {
+    let mut bench = Bench::new().await;
+    let outcome = bench.publish("home/kitchen/climate", r#"{"temperature":21.5,"humidity":48}"#).await;
+    assert_eq!(outcome, Outcome::Stored { readings: 2 });
+    assert_eq!(bench.values("home/kitchen/climate", "temperature").await, [(NOW, Value::Number(21.5))]);
+    let device = bench.ingest.device("home/kitchen/climate").unwrap();
+    assert!(!device.document.accepted, "it is new");
+    assert_eq!(device.status, Status::Online);
+    assert_eq!(bench.ingest.heard()[0].topic.as_str(), "home/kitchen/climate");
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn two_undated_messages_of_one_millisecond_are_two_readings() {
+    let mut bench = Bench::new().await;
+    bench.publish("a/temperature", "1").await;
+    bench.publish("a/temperature", "2").await;
+    let expected = [(NOW, Value::Number(1.0)), (NOW, Value::Number(2.0))];
+    assert_eq!(bench.values("a", "temperature").await, expected);
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn only_a_marked_repeat_is_a_duplicate() {
+    let mut bench = Bench::new().await;
+    for repeat in [first(7), marked(7), first(7)] {
+        bench.send("a/temperature", b"1", repeat).await;
+    }
+    let mut outcomes = Vec::new();
+    for _ in 0..3 {
+        outcomes.push(bench.outcomes.recv().await.unwrap().1);
+    }
+    let stored = Outcome::Stored { readings: 1 };
+    assert_eq!(outcomes, [stored, Outcome::Duplicate, stored]);
+    assert_eq!(bench.values("a", "temperature").await.len(), 2);
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn the_repeat_window_survives_a_restart() {
+    let store = Arc::new(MemoryStore::default());
+    let mut bench = Bench::on(Arc::clone(&store) as _, Arc::clone(&store) as _, Limits::default()).await;
+    bench.send("a/temperature", b"1", first(7)).await;
+    bench.outcomes.recv().await.unwrap();
+    bench.finish().await;
+    let mut again = Bench::on(Arc::clone(&store) as _, store, Limits::default()).await;
+    again.send("a/temperature", b"1", marked(7)).await;
+    assert_eq!(again.outcomes.recv().await.unwrap().1, Outcome::Duplicate);
+    again.finish().await;
+}
+
+#[tokio::test]
+async fn a_time_that_cannot_be_is_replaced_by_ours_and_kept_beside_it() {
+    let mut bench = Bench::new().await;
+    bench.publish("a/b", r#"{"ts":12345,"temperature":1}"#).await;
+    let series = bench.ingest.series("a/b", "temperature").unwrap();
+    let readings = bench.store.read(series.id, TimeRange::ALL, Order::Ascending, None, 10).await.unwrap();
+    assert_eq!(readings[0].key.time.millis(), NOW);
+    assert!(readings[0].key.n > 0);
+    assert_eq!(bench.ingest.device("a/b").unwrap().clock_bad, 1);
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_that_was_not_stored_and_ingest_goes_on() {
+    let memory = Arc::new(MemoryStore::default());
+    let flaky = Arc::new(FlakyStore::around(Arc::clone(&memory) as Arc<dyn Readings>));
+    flaky.fail_append(1, Fault::NotStored("closed"));
+    let mut bench = Bench::on(flaky, memory, Limits::default()).await;
+    assert_eq!(bench.publish("a/temperature", "1").await, Outcome::Unknown);
+    assert!(bench.ingest.device("a").is_none(), "nothing of it is shown");
+    assert_eq!(bench.publish("a/temperature", "2").await, Outcome::Stored { readings: 1 });
+    assert_eq!(bench.values("a", "temperature").await.len(), 1);
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn a_batch_of_unknown_outcome_is_never_acknowledged_and_shown_if_it_was_stored() {
+    let memory = Arc::new(MemoryStore::default());
+    let flaky = Arc::new(FlakyStore::around(Arc::clone(&memory) as Arc<dyn Readings>));
+    flaky.fail_append(1, Fault::UnknownButStored);
+    let mut bench = Bench::on(flaky, memory, Limits::default()).await;
+    assert_eq!(bench.publish("a/temperature", "1").await, Outcome::Unknown);
+    assert_eq!(bench.publish("a/temperature", "2").await, Outcome::Stored { readings: 1 });
+    assert_eq!(bench.values("a", "temperature").await.len(), 2);
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn a_bound_topic_is_the_devices_from_the_next_message_on() {
+    let mut bench = Bench::new().await;
+    bench.publish("shed/box/temperature", "1").await;
+    let document = DeviceDocument {
+        topics: vec![TopicFilter::parse("shed/#").unwrap()],
+        accepted: true,
+        ..DeviceDocument::default()
+    };
+    let key = DeviceKey::parse("Garden shed").unwrap();
+    bench.ingest.create_device(NewDevice { key, document }).await.unwrap();
+    bench.publish("shed/box/temperature", "2").await;
+    assert_eq!(bench.values("shed/box", "temperature").await.len(), 1);
+    assert_eq!(bench.values("Garden shed", "temperature").await.len(), 1);
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn an_unread_message_is_kept_and_stays_until_it_can_be_read() {
+    let mut bench = Bench::new().await;
+    assert_eq!(bench.publish("a/b", r#"{"temperature":"#).await, Outcome::Unread);
+    let unread = bench.store.unread(None, 10).await.unwrap();
+    assert_eq!(unread.len(), 1);
+    assert_eq!(bench.ingest.retry_unread(unread[0].id).await.unwrap(), Retried::StillUnread);
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn limits_refuse_the_excess_and_count_it() {
+    let store = Arc::new(MemoryStore::default());
+    let limits = Limits { new_devices_max: 2, metrics_per_device_max: 1, ..Limits::default() };
+    let mut bench = Bench::on(Arc::clone(&store) as _, store, limits).await;
+    for device in ["a", "b"] {
+        bench.publish(&format!("{device}/temperature"), "1").await;
+    }
+    let cardinality = Outcome::Rejected(model::RejectReason::Cardinality);
+    assert_eq!(bench.publish("c/temperature", "1").await, cardinality);
+    assert_eq!(bench.publish("a/humidity", "1").await, cardinality);
+    assert_eq!(bench.publish("a/temperature", "2").await, Outcome::Stored { readings: 1 });
+    let accept = DeviceChange { accepted: Some(true), ..DeviceChange::default() };
+    bench.ingest.change_device("a", None, accept).await.unwrap();
+    bench.clock.advance(1_000);
+    assert_eq!(bench.publish("c/temperature", "1").await, Outcome::Stored { readings: 1 });
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn a_change_based_on_an_old_version_is_refused() {
+    let mut bench = Bench::new().await;
+    bench.publish("a/temperature", "1").await;
+    let change = || DeviceChange { name: Some(Some("Attic".into())), ..DeviceChange::default() };
+    let device = bench.ingest.change_device("a", Some(0), change()).await.unwrap();
+    assert_eq!(device.document.name.as_deref(), Some("Attic"));
+    assert!(bench.ingest.change_device("a", Some(0), change()).await.is_err());
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn a_silent_device_turns_stale() {
+    let mut bench = Bench::new().await;
+    for second in 0..5 {
+        bench.publish("a/temperature", &second.to_string()).await;
+        bench.clock.advance(10_000);
+    }
+    assert_eq!(bench.ingest.device("a").unwrap().status, Status::Online);
+    bench.clock.advance(60_000);
+    assert_eq!(bench.ingest.device("a").unwrap().status, Status::Stale);
+    bench.finish().await;
+}
