@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use clock::Clock;
@@ -16,6 +17,7 @@ use source::{Inbound, Inlet, Outcome, Reply, Settle};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::connection;
@@ -44,7 +46,7 @@ pub struct Broker {
     sessions: Mutex<HashMap<Arc<str>, Arc<Link>>>,
     doors: Mutex<Doors>,
     numbers: AtomicU64,
-    stopping: AtomicBool,
+    stopping: CancellationToken,
 }
 
 /// Who has come in, whether or not a session came of it.
@@ -92,7 +94,7 @@ impl Broker {
             sessions: Mutex::default(),
             doors: Mutex::default(),
             numbers: AtomicU64::new(0),
-            stopping: AtomicBool::new(false),
+            stopping: CancellationToken::new(),
         })
     }
 
@@ -111,7 +113,7 @@ impl Broker {
             }
         }
         drop(listener);
-        self.stopping.store(true, Relaxed);
+        self.stopping.cancel();
         self.end_sessions();
         tracker.close();
         tracker.wait().await;
@@ -181,12 +183,8 @@ impl Broker {
     }
 
     /// Makes the client's session. A session with the same client identifier ends (0x8E).
-    pub(crate) fn register(
-        self: &Arc<Self>,
-        greeting: Greeting,
-        _ip: IpAddr,
-    ) -> Result<(Registration, Greeting), Rejection> {
-        if self.stopping.load(Relaxed) {
+    pub(crate) fn register(self: &Arc<Self>, greeting: Greeting) -> Result<(Registration, Greeting), Rejection> {
+        if self.stopping.is_cancelled() {
             return Err(Rejection { reason: Reason::Stopping, version: Some(greeting.version) });
         }
         let number = self.numbers.fetch_add(1, Relaxed);
@@ -203,7 +201,7 @@ impl Broker {
         } else {
             count(&self.shared.tally.connections);
         }
-        if self.stopping.load(Relaxed) {
+        if self.stopping.is_cancelled() {
             // The stop may have passed the list before this one was in it.
             link.end(Reason::Stopped);
         }
@@ -230,14 +228,22 @@ impl Broker {
         self.router.fan_out(message, from);
     }
 
-    /// Queues the retained messages a new subscription asks for.
-    pub(crate) fn send_retained(&self, link: &Link, filter: &TopicFilter, id: Option<std::num::NonZeroU32>) {
+    /// Queues retained messages for a subscriber from behind the topic `after`, as long as there is space; answers the
+    /// topic to go on from.
+    pub(crate) fn send_retained(
+        &self,
+        link: &Link,
+        filter: &TopicFilter,
+        id: Option<NonZeroU32>,
+        after: Option<&Arc<str>>,
+    ) -> Option<Arc<str>> {
         let ids: Vec<_> = id.into_iter().collect();
-        self.retained.matching(filter, self.clock.monotonic(), |message| {
+        self.retained.matching(filter, self.clock.monotonic(), after, |message| {
             if let Some(copy) = message.encode(link.version, true, &ids) {
                 link.push(copy);
             }
-        });
+            link.has_space()
+        })
     }
 
     /// Hands a will to ingest, waiting while it is full.
@@ -271,6 +277,11 @@ impl Broker {
     #[must_use]
     pub fn refusals(&self) -> Vec<Refusal> {
         self.refusals.list()
+    }
+
+    /// Told when the broker stops.
+    pub(crate) fn stopping(&self) -> &CancellationToken {
+        &self.stopping
     }
 
     pub(crate) fn limits(&self) -> &Limits {

@@ -41,13 +41,10 @@ where
     let (mut reader, mut writer) = tokio::io::split(io);
     let mut input = Input::default();
     let limits = broker.limits();
-    let greeted = {
-        let read = timeout(limits.connect_timeout, greeting::read(&mut input, &mut reader, limits));
-        // Boxed so that the state of reading a CONNECT is not carried through the whole session.
-        Box::pin(read).await.unwrap_or(Err(Rejection { reason: Reason::ConnectTimeout, version: None }))
-    };
+    // Boxed so that the state of reading a CONNECT is not carried through the whole session.
+    let greeted = Box::pin(greet(&broker, &mut input, &mut reader)).await;
     drop(waiting);
-    match greeted.and_then(|greeting| broker.register(greeting, ip)) {
+    match greeted.and_then(|greeting| broker.register(greeting)) {
         Err(rejection) => {
             broker.note(rejection.reason, ip, None);
             Box::pin(turn_away(rejection, reader, writer, limits.farewell_timeout)).await;
@@ -60,6 +57,19 @@ where
             let reason = attend(&broker, &link, patience, &mut input, &mut reader, &mut writer, &mut out).await;
             Box::pin(leave(&broker, registration, reason, will, ip, out, reader, writer)).await;
         }
+    }
+}
+
+/// The CONNECT, or why it did not come.
+async fn greet<R>(broker: &Broker, input: &mut Input, reader: &mut R) -> Result<Greeting, Rejection>
+where
+    R: AsyncRead + Unpin,
+{
+    let limits = broker.limits();
+    tokio::select! {
+        () = broker.stopping().cancelled() => Err(Reason::Stopping.into()),
+        () = tokio::time::sleep(limits.connect_timeout) => Err(Reason::ConnectTimeout.into()),
+        greeting = greeting::read(input, reader, limits) => greeting,
     }
 }
 
@@ -91,12 +101,14 @@ async fn write<W: AsyncWrite + Unpin>(
     writer: &mut W,
     until: Until,
 ) -> Reason {
+    let stall_max = broker.limits().write_stall_max;
     loop {
         let gathered = link.gather(out);
         while !out.is_empty() {
-            match writer.write_buf(out).await {
-                Ok(0) | Err(_) => return Reason::PeerClosed,
-                Ok(written) => count_many(&broker.tally().bytes_out, written),
+            match timeout(stall_max, writer.write_buf(out)).await {
+                Err(_) => return Reason::NotReading,
+                Ok(Ok(0) | Err(_)) => return Reason::PeerClosed,
+                Ok(Ok(written)) => count_many(&broker.tally().bytes_out, written),
             }
         }
         *out = BytesMut::new();
@@ -134,15 +146,21 @@ async fn leave<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     if let Some(will) = &will {
         broker.fan_out(will, None);
     }
-    if reason != Reason::PeerClosed {
-        // Outcomes that came in the meantime are still worth their acknowledgement.
-        let _ = link.gather(&mut out);
-        say_goodbye(link.version, reason, &mut out);
-        let _ = timeout(broker.limits().farewell_timeout, part(out, reader, writer)).await;
-    }
-    if let Some(will) = will {
-        broker.deliver_will(&link.client, will).await;
-    }
+    let farewell = async {
+        if reason != Reason::PeerClosed {
+            // Outcomes that came in the meantime are still worth their acknowledgement.
+            let _ = link.gather(&mut out);
+            say_goodbye(link.version, reason, &mut out);
+            let _ = timeout(broker.limits().farewell_timeout, part(out, reader, writer)).await;
+        }
+    };
+    let last_words = async {
+        if let Some(will) = will {
+            broker.deliver_will(&link.client, will).await;
+        }
+    };
+    // The will first, so that what a client says after it came back is not overtaken by its own will.
+    tokio::join!(last_words, farewell);
 }
 
 fn say_goodbye(version: Version, reason: Reason, out: &mut BytesMut) {

@@ -73,13 +73,14 @@ fn parse(bytes: &mut BytesMut, limits: &Limits) -> Result<Option<Greeting>, Reje
     let Some(header) = Header::read(bytes).map_err(|_| Reason::NotMqtt)? else {
         return Ok(None);
     };
-    let Some(announced) = announced_version(bytes.get(header.offset..).unwrap_or_default())? else {
+    let version = announced_version(bytes.get(header.offset..).unwrap_or_default())?;
+    if header.offset + header.length > limits.connect_bytes_max {
+        return Err(Rejection { reason: Reason::ConnectTooLarge, version });
+    }
+    let Some(announced) = version else {
         return Ok(None);
     };
     let with = |reason| Rejection { reason, version: Some(announced) };
-    if header.offset + header.length > limits.connect_bytes_max {
-        return Err(with(Reason::ConnectTooLarge));
-    }
     let Some(body) = bytes.get(header.offset..header.offset + header.length) else {
         return Ok(None);
     };

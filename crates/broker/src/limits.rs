@@ -53,6 +53,9 @@ pub struct Limits {
     /// How long sessions may wait for outcomes of what they published when the broker stops. Then they are
     /// disconnected; what has no outcome is not acknowledged.
     pub stop_grace: Duration,
+    /// How long a write may make no progress. Then the connection is closed as `not_reading`: its acknowledgements and
+    /// copies would wait forever.
+    pub write_stall_max: Duration,
     /// How long the last bytes of a closing connection may take. Then it is closed without them.
     pub farewell_timeout: Duration,
     /// Refused and broken connections kept for people to look at. The oldest is dropped.
@@ -85,6 +88,7 @@ impl Default for Limits {
             user_properties_max: 64,
             keep_alive_max: Duration::from_secs(2 * 3600),
             stop_grace: Duration::from_secs(3),
+            write_stall_max: Duration::from_secs(60),
             farewell_timeout: Duration::from_secs(1),
             refusals_max: 200,
             log_lines_per_second: 20,

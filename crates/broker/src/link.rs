@@ -36,6 +36,24 @@ pub(crate) struct Shared {
     pub room: Notify,
 }
 
+impl Shared {
+    /// Counts bytes into the window of all connections, if there is room. A message alone always has room.
+    fn hold(&self, bytes: usize) -> bool {
+        let (bytes, bytes_max) = (bytes as u64, self.limits.inflight_total_bytes_max as u64);
+        let more = |held: u64| (held == 0 || held + bytes <= bytes_max).then_some(held + bytes);
+        self.tally.in_flight_bytes.fetch_update(Relaxed, Relaxed, more).is_ok()
+    }
+
+    fn release(&self, bytes: usize) {
+        self.tally.in_flight.fetch_sub(1, Relaxed);
+        let before = self.tally.in_flight_bytes.fetch_sub(bytes as u64, Relaxed);
+        // Nobody waits while a packet of any size still finds room.
+        if before + self.limits.packet_bytes_max as u64 + 1024 >= self.limits.inflight_total_bytes_max as u64 {
+            self.room.notify_waiters();
+        }
+    }
+}
+
 /// One connection, as the others see it.
 pub(crate) struct Link {
     pub number: u64,
@@ -93,8 +111,10 @@ enum Fate {
 pub(crate) enum Admission {
     /// Yes, under this token.
     Token(u64),
-    /// Not before there is room.
+    /// Not before there is room in its own window: wait with `Link::room`.
     Full,
+    /// Not before all connections together hold less: wait with `Shared::room`.
+    Crowded,
     /// No: the client was told not to send it.
     Beyond,
 }
@@ -135,11 +155,13 @@ impl Link {
             state.reader_waits = true;
             return Admission::Full;
         }
+        if !self.shared.hold(bytes) {
+            return Admission::Crowded;
+        }
         state.bytes += bytes;
         state.qos1 += usize::from(id.is_some());
         state.window.push_back(Pending { id, bytes, fate: Fate::Waiting });
         count(&self.shared.tally.in_flight);
-        count_many(&self.shared.tally.in_flight_bytes, bytes);
         Admission::Token(state.first + state.window.len() as u64 - 1)
     }
 
@@ -175,21 +197,12 @@ impl Link {
         };
         let to_read = std::mem::take(&mut state.reader_waits);
         drop(state);
-        self.release(bytes);
+        self.shared.release(bytes);
         if to_write {
             self.writer.notify_one();
         }
         if to_read {
             self.reader.notify_one();
-        }
-    }
-
-    fn release(&self, bytes: usize) {
-        let Shared { limits, tally, room } = &*self.shared;
-        tally.in_flight.fetch_sub(1, Relaxed);
-        let before = tally.in_flight_bytes.fetch_sub(bytes as u64, Relaxed);
-        if before + limits.packet_bytes_max as u64 >= limits.inflight_total_bytes_max as u64 {
-            room.notify_waiters();
         }
     }
 
@@ -224,6 +237,14 @@ impl Link {
         drop(state);
         count(&tally.fanned_out);
         self.writer.notify_one();
+    }
+
+    /// Whether copies can be queued without dropping older ones. If not, wait with `room` and ask again.
+    pub(crate) fn has_space(&self) -> bool {
+        let mut state = self.state.lock();
+        let space = state.copies_bytes <= self.shared.limits.outbound_bytes_max / 2;
+        state.reader_waits |= !space;
+        space
     }
 
     /// Moves what is to be written into `out`: answers, acknowledgements in order, copies. An error is the end of the

@@ -102,6 +102,12 @@ impl Reason {
         ConnectAckReason::try_from(self.code()).ok()
     }
 
+    /// Whether people should see it one by one: not what is as it should be, and not every look at an open port.
+    #[must_use]
+    pub(crate) fn is_news(self) -> bool {
+        self.class() != Class::Ordinary && !matches!(self, Self::Silent | Self::Stopped | Self::Stopping)
+    }
+
     /// Whether the will of the session is published after this ending. Our own stop is not the death of a device.
     #[must_use]
     pub fn publishes_will(self) -> bool {

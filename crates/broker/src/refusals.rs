@@ -1,6 +1,6 @@
 //! The last refused and broken connections, for people, and one log line for each, at a bounded rate.
 //!
-//! Ordinary endings are not in here: a device that leaves is no event of the broker.
+//! Ordinary endings are not in here: a device that leaves is no event of the broker, nor is its own stop.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use model::Timestamp;
 use parking_lot::Mutex;
 
-use crate::reason::{Class, Reason};
+use crate::reason::Reason;
 
 /// One connection that was refused, or that was closed because something was wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Refusals {
 
     /// Keeps it, and says it unless too much was said in this second.
     pub(crate) fn add(&self, refusal: Refusal) {
-        if refusal.reason.class() == Class::Ordinary {
+        if !refusal.reason.is_news() {
             return;
         }
         if let Some(unsaid) = self.keep(&refusal) {

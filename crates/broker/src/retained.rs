@@ -67,26 +67,35 @@ impl Retained {
         Ok(())
     }
 
-    /// Calls `found` for every retained message `filter` asks for, with what is left of its expiry. Only topics that
-    /// begin like the filter up to its first wildcard are looked at.
-    pub(crate) fn matching(&self, filter: &TopicFilter, now: Duration, mut found: impl FnMut(&Message)) {
+    /// Calls `found` for the retained messages `filter` asks for, with what is left of their expiry, in the order of
+    /// topics and from behind `after`, until it answers false; the topic it stopped at is returned to go on from.
+    /// Only topics that begin like the filter up to its first wildcard are looked at. Nothing is retained meanwhile, so
+    /// that a subscriber never gets an older message behind a newer one.
+    pub(crate) fn matching(
+        &self,
+        filter: &TopicFilter,
+        now: Duration,
+        after: Option<&Arc<str>>,
+        mut found: impl FnMut(&Message) -> bool,
+    ) -> Option<Arc<str>> {
         let text = filter.as_str();
         let prefix = text.split(['+', '#']).next().unwrap_or("");
         // `a/#` asks for `a` as well, which does not begin with `a/`.
         let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
         let map = self.map.read();
-        let from = (Bound::Included(prefix), Bound::Unbounded);
-        for (topic, kept) in map.messages.range::<str, _>(from) {
+        let from = after.map_or(Bound::Included(prefix), |after| Bound::Excluded(&**after));
+        for (topic, kept) in map.messages.range::<str, _>((from, Bound::Unbounded)) {
             if !topic.starts_with(prefix) {
                 break;
             }
             if !filter.matches(&kept.message.topic) {
                 continue;
             }
-            if let Some(message) = kept.unexpired(now) {
-                found(&message);
+            if kept.unexpired(now).is_some_and(|message| !found(&message)) {
+                return Some(Arc::clone(topic));
             }
         }
+        None
     }
 }
 

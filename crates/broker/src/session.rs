@@ -3,10 +3,9 @@
 //! It ends with a reason and writes nothing itself; answers go through the link.
 
 use std::collections::HashSet;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::BytesMut;
 use bytestring::ByteString;
@@ -77,7 +76,7 @@ impl Session {
                         }
                     }
                     Ok(Some(packet)) => {
-                        if let Err(reason) = self.obey(packet) {
+                        if let Err(reason) = self.obey(packet).await {
                             return reason;
                         }
                     }
@@ -91,10 +90,10 @@ impl Session {
         }
     }
 
-    fn obey(&mut self, packet: Packet) -> Result<(), Reason> {
+    async fn obey(&mut self, packet: Packet) -> Result<(), Reason> {
         match packet {
             Packet::Publish(_) => Ok(()),
-            Packet::Subscribe(subscribe) => self.subscribe(subscribe),
+            Packet::Subscribe(subscribe) => self.subscribe(subscribe).await,
             Packet::Unsubscribe(unsubscribe) => self.unsubscribe(&unsubscribe),
             Packet::Ping => self.link.answer(|out| out.extend_from_slice(&[0xd0, 0])),
             Packet::Disconnect { with_will: false } => Err(Reason::Disconnected),
@@ -119,10 +118,9 @@ impl Session {
         self.broker.fan_out(&message, Some(self.link.number));
         let token = match first_try {
             Admission::Token(token) => token,
-            Admission::Full | Admission::Beyond => self.wait_for_room(id, bytes).await?,
+            Admission::Full | Admission::Crowded | Admission::Beyond => self.wait_for_room(id, bytes).await?,
         };
         let mut handover = Handover { link: &self.link, token, done: false };
-        self.wait_for_total().await;
         let inbound = Inbound {
             source: self.broker.source().clone(),
             client: Arc::clone(&self.link.client),
@@ -139,34 +137,22 @@ impl Session {
         Ok(())
     }
 
+    /// Waits for a place in the window. The client is not read meanwhile, so its silence means nothing.
     async fn wait_for_room(&self, id: Option<NonZeroU16>, bytes: usize) -> Result<u64, Reason> {
         self.link.pause(true);
         let token = loop {
-            self.link.room().await;
+            let mut room = pin!(self.broker.room().notified());
+            // Before asking, so that no release in between is missed.
+            room.as_mut().enable();
             match self.link.admit(id, bytes) {
                 Admission::Token(token) => break token,
-                Admission::Full => {}
+                Admission::Full => self.link.room().await,
+                Admission::Crowded => room.await,
                 Admission::Beyond => return Err(Reason::ReceiveMaximum),
             }
         };
         self.link.pause(false);
         Ok(token)
-    }
-
-    /// Waits while all connections together hold more than they may. The bytes of this one are among them already.
-    async fn wait_for_total(&self) {
-        let total_max = self.broker.limits().inflight_total_bytes_max as u64;
-        let held = &self.broker.tally().in_flight_bytes;
-        while held.load(Relaxed) > total_max {
-            let mut room = pin!(self.broker.room().notified());
-            room.as_mut().enable();
-            if held.load(Relaxed) <= total_max {
-                return;
-            }
-            self.link.pause(true);
-            room.await;
-            self.link.pause(false);
-        }
     }
 
     /// Everything a publish must be that the codec does not look at.
@@ -224,7 +210,7 @@ impl Session {
         Ok(topic)
     }
 
-    fn subscribe(&mut self, subscribe: Subscribe) -> Result<(), Reason> {
+    async fn subscribe(&mut self, subscribe: Subscribe) -> Result<(), Reason> {
         if subscribe.user_properties > self.broker.limits().user_properties_max {
             return Err(Reason::UserProperties);
         }
@@ -243,9 +229,24 @@ impl Session {
         let version = self.link.version;
         self.link.answer(|out| write_suback(version, subscribe.packet_id, codes, out))?;
         for filter in wanted {
-            self.broker.send_retained(&self.link, &filter, subscribe.id);
+            self.send_retained(&filter, subscribe.id).await;
         }
         Ok(())
+    }
+
+    /// Queues the retained messages a new subscription asks for, as fast as the client reads them. Its other packets
+    /// wait meanwhile, its keep-alive does not.
+    async fn send_retained(&self, filter: &TopicFilter, id: Option<NonZeroU32>) {
+        let mut after = None;
+        loop {
+            after = self.broker.send_retained(&self.link, filter, id, after.as_ref());
+            if after.is_none() {
+                return;
+            }
+            while !self.link.has_space() {
+                self.link.room().await;
+            }
+        }
     }
 
     /// Adds one filter; answers it again if retained messages are to be sent for it.
@@ -253,7 +254,7 @@ impl Session {
         &mut self,
         text: &str,
         options: SubscriptionOptions,
-        id: Option<std::num::NonZeroU32>,
+        id: Option<NonZeroU32>,
     ) -> Result<Option<TopicFilter>, SubscribeAckReason> {
         if text.starts_with("$share/") {
             return Err(SubscribeAckReason::SharedSubscriptionNotSupported);
