@@ -167,7 +167,8 @@ fn millis(text: &str) -> Option<i64> {
 
 /// Bytes a symbol, if each is drawn by its frequency and independently of the others.
 fn entropy(drawn: &[f64]) -> f64 {
-    let mut sorted = drawn.to_vec();
+    // Adding 0.0 makes one symbol of −0.0 and 0.0.
+    let mut sorted: Vec<f64> = drawn.iter().map(|step| step + 0.0).collect();
     sorted.sort_by(f64::total_cmp);
     let share = |run: &[f64]| float(run.len()) / float(drawn.len());
     sorted.chunk_by(|a, b| a.to_bits() == b.to_bits()).map(|run| -share(run) * share(run).log2()).sum::<f64>() / 8.0

@@ -161,10 +161,7 @@ impl Charted {
             return Ok(());
         };
         let count = head.kinds.count(NUMBER, head.present);
-        if count > 0 {
-            take_numbers(&mut cursor, count, &mut self.numbers, &mut self.scratch)?;
-        }
-        let nan = self.numbers.iter().fold(false, |any, number| any | number.is_nan());
+        let nan = count > 0 && take_numbers(&mut cursor, count, &mut self.numbers, &mut self.scratch)?;
         if head.all_numbers() && !nan {
             return Ok(());
         }

@@ -10,6 +10,8 @@ use crate::{Damage, EncodeError};
 
 const DECIMAL: u8 = 0;
 const FLOATS: u8 = 1;
+/// As `DECIMAL`, with every mantissa in 32 bits, which is decoded faster.
+const NARROW: u8 = 2;
 
 /// Powers of ten that a double holds exactly and that leave room for digits before the point.
 const POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
@@ -25,6 +27,7 @@ const EXCEPTION_SHARE: usize = 8;
 #[derive(Debug, Default)]
 pub(crate) struct NumbersScratch {
     mantissas: Vec<i64>,
+    narrow: Vec<i32>,
 }
 
 /// A number that the decimals do not give back.
@@ -118,9 +121,11 @@ fn decimal(numbers: &[f64], exponent: usize, allowed: usize) -> Result<Option<Ve
         }
         mantissas.push(before);
     }
-    let mut out = vec![DECIMAL, u8::try_from(exponent).unwrap_or(u8::MAX)];
+    let exponent = u8::try_from(exponent).unwrap_or(u8::MAX);
+    let narrow: Option<Vec<i32>> = mantissas.iter().map(|mantissa| i32::try_from(*mantissa).ok()).collect();
+    let mut out = vec![if narrow.is_some() { NARROW } else { DECIMAL }, exponent];
     put_exceptions(&mut out, &exceptions);
-    put_section(&mut out, &pack(&mantissas)?);
+    put_section(&mut out, &narrow.map_or_else(|| pack(&mantissas), |narrow| pack(&narrow))?);
     Ok(Some(out))
 }
 
@@ -145,27 +150,36 @@ fn one_nan(number: f64) -> f64 {
     if number.is_nan() { f64::NAN } else { number }
 }
 
-/// Reads `count` numbers, at least one, into `numbers`, whatever was in it before.
+/// Reads `count` numbers, at least one, into `numbers`, whatever was in it before, and answers whether one of them is NaN.
 pub(crate) fn take_numbers(
     cursor: &mut Cursor<'_>,
     count: usize,
     numbers: &mut Vec<f64>,
     scratch: &mut NumbersScratch,
-) -> Result<(), Damage> {
+) -> Result<bool, Damage> {
     match cursor.byte()? {
-        DECIMAL => {
-            let exponent = usize::from(cursor.byte()?);
-            let power = *POWERS.get(exponent).ok_or(Damage::Content("an unknown exponent"))?;
+        form @ (DECIMAL | NARROW) => {
+            let power = *POWERS.get(usize::from(cursor.byte()?)).ok_or(Damage::Content("an unknown exponent"))?;
             let exceptions = take_exceptions(cursor, count)?;
-            take_packed(cursor, count, &mut scratch.mantissas)?;
             numbers.clear();
-            numbers.extend(scratch.mantissas.iter().map(|mantissa| float(*mantissa) / power));
+            if form == NARROW {
+                take_packed(cursor, count, &mut scratch.narrow)?;
+                numbers.extend(scratch.narrow.iter().map(|mantissa| f64::from(*mantissa) / power));
+            } else {
+                take_packed(cursor, count, &mut scratch.mantissas)?;
+                numbers.extend(scratch.mantissas.iter().map(|mantissa| float(*mantissa) / power));
+            }
+            // A mantissa is never NaN, so that only the exceptions have to be looked at.
+            let nan = exceptions.iter().any(|(_, number)| number.is_nan());
             for (index, number) in exceptions {
                 *numbers.get_mut(index).ok_or(Damage::Content("an exception out of place"))? = number;
             }
-            Ok(())
+            Ok(nan)
         }
-        FLOATS => take_packed(cursor, count, numbers),
+        FLOATS => {
+            take_packed(cursor, count, numbers)?;
+            Ok(numbers.iter().fold(false, |any, number| any | number.is_nan()))
+        }
         _ => Err(Damage::Content("an unknown form of numbers")),
     }
 }
@@ -202,7 +216,8 @@ mod tests {
         let out = bytes(numbers);
         let mut cursor = Cursor::new(&out);
         let mut back = vec![7.0];
-        take_numbers(&mut cursor, numbers.len(), &mut back, &mut NumbersScratch::default()).unwrap();
+        let nan = take_numbers(&mut cursor, numbers.len(), &mut back, &mut NumbersScratch::default()).unwrap();
+        assert_eq!(nan, numbers.iter().any(|number| number.is_nan()));
         cursor.end().unwrap();
         assert_eq!(back.len(), numbers.len());
         for (number, back) in numbers.iter().zip(&back) {
@@ -238,7 +253,7 @@ mod tests {
         ) {
             let mut numbers: Vec<f64> = mantissas.iter().map(|m| f64::from(*m) / POWERS[exponent]).collect();
             numbers.push(odd);
-            prop_assert_eq!(check(&numbers)[0], DECIMAL);
+            prop_assert_ne!(check(&numbers)[0], FLOATS);
         }
 
         #[test]
@@ -247,6 +262,12 @@ mod tests {
             let expected = mantissa as f64;
             prop_assert_eq!(float(mantissa).to_bits(), expected.to_bits());
         }
+    }
+
+    #[test]
+    fn wide_decimals_are_decimals_too() {
+        let numbers: Vec<f64> = (0_u32..200).map(|i| f64::from(i * 20_000_000) + f64::from(i % 7) / 10.0).collect();
+        assert_eq!(check(&numbers)[0], DECIMAL);
     }
 
     #[test]

@@ -36,12 +36,12 @@ pub(crate) fn take_packed<T: Number>(
     count: usize,
     numbers: &mut Vec<T>,
 ) -> Result<(), Damage> {
-    numbers.clear();
+    // What is in it is written over; filling all of it with zeros first would cost more than the rest of this function.
+    numbers.resize(count, T::default());
     if count == 0 {
         return Ok(());
     }
     let section = cursor.section()?;
-    numbers.resize(count, T::default());
     let (file, rest) = FileDecompressor::new(section).map_err(|_| Damage::Content("packed numbers"))?;
     let (mut chunk, rest) = file.chunk_decompressor::<T, _>(rest).map_err(|_| Damage::Content("packed numbers"))?;
     let mut page = chunk.page_decompressor(rest, count).map_err(|_| Damage::Content("packed numbers"))?;

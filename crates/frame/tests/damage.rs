@@ -78,6 +78,13 @@ fn every_truncation_and_every_addition_is_noticed() {
     assert!(matches!(open(&longer), Err(Damage::Length { .. })));
 }
 
+/// Bytes of every format that was released; pco may one day pack differently, but these stay readable.
+#[test]
+fn frames_of_released_formats_open() {
+    let blob = include_bytes!("fixtures/format-1.frame");
+    assert_eq!(open(blob).unwrap().frame().unwrap(), small());
+}
+
 #[test]
 fn a_newer_format_is_told_from_damage() {
     let mut content = encode(&small()).unwrap().blob;

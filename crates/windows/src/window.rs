@@ -79,6 +79,7 @@ impl Window {
 }
 
 /// The sum of two numbers and exactly what it rounds off (Knuth, TAOCP 2, 4.2.2, theorem B). Finite numbers only.
+#[inline]
 pub(crate) fn two_sum(a: f64, b: f64) -> (f64, f64) {
     let sum = a + b;
     let of_b = sum - a;
@@ -86,7 +87,7 @@ pub(crate) fn two_sum(a: f64, b: f64) -> (f64, f64) {
 }
 
 /// Adds two sums with their carries. With infinities there is nothing to carry.
-pub(crate) fn add(a: f64, a_carry: f64, b: f64, b_carry: f64) -> (f64, f64) {
+fn add(a: f64, a_carry: f64, b: f64, b_carry: f64) -> (f64, f64) {
     let (sum, lost) = two_sum(a, b);
     let (nearest, carry) = two_sum(sum, lost + (a_carry + b_carry));
     if nearest.is_finite() && carry.is_finite() { (nearest, carry) } else { (sum, 0.0) }
