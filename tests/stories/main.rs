@@ -1,0 +1,16 @@
+//! What Sensorium does, told through its public doors against the real program. One binary, so that it is built once.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
+
+mod bad_payloads;
+mod bad_requests;
+mod crash;
+mod demo;
+mod first_light;
+mod foreign_clients;
+mod full_disk;
+mod live;
+mod malformed_packets;
+mod office_room;
+mod repeats;
+mod startup;
