@@ -30,6 +30,12 @@ pub(crate) struct Harvest<'k> {
 }
 
 impl<'k> Harvest<'k> {
+    /// With room for that many, within reason.
+    pub(crate) fn expecting(count: usize) -> Self {
+        let count = count.min(VALUES_MAX);
+        Self { found: Vec::with_capacity(count), notes: Vec::with_capacity(count) }
+    }
+
     /// Where the next value will stand; what was pushed since can be given a time, a device or a unit.
     pub(crate) fn mark(&self) -> usize {
         self.found.len()

@@ -242,14 +242,13 @@ impl<'a> Reader<'a> {
     /// The part of a string up to the next quote or backslash.
     fn plain(&mut self) -> Result<&'a str, Fault> {
         let start = self.at;
-        loop {
-            match self.peek() {
-                Some(b'"' | b'\\') => break,
-                Some(0x20..) => self.at += 1,
-                Some(_) | None => return Err(self.fault()),
-            }
+        let rest = self.bytes.get(start..).unwrap_or_default();
+        let length = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+        self.at = start + length.unwrap_or(rest.len());
+        match self.peek() {
+            Some(b'"' | b'\\') => self.text.get(start..self.at).ok_or(Fault::Invalid(start)),
+            Some(_) | None => Err(self.fault()),
         }
-        self.text.get(start..self.at).ok_or(Fault::Invalid(start))
     }
 
     fn string(&mut self) -> Result<Cow<'a, str>, Fault> {

@@ -22,7 +22,6 @@ pub use harvest::VALUES_MAX;
 pub use json::{DEPTH_MAX, NODES_MAX};
 pub use unit::{convert, normalise};
 
-use families::FAMILIES;
 use message::Message;
 use model::{Judgement, Kind, RejectReason, TimeSource, Topic, Unit, UnitSource, Value};
 
@@ -123,7 +122,7 @@ pub fn decode(topic: &Topic, payload: &[u8], hint: Option<DecoderId>) -> Decoded
         };
     }
     let message = Message::new(topic, payload);
-    for family in FAMILIES {
+    for family in families::asked(&message) {
         if let Some(content) = (family.read)(&message) {
             return Decoded { decoder: family.id, content };
         }

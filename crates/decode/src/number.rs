@@ -116,6 +116,9 @@ fn exponent_of(bytes: &[u8]) -> Option<i32> {
 
 /// The double nearest to a strict decimal. An integer beyond 2^53 is refused, a number beyond the doubles is bad.
 pub(crate) fn decimal(text: &str) -> Option<Judged> {
+    if let Some(number) = short_decimal(text) {
+        return Some(Judged::number(number));
+    }
     let parts = dissect(text)?;
     if parts.integer && (parts.cut || parts.mantissa > EXACT_MAX) {
         return Some(Judged::refused(RejectReason::Precision));
@@ -131,6 +134,34 @@ pub(crate) fn decimal(text: &str) -> Option<Judged> {
         Some(_) | None => text.parse().ok()?,
     };
     Some(if number.is_finite() { Judged::number(number) } else { Judged::bad(Flaw::Infinite) })
+}
+
+/// The usual case: up to fifteen digits, perhaps with a sign and a point. Both doubles are exact then.
+fn short_decimal(text: &str) -> Option<f64> {
+    let (negative, digits) = match text.as_bytes() {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    if digits.is_empty() || digits.len() > 15 {
+        return None;
+    }
+    let (mut mantissa, mut behind, mut point) = (0_u64, 0_usize, 0_usize);
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit < 10 {
+            mantissa = mantissa * 10 + u64::from(digit);
+            behind += point;
+        } else if *byte == b'.' && point == 0 {
+            point = 1;
+        } else {
+            return None;
+        }
+    }
+    if digits.len() == point {
+        return None;
+    }
+    let size = mantissa as f64 / TENS.get(behind)?;
+    Some(if negative { -size } else { size })
 }
 
 /// Words of a sensor that could not be read.

@@ -1,5 +1,6 @@
 //! What a topic says about device and metric where nothing better is known.
 
+use crate::message::Message;
 use crate::name::{Named, metric_of};
 use crate::quantity::quantity_of;
 
@@ -37,7 +38,14 @@ const CARRIERS: &[&str] = &[
 ];
 
 pub(crate) fn is_carrier(level: &str) -> bool {
-    CARRIERS.iter().any(|word| level.eq_ignore_ascii_case(word))
+    // The longest one has twelve letters.
+    level.len() <= 12 && CARRIERS.iter().any(|word| level.eq_ignore_ascii_case(word))
+}
+
+/// The same for a whole message, which mostly is its topic as it stands.
+pub(crate) fn device_of_message(message: &Message<'_>) -> String {
+    let whole = !message.topic.ends_with('/') && !is_carrier(message.leaf());
+    if whole { message.topic.into() } else { device_of(&message.levels) }
 }
 
 /// The device of a message that holds several values: the topic, without a last level that is only a carrier.

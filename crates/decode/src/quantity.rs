@@ -190,38 +190,95 @@ const NAMES: &[(Role, &str)] = &[
     ),
 ];
 
-static SORTED: LazyLock<Vec<(&'static str, Role)>> = LazyLock::new(|| {
-    let mut names: Vec<_> =
-        NAMES.iter().flat_map(|(role, names)| names.split_whitespace().map(move |name| (name, *role))).collect();
-    names.sort_by_key(|(name, _)| *name);
-    names.dedup_by_key(|(name, _)| *name);
-    names
-});
-
 /// Longest name that is looked up, in bytes.
 const NAME_BYTES_MAX: usize = 48;
+/// Slots of the table, a power of two some times as large as the number of names.
+const SLOTS: usize = 4096;
+
+/// An open hash table from folded names to roles. Every message asks it once for every name in it, hence no general map.
+struct Table {
+    names: Vec<(&'static str, Role)>,
+    /// Index into `names` plus one; 0 is empty.
+    slots: Vec<u16>,
+}
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    let names: Vec<_> =
+        NAMES.iter().flat_map(|(role, names)| names.split_whitespace().map(move |name| (name, *role))).collect();
+    let mut slots = vec![0; SLOTS];
+    for (index, (name, _)) in names.iter().enumerate() {
+        let mut at = hash(name.as_bytes()) as usize % SLOTS;
+        while slots.get(at).is_some_and(|slot| *slot != 0) {
+            at = (at + 1) % SLOTS;
+        }
+        if let (Some(slot), Ok(index)) = (slots.get_mut(at), u16::try_from(index + 1)) {
+            *slot = index;
+        }
+    }
+    Table { names, slots }
+});
+
+/// What a byte of a name counts as: itself in lower case, or nothing (0).
+const FOLD: [u8; 256] = {
+    let mut fold = [0; 256];
+    let mut byte = 0_u8;
+    loop {
+        if byte.is_ascii_alphanumeric() || byte == b'%' || byte >= 0x80 {
+            fold[byte as usize] = byte.to_ascii_lowercase();
+        }
+        if byte == u8::MAX {
+            break fold;
+        }
+        byte += 1;
+    }
+};
+
+/// One step of FNV-1a in the width of a machine word, mixed down at the end.
+fn stir(hash: u64, byte: u8) -> u64 {
+    (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+}
+
+fn hash(folded: &[u8]) -> u64 {
+    mixed(folded.iter().fold(0, |hash, byte| stir(hash, *byte)))
+}
+
+fn mixed(hash: u64) -> u64 {
+    hash ^ (hash >> 20)
+}
 
 /// What a name says, however it is written: `DewPoint`, `dew_point`, `dew-point`.
 pub(crate) fn role_of(name: &str) -> Option<Role> {
-    let mut buffer = [0_u8; NAME_BYTES_MAX];
+    let mut folded = [0_u8; NAME_BYTES_MAX];
     let mut used = 0;
-    if !name.is_ascii() {
-        let folded: String = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-        return look_up(&folded);
-    }
+    let mut hashed = 0;
+    let mut foreign = 0;
     for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || byte == b'%' {
-            *buffer.get_mut(used)? = byte.to_ascii_lowercase();
+        let fold = FOLD[usize::from(byte)];
+        if fold != 0 {
+            *folded.get_mut(used)? = fold;
             used += 1;
+            hashed = stir(hashed, fold);
+            foreign |= fold;
         }
     }
-    look_up(std::str::from_utf8(buffer.get(..used)?).ok()?)
+    if foreign >= 0x80 {
+        let folded: String = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+        return look_up(folded.as_bytes(), hash(folded.as_bytes()));
+    }
+    look_up(folded.get(..used)?, mixed(hashed))
 }
 
-fn look_up(folded: &str) -> Option<Role> {
-    let names = &*SORTED;
-    let index = names.binary_search_by(|(name, _)| (*name).cmp(folded)).ok()?;
-    names.get(index).map(|(_, role)| *role)
+fn look_up(folded: &[u8], hash: u64) -> Option<Role> {
+    let table = &*TABLE;
+    let mut at = hash as usize % SLOTS;
+    loop {
+        let index = usize::from(*table.slots.get(at)?).checked_sub(1)?;
+        let (name, role) = table.names.get(index)?;
+        if name.as_bytes() == folded {
+            return Some(*role);
+        }
+        at = (at + 1) % SLOTS;
+    }
 }
 
 /// The quantity that a name means, if it means one.

@@ -63,6 +63,9 @@ impl<'k> Walk<'k> {
     /// All members of an object.
     pub(crate) fn object(&mut self, members: &'k Object<'k>) {
         let mark = self.harvest.mark();
+        if mark == 0 && self.depth == 0 {
+            self.harvest = Harvest::expecting(members.len());
+        }
         let mut claimed = None;
         let mut units = false;
         for (key, value) in members {

@@ -105,7 +105,7 @@ fn any_payload() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4096))]
+    #![proptest_config(ProptestConfig::with_cases(1024))]
 
     #[test]
     fn any_bytes_on_any_topic_get_an_answer(topic in any_topic(), payload in any_payload()) {

@@ -33,7 +33,7 @@ pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
 
 /// The device that the message names, else that of the topic.
 fn finish(harvest: Harvest<'_>, message: &Message<'_>, id: Option<&str>) -> Content {
-    let by_topic = place::device_of(&message.levels);
+    let by_topic = place::device_of_message(message);
     match id {
         Some(id) => harvest.finish(&place::device_by_id(id, &by_topic)),
         None => harvest.finish(&by_topic),

@@ -28,44 +28,93 @@ use crate::{Content, DecoderId};
 /// One family.
 pub(crate) struct Family {
     pub(crate) id: DecoderId,
+    /// The cheap part of the question whether it is this family's.
+    asked: Asked,
     /// What the message says, or nothing where it is none of this family's.
     pub(crate) read: for<'m> fn(&Message<'m>) -> Option<Content>,
 }
 
+/// When a family is asked at all.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// Always.
+    Any,
+    /// When the first level of the topic is one of [`FIRSTS`].
+    First,
+    /// When the payload begins like JSON.
+    Json,
+    /// When it does not.
+    Text,
+}
+
+/// First levels by which families are known.
+const FIRSTS: &[&str] = &[
+    "$aws",
+    "N",
+    "airgradient",
+    "application",
+    "channels",
+    "devices",
+    "domoticz",
+    "ecowitt2mqtt",
+    "homie",
+    "iot",
+    "ruuvi",
+    "shellies",
+    "v1",
+    "v2",
+    "v3",
+    "zigbee2mqtt",
+    "zwave",
+];
+
+/// The families that may know this message, in their order.
+pub(crate) fn asked(message: &Message<'_>) -> impl Iterator<Item = &'static Family> {
+    let first = message.level(0).is_some_and(|level| FIRSTS.contains(&level));
+    let json = message.is_json();
+    FAMILIES.iter().filter(move |family| match family.asked {
+        Asked::Any => true,
+        Asked::First => first,
+        Asked::Json => json,
+        Asked::Text => !json,
+    })
+}
+
 /// First those that a topic tells, then those that a payload tells, then the generic ones.
-pub(crate) const FAMILIES: &[Family] = &[
-    Family { id: DecoderId("ours"), read: ours::read },
-    Family { id: DecoderId("discovery"), read: discovery::read },
-    Family { id: DecoderId("tasmota"), read: tasmota::read },
-    Family { id: DecoderId("zigbee2mqtt"), read: zigbee2mqtt::read },
-    Family { id: DecoderId("shelly1"), read: shelly::read_first },
-    Family { id: DecoderId("homie"), read: homie::read },
-    Family { id: DecoderId("esphome"), read: esphome::read },
-    Family { id: DecoderId("availability"), read: availability::read },
-    Family { id: DecoderId("shelly2"), read: shelly::read_later },
-    Family { id: DecoderId("openmqttgateway"), read: gateways::read_toward_mqtt },
-    Family { id: DecoderId("rtl_433"), read: gateways::read_rtl433 },
-    Family { id: DecoderId("lorawan"), read: lorawan::read },
-    Family { id: DecoderId("thingsboard"), read: clouds::read_thingsboard },
-    Family { id: DecoderId("aws"), read: clouds::read_aws },
-    Family { id: DecoderId("azure"), read: clouds::read_azure },
-    Family { id: DecoderId("adafruit"), read: clouds::read_adafruit },
-    Family { id: DecoderId("thingspeak"), read: clouds::read_thingspeak },
-    Family { id: DecoderId("cayenne"), read: clouds::read_cayenne },
-    Family { id: DecoderId("domoticz"), read: clouds::read_domoticz },
-    Family { id: DecoderId("ecowitt"), read: weather::read_ecowitt },
-    Family { id: DecoderId("ruuvi"), read: appliances::read_ruuvi },
-    Family { id: DecoderId("airgradient"), read: appliances::read_airgradient },
-    Family { id: DecoderId("zwavejs"), read: appliances::read_zwave },
-    Family { id: DecoderId("victron"), read: appliances::read_victron },
-    Family { id: DecoderId("weewx"), read: weather::read_weewx },
-    Family { id: DecoderId("sensor_community"), read: appliances::read_sensor_community },
-    Family { id: DecoderId("meshtastic"), read: appliances::read_meshtastic },
-    Family { id: DecoderId("senml"), read: senml::read },
-    Family { id: DecoderId("cloudevents"), read: clouds::read_cloud_event },
-    Family { id: DecoderId("json"), read: json::read },
-    Family { id: DecoderId("number"), read: number::read },
-    Family { id: DecoderId("line_protocol"), read: line_protocol::read },
-    Family { id: DecoderId("form"), read: text_forms::read_form },
-    Family { id: DecoderId("columns"), read: text_forms::read_columns },
+const FAMILIES: &[Family] = &[
+    Family { id: DecoderId("ours"), asked: Asked::First, read: ours::read },
+    Family { id: DecoderId("discovery"), asked: Asked::Json, read: discovery::read },
+    Family { id: DecoderId("tasmota"), asked: Asked::Any, read: tasmota::read },
+    Family { id: DecoderId("zigbee2mqtt"), asked: Asked::First, read: zigbee2mqtt::read },
+    Family { id: DecoderId("shelly1"), asked: Asked::First, read: shelly::read_first },
+    Family { id: DecoderId("homie"), asked: Asked::First, read: homie::read },
+    Family { id: DecoderId("esphome"), asked: Asked::Any, read: esphome::read },
+    Family { id: DecoderId("availability"), asked: Asked::Any, read: availability::read },
+    Family { id: DecoderId("shelly2"), asked: Asked::Json, read: shelly::read_later },
+    Family { id: DecoderId("openmqttgateway"), asked: Asked::Json, read: gateways::read_toward_mqtt },
+    Family { id: DecoderId("rtl_433"), asked: Asked::Any, read: gateways::read_rtl433 },
+    Family { id: DecoderId("lorawan"), asked: Asked::First, read: lorawan::read },
+    Family { id: DecoderId("thingsboard"), asked: Asked::First, read: clouds::read_thingsboard },
+    Family { id: DecoderId("aws"), asked: Asked::First, read: clouds::read_aws },
+    Family { id: DecoderId("azure"), asked: Asked::First, read: clouds::read_azure },
+    Family { id: DecoderId("adafruit"), asked: Asked::Any, read: clouds::read_adafruit },
+    Family { id: DecoderId("thingspeak"), asked: Asked::First, read: clouds::read_thingspeak },
+    Family { id: DecoderId("cayenne"), asked: Asked::First, read: clouds::read_cayenne },
+    Family { id: DecoderId("domoticz"), asked: Asked::First, read: clouds::read_domoticz },
+    Family { id: DecoderId("ecowitt"), asked: Asked::First, read: weather::read_ecowitt2mqtt },
+    Family { id: DecoderId("ruuvi"), asked: Asked::First, read: appliances::read_ruuvi },
+    Family { id: DecoderId("airgradient"), asked: Asked::First, read: appliances::read_airgradient },
+    Family { id: DecoderId("zwavejs"), asked: Asked::First, read: appliances::read_zwave },
+    Family { id: DecoderId("victron"), asked: Asked::First, read: appliances::read_victron },
+    Family { id: DecoderId("weewx"), asked: Asked::Json, read: weather::read_weewx },
+    Family { id: DecoderId("sensor_community"), asked: Asked::Json, read: appliances::read_sensor_community },
+    Family { id: DecoderId("meshtastic"), asked: Asked::Json, read: appliances::read_meshtastic },
+    Family { id: DecoderId("senml"), asked: Asked::Json, read: senml::read },
+    Family { id: DecoderId("cloudevents"), asked: Asked::Json, read: clouds::read_cloud_event },
+    Family { id: DecoderId("json"), asked: Asked::Json, read: json::read },
+    Family { id: DecoderId("number"), asked: Asked::Text, read: number::read },
+    Family { id: DecoderId("ecowitt"), asked: Asked::Text, read: weather::read_ecowitt_form },
+    Family { id: DecoderId("line_protocol"), asked: Asked::Text, read: line_protocol::read },
+    Family { id: DecoderId("form"), asked: Asked::Text, read: text_forms::read_form },
+    Family { id: DecoderId("columns"), asked: Asked::Text, read: text_forms::read_columns },
 ];

@@ -11,13 +11,17 @@ use crate::unit::Known;
 use crate::walk::{Own, Walk};
 use crate::{ClaimedTime, Content, SENDER, form, number, place, time};
 
-pub(crate) fn read_ecowitt(message: &Message<'_>) -> Option<Content> {
-    if message.level(0) == Some("ecowitt2mqtt") {
-        let members = message.value()?.object()?;
-        let mut walk = Walk::naming(ecowitt_names).null_is_absent();
-        walk.object(members);
-        return Some(walk.harvest.finish(&message.levels.join("/")));
-    }
+/// `ecowitt2mqtt/<device>`.
+pub(crate) fn read_ecowitt2mqtt(message: &Message<'_>) -> Option<Content> {
+    message.level(0).filter(|first| *first == "ecowitt2mqtt")?;
+    let members = message.value()?.object()?;
+    let mut walk = Walk::naming(ecowitt_names).null_is_absent();
+    walk.object(members);
+    Some(walk.harvest.finish(&message.levels.join("/")))
+}
+
+/// What a station posts by itself.
+pub(crate) fn read_ecowitt_form(message: &Message<'_>) -> Option<Content> {
     let text = message.text.filter(|text| text.contains("stationtype=") || text.contains("PASSKEY="))?;
     let pairs = form::pairs(text)?;
     let mut harvest = Harvest::default();
