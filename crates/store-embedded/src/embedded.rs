@@ -1,0 +1,216 @@
+//! The store put together: opening, both ports, closing.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::thread::JoinHandle;
+
+use async_trait::async_trait;
+use model::{Reading, ReadingKey, SeriesId, TimeRange};
+use rusqlite::Transaction;
+use store::{Batch, Commit, CommitOutcome, Order, Readings, Restored, StoreError, StoreStats, UnreadId, UnreadRecord};
+use windows::{Grid, Window};
+
+use crate::database::Database;
+use crate::flush::Flusher;
+use crate::health::Health;
+use crate::memory::{Extent, Memory};
+use crate::options::BATCH_BYTES_MAX;
+use crate::queue::{Queue, Waiting};
+use crate::reading::{self, Found, Request};
+use crate::writer::Ended;
+use crate::{record, windowing};
+
+/// One data directory, open. Dropping it without [`Readings::close`] is what a crash does: nothing that was reported
+/// durable is lost, and the next open reads the log.
+pub struct EmbeddedStore {
+    pub(crate) parts: Parts,
+    pub(crate) threads: Mutex<Option<Threads>>,
+    pub(crate) closed: AtomicBool,
+}
+
+/// What the threads and the handle share.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    pub(crate) memory: Arc<RwLock<Memory>>,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) flusher: Arc<Flusher>,
+    pub(crate) database: Arc<Database>,
+    pub(crate) health: Arc<Health>,
+}
+
+/// The two threads, and the lock that is held as long as they may write.
+pub(crate) struct Threads {
+    pub(crate) writer: JoinHandle<Ended>,
+    pub(crate) flusher: JoinHandle<()>,
+    pub(crate) lock: std::fs::File,
+}
+
+impl EmbeddedStore {
+    pub(crate) fn database(&self) -> Arc<Database> {
+        Arc::clone(&self.parts.database)
+    }
+
+    pub(crate) fn check_open(&self) -> Result<(), StoreError> {
+        if self.closed.load(Ordering::Acquire) { Err(StoreError::Closed) } else { Ok(()) }
+    }
+
+    fn memory(&self) -> RwLockReadGuard<'_, Memory> {
+        self.parts.memory.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known(&self, series: SeriesId) -> Result<RwLockReadGuard<'_, Memory>, StoreError> {
+        self.check_open()?;
+        let memory = self.memory();
+        if memory.state.knows(series) { Ok(memory) } else { Err(StoreError::UnknownSeries(series)) }
+    }
+
+    /// Runs `work` on one moment of the database, away from the async threads.
+    pub(crate) async fn read_database<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.check_open()?;
+        let database = self.database();
+        let _permit = self.parts.database.permits.acquire().await.map_err(|_| StoreError::Closed)?;
+        tokio::task::spawn_blocking(move || database.read(work)).await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// What is in memory, taken before the database's moment: what is moved meanwhile is found twice, never not at all.
+    fn look(&self, request: &Request) -> Result<(Vec<Found>, Option<Extent>), StoreError> {
+        let memory = self.known(request.series)?;
+        Ok((request.fresh(&memory), memory.stored_inside(request.series, request.rest())))
+    }
+
+    fn stop(&self, abandon: bool) -> Result<(), StoreError> {
+        let taken = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(threads) = taken else { return Ok(()) };
+        if abandon {
+            self.parts.queue.abandon()
+        } else {
+            self.parts.queue.close()
+        }
+        let ended = threads.writer.join();
+        let flushed = if abandon { Ok(()) } else { self.parts.flusher.ask_and_wait() };
+        self.parts.flusher.stop();
+        let flusher_ended = threads.flusher.join();
+        self.closed.store(true, Ordering::Release);
+        drop(threads.lock);
+        match (ended, flusher_ended) {
+            (Ok(Ended::Settled), Ok(())) => flushed,
+            (Ok(Ended::Abandoned), Ok(())) if abandon => Ok(()),
+            _ => Err(StoreError::Io {
+                doing: "settling the last messages".to_owned(),
+                source: std::io::Error::other("they could not be written before the store was closed"),
+            }),
+        }
+    }
+}
+
+impl Drop for EmbeddedStore {
+    fn drop(&mut self) {
+        // A crash answers nobody.
+        let _ = self.stop(true);
+    }
+}
+
+fn settled(outcome: CommitOutcome) -> Commit {
+    let (sender, commit) = Commit::pending();
+    // The receiver is in our hands, so it is there.
+    let _ = sender.send(outcome);
+    commit
+}
+
+#[async_trait]
+impl Readings for EmbeddedStore {
+    async fn append(&self, batch: Batch) -> Commit {
+        let Ok(encoded) = record::encode(&batch) else { return settled(CommitOutcome::NotStored("too_large")) };
+        if encoded.len() > BATCH_BYTES_MAX {
+            return settled(CommitOutcome::NotStored("too_large"));
+        }
+        let (sender, commit) = Commit::pending();
+        if let Err(refused) = self.parts.queue.push(Waiting { batch, encoded, commit: sender }).await {
+            // The receiver is in our hands, so it is there.
+            let _ = refused.commit.send(CommitOutcome::NotStored("closed"));
+        }
+        commit
+    }
+
+    async fn read(
+        &self,
+        series: SeriesId,
+        range: TimeRange,
+        order: Order,
+        after: Option<ReadingKey>,
+        limit: usize,
+    ) -> Result<Vec<Reading>, StoreError> {
+        let request = Request { series, range, order, after, limit };
+        let (fresh, extent) = self.look(&request)?;
+        let Some(extent) = extent.filter(|_| limit > 0) else { return Ok(reading::of_memory(fresh, &request)) };
+        self.read_database(move |snapshot| reading::merged(snapshot, &request, extent, fresh)).await
+    }
+
+    async fn windows(&self, series: SeriesId, grid: Grid) -> Result<Vec<Window>, StoreError> {
+        let range = grid.range();
+        let request = Request { series, range, order: Order::Ascending, after: None, limit: usize::MAX };
+        let (fresh, extent) = self.look(&request)?;
+        let Some(extent) = extent else { return Ok(windowing::of_memory(grid, fresh)) };
+        self.read_database(move |snapshot| windowing::windows(snapshot, series, grid, extent, fresh)).await
+    }
+
+    async fn latest(&self, series: &[SeriesId]) -> Result<Vec<Option<Reading>>, StoreError> {
+        self.check_open()?;
+        let memory = self.memory();
+        let latest = |series: &SeriesId| {
+            if !memory.state.knows(*series) {
+                return Err(StoreError::UnknownSeries(*series));
+            }
+            let track = memory.tracks.get(series);
+            Ok(track.and_then(|track| track.latest.as_ref()).map(|(reading, _)| reading.clone()))
+        };
+        series.iter().map(latest).collect()
+    }
+
+    async fn unread(&self, before: Option<UnreadId>, limit: usize) -> Result<Vec<UnreadRecord>, StoreError> {
+        self.check_open()?;
+        Ok(self.memory().state.unread_before(before, limit))
+    }
+
+    async fn unread_one(&self, id: UnreadId) -> Result<Option<UnreadRecord>, StoreError> {
+        self.check_open()?;
+        Ok(self.memory().state.unread().get(&id).cloned())
+    }
+
+    fn stats(&self) -> StoreStats {
+        let health = &self.parts.health;
+        let log_disk = Health::get(&health.log_disk_bytes);
+        let memory = self.memory();
+        StoreStats {
+            books: memory.state.books().clone(),
+            readings: memory.distinct,
+            unread: memory.state.unread().len() as u64,
+            unread_dropped: memory.state.unread_dropped(),
+            disk_bytes: log_disk + Health::get(&health.database_bytes),
+            log_bytes: Health::get(&health.log_bytes),
+            frames: Health::get(&health.frames),
+            degraded: health.degraded(),
+            commits: Health::get(&health.commits),
+            sync_micros: Health::get(&health.sync_micros),
+        }
+    }
+
+    fn restored(&self) -> Restored {
+        self.memory().restored()
+    }
+
+    async fn flush(&self) -> Result<(), StoreError> {
+        self.check_open()?;
+        let flusher = Arc::clone(&self.parts.flusher);
+        let flushed = tokio::task::spawn_blocking(move || flusher.ask_and_wait()).await;
+        flushed.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Waits for the disk on this thread: it is the last thing a process does.
+    async fn close(&self) -> Result<(), StoreError> {
+        self.stop(false)
+    }
+}

@@ -1,0 +1,322 @@
+//! Moving the head into the database: freeze a generation, find out what was new, encode, write all of it with its cut in
+//! one transaction. Acknowledgements go on meanwhile; readers see the frozen generation until it is in the database.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use frame::{EncodeError, Encoded};
+use model::{DeviceId, ReadingKey, SeriesId, SourceName, Value};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use store::{Novelty, StoreError};
+
+use crate::checkpoint;
+use crate::database::{Database, failed};
+use crate::frames::{Strand, encode_all, summary_bytes};
+use crate::health::{Health, Part};
+use crate::memory::{Extent, Frozen, Memory, Settled};
+use crate::queue::Queue;
+use crate::rows;
+
+/// Between attempts on a medium that refuses.
+const RETRY: Duration = Duration::from_secs(1);
+
+#[derive(Default)]
+struct Control {
+    asked: u64,
+    done: u64,
+    /// The attempt that failed last, and why.
+    failed: Option<(u64, String)>,
+    stopped: bool,
+}
+
+/// Asks for flushes and waits for them. The thread that does them is [`Flusher::run`].
+#[derive(Default)]
+pub(crate) struct Flusher {
+    control: Mutex<Control>,
+    changed: Condvar,
+}
+
+/// What a flush works on.
+pub(crate) struct Ground {
+    pub(crate) memory: Arc<RwLock<Memory>>,
+    pub(crate) database: Arc<Database>,
+    pub(crate) health: Arc<Health>,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) frame_rows_max: usize,
+}
+
+impl Flusher {
+    /// Wants a flush of everything that is durable now.
+    pub(crate) fn ask(&self) {
+        let mut control = self.lock();
+        if control.asked == control.done {
+            control.asked += 1;
+        }
+        self.changed.notify_all();
+    }
+
+    /// Wants a flush of everything that is durable now and waits for it.
+    pub(crate) fn ask_and_wait(&self) -> Result<(), StoreError> {
+        let mut control = self.lock();
+        // A flush under way may have frozen its generation already, so it takes another one.
+        control.asked += 1;
+        let mine = control.asked;
+        self.changed.notify_all();
+        loop {
+            if control.done >= mine {
+                return Ok(());
+            }
+            if let Some((_, why)) = control.failed.as_ref().filter(|(attempt, _)| *attempt >= mine) {
+                return Err(StoreError::Io {
+                    doing: "flushing".to_owned(),
+                    source: std::io::Error::other(why.clone()),
+                });
+            }
+            if control.stopped {
+                return Err(StoreError::Closed);
+            }
+            control = self.changed.wait(control).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    pub(crate) fn is_failing(&self) -> bool {
+        self.lock().failed.is_some()
+    }
+
+    pub(crate) fn stop(&self) {
+        self.lock().stopped = true;
+        self.changed.notify_all();
+    }
+
+    /// Does what is asked until it is stopped.
+    pub(crate) fn run(&self, ground: &Ground) {
+        while let Some(attempt) = self.next_attempt() {
+            let outcome = ground.flush();
+            let mut control = self.lock();
+            match outcome {
+                Ok(()) => {
+                    control.done = attempt;
+                    control.failed = None;
+                    ground.health.well(Part::Database);
+                }
+                Err(error) => {
+                    let why = with_cause(&error);
+                    ground.health.trouble(Part::Database, code_of(&error), format!("the database refuses: {why}"));
+                    control.failed = Some((attempt, why));
+                }
+            }
+            drop(control);
+            self.changed.notify_all();
+            ground.queue.nudge();
+        }
+    }
+
+    fn next_attempt(&self) -> Option<u64> {
+        let mut control = self.lock();
+        loop {
+            if control.stopped {
+                return None;
+            }
+            let failed = control.failed.as_ref().map_or(control.done, |(attempt, _)| *attempt);
+            if control.asked > failed {
+                return Some(control.asked);
+            }
+            if control.failed.is_none() {
+                control = self.changed.wait(control).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let (woken, timeout) = self.changed.wait_timeout(control, RETRY).unwrap_or_else(PoisonError::into_inner);
+            control = woken;
+            if timeout.timed_out() {
+                return Some(control.asked);
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Control> {
+        self.control.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn with_cause(error: &StoreError) -> String {
+    use std::error::Error;
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+}
+
+fn code_of(error: &StoreError) -> &'static str {
+    let StoreError::Io { source, .. } = error else { return "database_failed" };
+    if source.kind() == std::io::ErrorKind::StorageFull {
+        "disk_full"
+    } else if source.kind() == std::io::ErrorKind::ReadOnlyFilesystem {
+        "read_only"
+    } else {
+        "database_failed"
+    }
+}
+
+/// What the database knows about readings of unknown novelty.
+struct Verdict {
+    settled: Settled,
+    /// Readings that an older frame holds with equal value: they are not written again.
+    duplicates: HashMap<SeriesId, HashSet<ReadingKey>>,
+}
+
+impl Ground {
+    /// Writes a generation left over from a failed attempt, then everything else that was durable at the call.
+    fn flush(&self) -> Result<(), StoreError> {
+        let target = self.memory.read().unwrap_or_else(PoisonError::into_inner).durable;
+        loop {
+            let frozen = {
+                let mut memory = self.memory.write().unwrap_or_else(PoisonError::into_inner);
+                if memory.cut >= target {
+                    return Ok(());
+                }
+                memory.frozen.clone().unwrap_or_else(|| memory.freeze())
+            };
+            let (settled, frames) = self.write(&frozen)?;
+            let cut = frozen.checkpoint.cut;
+            Health::add(&self.health.frames, frames);
+            Health::set(&self.health.database_bytes, self.database.disk_bytes());
+            self.memory.write().unwrap_or_else(PoisonError::into_inner).thaw(cut, &settled);
+            tracing::debug!(cut = cut.0, frames, "flushed");
+        }
+    }
+
+    /// Answers what was settled and how many frames were written.
+    fn write(&self, frozen: &Frozen) -> Result<(Settled, u64), StoreError> {
+        let Verdict { mut settled, duplicates } = self.database.read(|snapshot| self.settle(snapshot, frozen))?;
+        let mut encoded = Vec::new();
+        for strands in self.strands_by_device(frozen, &duplicates) {
+            let kept = encode_all::<EncodeError>(strands, self.frame_rows_max, &mut |frame| {
+                encoded.push(frame);
+                Ok(())
+            });
+            kept.map_err(|error| StoreError::Io {
+                doing: "encoding a frame".to_owned(),
+                source: std::io::Error::other(error),
+            })?;
+        }
+        let frames = encoded.len() as u64;
+        let mut connection = self.database.writer();
+        let writing = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(failed("starting to write a flush"))?;
+        let extents = &mut settled.extents;
+        encoded.iter().try_for_each(|frame| insert(&writing, frame, extents)).map_err(failed("writing frames"))?;
+        checkpoint::write(&writing, &frozen.checkpoint, &settled)?;
+        writing.commit().map_err(failed("committing a flush"))?;
+        Ok((settled, frames))
+    }
+
+    /// Looks up the readings whose novelty is unknown, and starts from the extents as they are.
+    fn settle(&self, snapshot: &Transaction<'_>, frozen: &Frozen) -> Result<Verdict, StoreError> {
+        let mut verdict = Verdict { settled: Settled::default(), duplicates: HashMap::new() };
+        {
+            let memory = self.memory.read().unwrap_or_else(PoisonError::into_inner);
+            for (series, _) in frozen.head.series() {
+                if let Some(extent) = memory.tracks.get(&series).and_then(|track| track.stored) {
+                    verdict.settled.extents.insert(series, extent);
+                }
+            }
+        }
+        let mut orphans: HashMap<SeriesId, Vec<(ReadingKey, Value, &SourceName)>> = HashMap::new();
+        for orphan in frozen.head.orphans() {
+            let of_series = orphans.entry(orphan.series).or_default();
+            of_series.push((orphan.key, orphan.value.clone(), &orphan.source));
+        }
+        for (series, head) in frozen.head.series() {
+            let gone = orphans.remove(&series).unwrap_or_default();
+            let waiting: Vec<_> = head.unsettled().collect();
+            if gone.is_empty() && waiting.is_empty() {
+                continue;
+            }
+            let wanted: HashSet<ReadingKey> = gone.iter().chain(&waiting).map(|(key, ..)| *key).collect();
+            let extent = verdict.settled.extents.get(&series).copied();
+            let stored = rows::values_of(snapshot, series, extent, &wanted)?;
+            for (key, value, source) in gone {
+                count(&mut verdict.settled.by_source, source, stored.get(&key), &value);
+            }
+            for (key, value, source) in waiting {
+                if count(&mut verdict.settled.by_source, source, stored.get(&key), &value) {
+                    verdict.duplicates.entry(series).or_default().insert(key);
+                }
+            }
+        }
+        Ok(verdict)
+    }
+
+    /// The readings to be written, device by device, so that only one device's are unpacked at a time.
+    fn strands_by_device<'a>(
+        &self,
+        frozen: &'a Frozen,
+        duplicates: &'a HashMap<SeriesId, HashSet<ReadingKey>>,
+    ) -> impl Iterator<Item = Vec<Strand>> + use<'a> {
+        let mut by_device: BTreeMap<DeviceId, Vec<SeriesId>> = BTreeMap::new();
+        let memory = self.memory.read().unwrap_or_else(PoisonError::into_inner);
+        for (series, _) in frozen.head.series() {
+            if let Some(record) = memory.state.series().get(&series) {
+                by_device.entry(record.device).or_default().push(series);
+            }
+        }
+        by_device.into_iter().map(move |(device, all)| {
+            let strand = |series: SeriesId| {
+                let dropped = duplicates.get(&series);
+                let head = frozen.head.of(series).into_iter();
+                let readings = head.flat_map(|head| head.all());
+                let kept = readings.filter(|reading| dropped.is_none_or(|dropped| !dropped.contains(&reading.key)));
+                Strand { device, series, readings: kept.collect() }
+            };
+            all.into_iter().map(strand).collect()
+        })
+    }
+}
+
+/// Counts one reading and answers whether it is a duplicate.
+fn count(
+    by_source: &mut BTreeMap<SourceName, Novelty>,
+    source: &SourceName,
+    stored: Option<&Value>,
+    value: &Value,
+) -> bool {
+    let novelty = by_source.entry(source.clone()).or_default();
+    match stored {
+        None => novelty.stored += 1,
+        Some(earlier) if earlier == value => novelty.duplicate += 1,
+        Some(_) => novelty.replaced += 1,
+    }
+    stored == Some(value)
+}
+
+fn insert(connection: &Connection, encoded: &Encoded, extents: &mut HashMap<SeriesId, Extent>) -> rusqlite::Result<()> {
+    let rows = encoded.summaries.iter().map(|summary| summary.rows).max().unwrap_or(0);
+    // The rank decides between frames that hold one key; a merged frame will take the greatest of what it merges.
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO frames (rank, rows, blob) VALUES ((SELECT coalesce(max(id), 0) + 1 FROM frames), ?1, ?2)",
+    )?;
+    statement.execute(params![rows.cast_signed(), encoded.blob])?;
+    let frame = connection.last_insert_rowid();
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO frame_series (series, first_ms, frame, rank, last_ms, rows, summary) \
+         VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6)",
+    )?;
+    for summary in &encoded.summaries {
+        let (Some(first), Some(last)) = (summary.first_key, summary.last_key) else { continue };
+        let (first_ms, last_ms) = (first.time.millis(), last.time.millis());
+        let summary_blob = summary_bytes(summary);
+        statement.execute(params![
+            summary.series.0,
+            first_ms,
+            frame,
+            last_ms,
+            summary.rows.cast_signed(),
+            summary_blob
+        ])?;
+        let span_ms = last_ms - first_ms;
+        let extent = extents.entry(summary.series).or_insert(Extent { first_ms, last, span_ms });
+        extent.first_ms = extent.first_ms.min(first_ms);
+        extent.last = extent.last.max(last);
+        extent.span_ms = extent.span_ms.max(span_ms);
+    }
+    Ok(())
+}

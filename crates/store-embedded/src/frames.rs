@@ -1,0 +1,187 @@
+//! Frames as rows: which readings go into one frame, and what is kept beside it.
+
+use frame::{Cell, Column, EncodeError, Encoded, Frame};
+use model::{DeviceId, Reading, ReadingKey, SeriesId};
+use windows::Window;
+
+/// Most series that are put into one frame.
+const SERIES_MAX: usize = 64;
+/// A series is compared with this many of its device's groups; then it starts a group of its own.
+const GROUPS_TRIED_MAX: usize = 8;
+
+/// The readings of one series, in order of key.
+pub(crate) struct Strand {
+    pub(crate) device: DeviceId,
+    pub(crate) series: SeriesId,
+    pub(crate) readings: Vec<Reading>,
+}
+
+/// Series of one device that share at least three quarters of their keys.
+struct Group {
+    keys: Vec<ReadingKey>,
+    strands: Vec<Strand>,
+}
+
+/// Puts readings into frames of at most `rows_max` keys and hands each to `keep`.
+pub(crate) fn encode_all<E: From<EncodeError>>(
+    mut strands: Vec<Strand>,
+    rows_max: usize,
+    keep: &mut dyn FnMut(Encoded) -> Result<(), E>,
+) -> Result<(), E> {
+    strands.retain(|strand| !strand.readings.is_empty());
+    strands.sort_unstable_by_key(|strand| (strand.device, strand.series));
+    let mut strands = strands.into_iter().peekable();
+    while let Some(first) = strands.next() {
+        let device = first.device;
+        let mut groups = vec![Group::of(first)];
+        while let Some(strand) = strands.next_if(|strand| strand.device == device) {
+            let fitting = groups.iter().rev().take(GROUPS_TRIED_MAX).position(|group| group.takes(&strand));
+            match fitting {
+                Some(back) => {
+                    let at = groups.len() - 1 - back;
+                    if let Some(group) = groups.get_mut(at) {
+                        group.add(strand);
+                    }
+                }
+                None => groups.push(Group::of(strand)),
+            }
+        }
+        for group in groups {
+            group.encode(rows_max, keep)?;
+        }
+    }
+    Ok(())
+}
+
+impl Group {
+    fn of(strand: Strand) -> Self {
+        Self { keys: strand.readings.iter().map(|reading| reading.key).collect(), strands: vec![strand] }
+    }
+
+    fn takes(&self, strand: &Strand) -> bool {
+        let longest = self.keys.len().max(strand.readings.len());
+        let shortest = self.keys.len().min(strand.readings.len());
+        if self.strands.len() >= SERIES_MAX || shortest * 4 < longest * 3 {
+            return false;
+        }
+        let mut keys = self.keys.iter().peekable();
+        let shared = strand.readings.iter().filter(|reading| {
+            while keys.next_if(|key| **key < reading.key).is_some() {}
+            keys.peek() == Some(&&reading.key)
+        });
+        shared.count() * 4 >= longest * 3
+    }
+
+    fn add(&mut self, strand: Strand) {
+        self.keys.extend(strand.readings.iter().map(|reading| reading.key));
+        self.keys.sort();
+        self.keys.dedup();
+        self.strands.push(strand);
+    }
+
+    fn encode<E: From<EncodeError>>(
+        self,
+        rows_max: usize,
+        keep: &mut dyn FnMut(Encoded) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut strands: Vec<(SeriesId, std::iter::Peekable<std::vec::IntoIter<Reading>>)> =
+            self.strands.into_iter().map(|strand| (strand.series, strand.readings.into_iter().peekable())).collect();
+        for keys in self.keys.chunks(rows_max.max(1)) {
+            let columns = strands.iter_mut().map(|(series, readings)| {
+                let cells = keys.iter().map(|key| readings.next_if(|reading| reading.key == *key).map(Cell::from));
+                Column { series: *series, cells: cells.collect() }
+            });
+            let columns: Vec<Column> = columns.filter(|column| column.cells.iter().any(Option::is_some)).collect();
+            encode_or_split(Frame { keys: keys.to_vec(), columns }, keep)?;
+        }
+        Ok(())
+    }
+}
+
+/// Long texts may make a frame too large although its rows are few.
+fn encode_or_split<E: From<EncodeError>>(
+    frame: Frame,
+    keep: &mut dyn FnMut(Encoded) -> Result<(), E>,
+) -> Result<(), E> {
+    match frame::encode(&frame) {
+        Ok(encoded) => keep(encoded),
+        Err(EncodeError::TooLarge(_)) if frame.keys.len() > 1 => {
+            let (left, right) = split(frame);
+            encode_or_split(left, keep)?;
+            encode_or_split(right, keep)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn split(mut frame: Frame) -> (Frame, Frame) {
+    let middle = frame.keys.len() / 2;
+    let mut right = Frame { keys: frame.keys.split_off(middle), columns: Vec::new() };
+    for column in &mut frame.columns {
+        let cells = column.cells.split_off(middle);
+        if cells.iter().any(Option::is_some) {
+            right.columns.push(Column { series: column.series, cells });
+        }
+    }
+    frame.columns.retain(|column| column.cells.iter().any(Option::is_some));
+    (frame, right)
+}
+
+/// A window as the database keeps it: six little-endian numbers of 8 bytes. No REAL column, because those lose −0.0.
+pub(crate) fn summary_bytes(summary: &frame::Summary) -> [u8; 48] {
+    let mut bytes = [0; 48];
+    let numbers = [summary.min, summary.max, summary.sum, summary.first, summary.last].map(f64::to_le_bytes);
+    let parts = std::iter::once(summary.count.to_le_bytes()).chain(numbers);
+    for (place, part) in bytes.chunks_exact_mut(8).zip(parts) {
+        place.copy_from_slice(&part);
+    }
+    bytes
+}
+
+/// The window that [`summary_bytes`] made bytes of.
+pub(crate) fn read_summary(bytes: &[u8]) -> Option<Window> {
+    let parts: [[u8; 8]; 6] = bytes.as_chunks::<8>().0.try_into().ok()?;
+    let [count, min, max, sum, first, last] = parts;
+    let [min, max, sum, first, last] = [min, max, sum, first, last].map(f64::from_le_bytes);
+    Some(Window { count: u64::from_le_bytes(count), min, max, sum, carry: 0.0, first, last })
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Judgement, TimeSource, Timestamp, Value};
+
+    use super::*;
+
+    fn strand(series: u32, times: impl Iterator<Item = i64>) -> Strand {
+        let reading = |time| Reading {
+            key: ReadingKey { time: Timestamp::saturating(time), n: 0 },
+            value: Value::Number(1.0),
+            judgement: Judgement::Good,
+            time_source: TimeSource::Device,
+            claimed_ms: None,
+        };
+        Strand { device: DeviceId(1), series: SeriesId(series), readings: times.map(reading).collect() }
+    }
+
+    fn series_of_frames(strands: Vec<Strand>, rows_max: usize) -> Vec<(usize, Vec<u32>)> {
+        let mut found = Vec::new();
+        encode_all::<EncodeError>(strands, rows_max, &mut |encoded| {
+            let opened = frame::open(&encoded.blob).unwrap();
+            found.push((opened.rows(), opened.series().map(|series| series.0).collect()));
+            Ok(())
+        })
+        .unwrap();
+        found
+    }
+
+    #[test]
+    fn series_that_share_times_share_a_frame() {
+        let strands = vec![strand(1, 0..100), strand(2, 5..100), strand(3, (0..100).map(|time| time * 7 + 3))];
+        assert_eq!(series_of_frames(strands, 1_000), [(100, vec![1, 2]), (100, vec![3])]);
+    }
+
+    #[test]
+    fn many_rows_make_several_frames() {
+        assert_eq!(series_of_frames(vec![strand(1, 0..25)], 10), [(10, vec![1]), (10, vec![1]), (5, vec![1])]);
+    }
+}

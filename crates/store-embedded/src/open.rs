@@ -1,0 +1,179 @@
+//! Opening a data directory: lock, database, log, threads, in this order.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, RwLock};
+
+use rusqlite::Connection;
+use store::{Gate, Sequence, StoreError};
+use wal::{Files, Log, RealFiles, StoreId};
+
+use crate::checkpoint;
+use crate::database::{Database, meta, set_meta};
+use crate::embedded::{EmbeddedStore, Parts, Threads};
+use crate::flush::{Flusher, Ground};
+use crate::health::Health;
+use crate::memory::Memory;
+use crate::options::{Limits, OpenError, Options};
+use crate::queue::Queue;
+use crate::record;
+use crate::writer::Writer;
+
+/// Opens the data directory `dir`, making it if it is not there, and reads back what its log holds.
+///
+/// # Errors
+/// A directory that cannot be used, is in use, has another format or is damaged: each as a sentence.
+pub fn open(dir: &Path, options: Options) -> Result<EmbeddedStore, OpenError> {
+    let lock = lock_directory(dir)?;
+    let Options { clock, limits, log_files } = options;
+    let database = Arc::new(Database::open(dir, limits.readers_max)?);
+    let files: Arc<dyn Files> = match log_files {
+        Some(files) => files,
+        None => Arc::new(RealFiles::at(&dir.join("log")).map_err(|source| OpenError::Directory {
+            dir: dir.join("log"),
+            doing: "made",
+            source,
+        })?),
+    };
+    let (memory, log, frames) = read_back(dir, &database, files, limits)?;
+    let health = Arc::new(Health::default());
+    Health::set(&health.frames, frames);
+    Health::set(&health.database_bytes, database.disk_bytes());
+    Health::set(&health.log_disk_bytes, log.disk_bytes());
+    Health::set(&health.log_bytes, log.bytes_beyond(memory.cut.0));
+    let (gate, next) = (Gate::behind(&memory.state), memory.durable.0 + 1);
+    let parts = Parts {
+        memory: Arc::new(RwLock::new(memory)),
+        queue: Arc::new(Queue::bounded(limits.queue_bytes_max)),
+        flusher: Arc::new(Flusher::default()),
+        database,
+        health,
+    };
+    let writer = Writer {
+        log,
+        gate,
+        next,
+        queue: Arc::clone(&parts.queue),
+        memory: Arc::clone(&parts.memory),
+        flusher: Arc::clone(&parts.flusher),
+        health: Arc::clone(&parts.health),
+        clock,
+        limits,
+    };
+    let threads = start_threads(&parts, writer, lock, limits).map_err(|source| OpenError::Directory {
+        dir: dir.to_owned(),
+        doing: "served by threads",
+        source,
+    })?;
+    // A long log is moved into the database at once, while messages come in.
+    parts.queue.nudge();
+    Ok(EmbeddedStore { parts, threads: Mutex::new(Some(threads)), closed: AtomicBool::new(false) })
+}
+
+fn start_threads(parts: &Parts, writer: Writer, lock: File, limits: Limits) -> std::io::Result<Threads> {
+    let ground = Ground {
+        memory: Arc::clone(&parts.memory),
+        database: Arc::clone(&parts.database),
+        health: Arc::clone(&parts.health),
+        queue: Arc::clone(&parts.queue),
+        frame_rows_max: limits.frame_rows_max,
+    };
+    let flusher = Arc::clone(&parts.flusher);
+    let flush_thread = std::thread::Builder::new().name("store-flush".to_owned());
+    let flusher = flush_thread.spawn(move || {
+        let _last_words = LastWords::Flusher(Arc::clone(&flusher));
+        flusher.run(&ground);
+    })?;
+    let queue = Arc::clone(&parts.queue);
+    let write_thread = std::thread::Builder::new().name("store-log".to_owned());
+    let writer = write_thread.spawn(move || {
+        let _last_words = LastWords::Writer(queue);
+        writer.run()
+    });
+    match writer {
+        Ok(writer) => Ok(Threads { writer, flusher, lock }),
+        Err(error) => {
+            parts.flusher.stop();
+            Err(error)
+        }
+    }
+}
+
+/// Whatever ends a thread, even a panic, nobody waits for it: what it left is unknown, and what comes is refused.
+enum LastWords {
+    Writer(Arc<Queue>),
+    Flusher(Arc<Flusher>),
+}
+
+impl Drop for LastWords {
+    fn drop(&mut self) {
+        match self {
+            Self::Writer(queue) => {
+                queue.abandon();
+                drop(queue.drain());
+            }
+            Self::Flusher(flusher) => flusher.stop(),
+        }
+    }
+}
+
+fn lock_directory(dir: &Path) -> Result<File, OpenError> {
+    let failed = |doing| move |source| OpenError::Directory { dir: dir.to_owned(), doing, source };
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed("made"))?;
+    let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(dir.join("lock"));
+    let lock = lock.map_err(failed("written"))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked { dir: dir.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(failed("locked")(source)),
+    }
+}
+
+/// What the database and, behind its cut, the log hold.
+fn read_back(
+    dir: &Path,
+    database: &Database,
+    files: Arc<dyn Files>,
+    limits: Limits,
+) -> Result<(Memory, Log, u64), OpenError> {
+    let connection = database.writer();
+    let in_database =
+        |source: rusqlite::Error| OpenError::Database { dir: dir.to_owned(), doing: "being read", source };
+    let store_id = store_id(&connection).map_err(in_database)?;
+    let Some(store_id) = store_id else {
+        return Err(OpenError::Damaged { dir: dir.to_owned(), what: "it has no store id".to_owned() });
+    };
+    let had_log = meta::<i64>(&connection, "log_made").map_err(in_database)?.is_some();
+    let mut memory = checkpoint::read(&connection, limits.unread_max)
+        .map_err(|error: StoreError| OpenError::Damaged { dir: dir.to_owned(), what: error.to_string() })?;
+    let cut = memory.cut.0;
+    let sizes = wal::Options { segment_bytes: limits.segment_bytes, ..wal::Options::default() };
+    let opened = Log::open(files, store_id, sizes, cut, had_log, &mut |record| {
+        for (sequence, batch) in (record.first..).zip(record::decode(record.payload)?) {
+            if sequence > cut {
+                memory.apply(Sequence(sequence), &batch);
+            }
+        }
+        Ok(())
+    });
+    let (log, recovery) = opened.map_err(|source| OpenError::Log { dir: dir.to_owned(), source })?;
+    for torn in &recovery.torn {
+        tracing::warn!(
+            file = torn.file,
+            offset = torn.offset,
+            bytes = torn.bytes,
+            "dropped a torn tail of the log: nobody had been told that it was stored"
+        );
+    }
+    if !had_log {
+        set_meta(&connection, "log_made", 1_i64).map_err(in_database)?;
+    }
+    let frames: i64 = connection.query_row("SELECT count(*) FROM frames", [], |row| row.get(0)).map_err(in_database)?;
+    Ok((memory, log, frames.cast_unsigned()))
+}
+
+fn store_id(connection: &Connection) -> rusqlite::Result<Option<StoreId>> {
+    Ok(meta::<[u8; 16]>(connection, "store_id")?.map(StoreId))
+}

@@ -1,0 +1,180 @@
+//! The one thread that writes the log. It takes everything that waits, writes it as one record, syncs, applies it to
+//! memory, and only then resolves the commits, in order. It never acknowledges what it could not sync, and tries again
+//! until it can.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use clock::Clock;
+use store::{CommitOutcome, Gate, Sequence};
+use wal::{AppendError, Cause, Log};
+
+use crate::flush::Flusher;
+use crate::health::{Health, Part};
+use crate::memory::Memory;
+use crate::options::Limits;
+use crate::queue::{Next, Queue, Waiting};
+
+/// An idle record follows the last one after this much silence, so that rot in the last acknowledged record is told apart
+/// from a torn tail.
+const SILENCE: Duration = Duration::from_secs(1);
+/// Between attempts on a medium that refuses.
+const RETRY: Duration = Duration::from_millis(500);
+/// Between looks at whether the database has caught up.
+const CATCH_UP: Duration = Duration::from_millis(20);
+
+pub(crate) struct Writer {
+    pub(crate) log: Log,
+    pub(crate) gate: Gate,
+    pub(crate) next: u64,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) memory: Arc<RwLock<Memory>>,
+    pub(crate) flusher: Arc<Flusher>,
+    pub(crate) health: Arc<Health>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) limits: Limits,
+}
+
+/// How the writer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Everything that was appended is durable.
+    Settled,
+    /// Some commits could not be settled.
+    Unsettled,
+    /// It was told to leave everything as it is.
+    Abandoned,
+}
+
+impl Writer {
+    pub(crate) fn run(mut self) -> Ended {
+        let mut idle_written = true;
+        loop {
+            match self.queue.next((!idle_written).then_some(SILENCE)) {
+                Next::Abandoned => return Ended::Abandoned,
+                Next::Closed => return Ended::Settled,
+                Next::Nudge => self.look_after(),
+                Next::Silence => {
+                    // Nobody waits for an idle record: if it fails, the next batch finds out.
+                    let _ = self.log.append(self.next, 0, &[]);
+                    idle_written = true;
+                }
+                Next::Group(group) => {
+                    if !self.wait_for_room() || !self.commit(group) {
+                        return self.give_up();
+                    }
+                    idle_written = false;
+                    self.look_after();
+                }
+            }
+        }
+    }
+
+    /// Answers false when the group could not be made durable before the store was closed.
+    fn commit(&mut self, group: Vec<Waiting>) -> bool {
+        let (mut admitted, mut payload) = (Vec::with_capacity(group.len()), Vec::new());
+        let mut fates = Vec::with_capacity(group.len());
+        for waiting in group {
+            if let Err(refusal) = self.gate.admit(&waiting.batch.entries) {
+                fates.push((waiting.commit, CommitOutcome::NotStored(refusal.as_str())));
+                continue;
+            }
+            payload.extend_from_slice(&waiting.encoded);
+            let sequence = Sequence(self.next + admitted.len() as u64);
+            admitted.push((sequence, waiting.batch));
+            fates.push((waiting.commit, CommitOutcome::Durable(sequence)));
+        }
+        let durable = admitted.is_empty() || self.append(u32::try_from(admitted.len()).unwrap_or(u32::MAX), &payload);
+        if durable && let Some((last, _)) = admitted.last() {
+            self.next = last.0 + 1;
+            let mut memory = self.memory.write().unwrap_or_else(PoisonError::into_inner);
+            for (sequence, batch) in &admitted {
+                memory.apply(*sequence, batch);
+            }
+        }
+        for (commit, fate) in fates {
+            let fate =
+                if durable || matches!(fate, CommitOutcome::NotStored(_)) { fate } else { CommitOutcome::Unknown };
+            // Whoever went away does not want to know.
+            let _ = commit.send(fate);
+        }
+        durable
+    }
+
+    fn append(&mut self, count: u32, payload: &[u8]) -> bool {
+        loop {
+            let started = self.clock.monotonic();
+            match self.log.append(self.next, count, payload) {
+                Ok(()) => {
+                    let micros = self.clock.monotonic().saturating_sub(started).as_micros();
+                    Health::add(&self.health.commits, 1);
+                    Health::add(&self.health.sync_micros, u64::try_from(micros).unwrap_or(u64::MAX));
+                    self.health.well(Part::Log);
+                    return true;
+                }
+                Err(error) => {
+                    let (code, sentence) = described(&error);
+                    self.health.trouble(Part::Log, code, format!("{sentence}: {error}: {}", error.source));
+                    if !self.queue.pause(RETRY) {
+                        return false;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets the database catch up while the log or the head is at its limit. Answers false when the store was closed before.
+    fn wait_for_room(&mut self) -> bool {
+        loop {
+            let (cut, head_bytes, on_its_way) = self.levels();
+            let log_full = self.log.bytes_beyond(cut) >= self.limits.log_bytes_max;
+            let head_full = on_its_way && head_bytes >= 2 * self.limits.head_bytes_max;
+            if !log_full && !head_full {
+                self.health.well(Part::Room);
+                return true;
+            }
+            self.flusher.ask();
+            let detail = "messages wait until the database has taken what the log holds".to_owned();
+            self.health.trouble(Part::Room, "log_full", detail);
+            let closing = !self.queue.pause(CATCH_UP);
+            if self.queue.is_abandoned() || (closing && self.flusher.is_failing()) {
+                return false;
+            }
+            if closing {
+                std::thread::sleep(CATCH_UP);
+            }
+            self.log.release(cut);
+        }
+    }
+
+    fn look_after(&mut self) {
+        let (cut, head_bytes, on_its_way) = self.levels();
+        self.log.release(cut);
+        let beyond = self.log.bytes_beyond(cut);
+        Health::set(&self.health.log_bytes, beyond);
+        Health::set(&self.health.log_disk_bytes, self.log.disk_bytes());
+        if !on_its_way && (beyond >= self.limits.log_flush_bytes || head_bytes >= self.limits.head_bytes_max) {
+            self.flusher.ask();
+        }
+    }
+
+    fn levels(&self) -> (u64, usize, bool) {
+        let memory = self.memory.read().unwrap_or_else(PoisonError::into_inner);
+        (memory.cut.0, memory.head.bytes(), memory.frozen.is_some())
+    }
+
+    fn give_up(self) -> Ended {
+        for waiting in self.queue.drain() {
+            let _ = waiting.commit.send(CommitOutcome::NotStored("closed"));
+        }
+        if self.queue.is_abandoned() { Ended::Abandoned } else { Ended::Unsettled }
+    }
+}
+
+fn described(error: &AppendError) -> (&'static str, &'static str) {
+    match error.cause {
+        Cause::DiskFull => ("disk_full", "the disk is full, messages wait until there is space"),
+        Cause::ReadOnly => ("read_only", "the disk has become read-only, messages wait"),
+        Cause::Failed | Cause::TooLarge => ("sync_failed", "the disk refuses, messages wait"),
+    }
+}
