@@ -1,0 +1,171 @@
+//! The application: built, run, and shut down in order.
+//!
+//! Shutdown: stop listening → drain ingest → flush the store → exit, each with a deadline.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use api::{About, AccessState, ApiState};
+use axum::Router;
+use broker::Broker;
+use clock::{Clock, SystemClock};
+use ingest::{Ingest, IngestTasks, TimePolicy};
+use store::{Catalog, Readings};
+use store_embedded::EmbeddedStore;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::config::{Config, Listen};
+use crate::demo::Demo;
+use crate::greeting::{self, Reach};
+use crate::{access, announce, metrics};
+
+/// How long connections get to finish what they are doing.
+const LISTENERS_DEADLINE: Duration = Duration::from_secs(3);
+/// How long ingest gets to put everything taken in into the log.
+const INGEST_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Everything, built and listening, not yet running.
+pub struct App {
+    config: Config,
+    http: TcpListener,
+    mqtt: TcpListener,
+    store: Arc<EmbeddedStore>,
+    broker: Arc<Broker>,
+    router: Router,
+    ingest_tasks: IngestTasks,
+    stop_ingest: watch::Sender<bool>,
+    demo: Option<Arc<Demo>>,
+    reach: Reach,
+    access: Arc<AccessState>,
+}
+
+impl App {
+    /// Opens the store, takes the ports, and connects the parts in the direction of a message.
+    pub async fn build(config: Config) -> anyhow::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let store = Arc::new(store_embedded::open(&config.data, store_embedded::Options::default())?);
+        let readings: Arc<dyn Readings> = Arc::clone(&store) as _;
+        let catalog: Arc<dyn Catalog> = Arc::clone(&store) as _;
+        let http = access::listen("--http", config.http).await?;
+        let mqtt = access::listen("--mqtt", config.mqtt).await?;
+        let reach = Reach::of(http.local_addr()?, mqtt.local_addr()?);
+
+        let (stop_ingest, ingest_stop) = watch::channel(false);
+        let (ingest, inlet, ingest_tasks) = Ingest::start(
+            Arc::clone(&readings),
+            catalog,
+            Arc::clone(&clock),
+            ingest::Limits::default(),
+            TimePolicy::default(),
+            ingest_stop,
+        )
+        .await
+        .context("the catalogue cannot be read")?;
+        let broker = Broker::new(broker::Limits::default(), inlet.clone(), Arc::clone(&clock));
+        let demo = config.demo.then(|| Arc::new(Demo::new(ingest.clone(), mqtt.local_addr(), Arc::clone(&clock))));
+        let access = Arc::new(if config.open_lan {
+            AccessState::OpenLan
+        } else {
+            AccessState::Local { hosts: config.hosts.clone() }
+        });
+        let started_ms = clock.now().millis();
+        let state = ApiState {
+            ingest,
+            store: readings,
+            inlet,
+            clock,
+            access: Arc::clone(&access),
+            about: Arc::new(About {
+                http: reach.http.clone(),
+                mqtt: reach.mqtt.clone(),
+                started_ms,
+                boot: format!("{started_ms:x}"),
+                store_kind: "embedded",
+            }),
+            demo: demo.clone().map(|demo| demo as _),
+            more_metrics: metrics::of(Arc::clone(&broker)),
+        };
+        let router = api::router(state, ui_assets::router());
+        Ok(Self { config, http, mqtt, store, broker, router, ingest_tasks, stop_ingest, demo, reach, access })
+    }
+
+    /// Serves until `stop`, then shuts down in order.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let (http_at, mqtt_at) = (self.http.local_addr()?, self.mqtt.local_addr()?);
+        let (stop_listening, listening) = watch::channel(false);
+        let take = tokio::spawn(self.ingest_tasks.take);
+        let settle = tokio::spawn(self.ingest_tasks.settle);
+        let mut broker = tokio::spawn(Arc::clone(&self.broker).serve(self.mqtt, stopped(listening.clone())));
+        let service = self.router.into_make_service_with_connect_info::<SocketAddr>();
+        let serve = axum::serve(self.http, service).with_graceful_shutdown(stopped(listening.clone()));
+        let mut pages: JoinHandle<()> = tokio::spawn(async move {
+            if let Err(error) = serve.await {
+                tracing::error!(%error, "the HTTP listener failed");
+            }
+        });
+        let demo = self.demo.map(|demo| tokio::spawn(demo.run(listening)));
+
+        let moved = moved(&self.config, http_at, mqtt_at);
+        print!("{}", greeting::lines(&self.reach, self.access.sentence(), &moved, self.config.open_lan));
+        let running = self.config.data.join(announce::RUNNING_FILE);
+        announce::write(&running, http_at, mqtt_at).context("the data directory cannot be written")?;
+        if let Some(file) = &self.config.announce {
+            announce::write(file, http_at, mqtt_at).with_context(|| format!("{} cannot be written", file.display()))?;
+        }
+        stop.await;
+
+        stop_listening.send_replace(true);
+        finish("the demonstration", LISTENERS_DEADLINE, demo).await;
+        finish("the MQTT listener", LISTENERS_DEADLINE, Some(&mut broker)).await;
+        finish("the HTTP listener", LISTENERS_DEADLINE, Some(&mut pages)).await;
+        self.stop_ingest.send_replace(true);
+        finish("ingest", INGEST_DEADLINE, Some(take)).await;
+        finish("the acknowledgements", INGEST_DEADLINE, Some(settle)).await;
+        let closed = self.store.close().await.context("the store could not be closed");
+        // Gone or never written: either way nobody is found there any more.
+        let _ = std::fs::remove_file(running);
+        closed
+    }
+}
+
+/// Says where a default port that was taken gave way to another one.
+fn moved(config: &Config, http: SocketAddr, mqtt: SocketAddr) -> Vec<String> {
+    let line = |what: &str, wanted: Listen, got: SocketAddr| match wanted {
+        Listen::Default(address) if address.port() != got.port() => {
+            Some(format!("Port {} is taken, so {what} at {}.", address.port(), got.port()))
+        }
+        Listen::Default(_) | Listen::Named(_) => None,
+    };
+    line("the page is", config.http, http).into_iter().chain(line("devices are heard", config.mqtt, mqtt)).collect()
+}
+
+async fn stopped(mut listening: watch::Receiver<bool>) {
+    // A sender that is gone has stopped as well.
+    let _ = listening.wait_for(|stop| *stop).await;
+}
+
+async fn finish<T>(what: &str, deadline: Duration, task: Option<impl Future<Output = T>>) {
+    if let Some(task) = task
+        && tokio::time::timeout(deadline, task).await.is_err()
+    {
+        tracing::warn!(what, "did not finish in time");
+    }
+}
+
+/// SIGINT or SIGTERM.
+pub async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        },
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What the command line and the environment ask for, checked once.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::access::{self, AddressRefused};
+
+const HTTP_PORT: u16 = 8080;
+const MQTT_PORT: u16 = 1883;
+
+/// Sensorium collects, keeps and shows what sensors measure.
+#[derive(Debug, Parser)]
+#[command(name = "sensorium", version, about)]
+pub struct Sensorium {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server: MQTT for devices, a page and an API for people
+    Serve(Serve),
+    /// Publish one message over MQTT and wait until it is stored
+    Publish(Publish),
+    /// Print the OpenAPI document of the API
+    Openapi,
+}
+
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Where readings are kept
+    #[arg(long, value_name = "DIR", default_value = "./data", env = "SENSORIUM_DATA")]
+    pub data: PathBuf,
+    /// Address of the page and the API; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR", env = "SENSORIUM_HTTP")]
+    pub http: Option<SocketAddr>,
+    /// Address for devices; port 0 takes a free one [default: 127.0.0.1:1883]
+    #[arg(long, value_name = "ADDR", env = "SENSORIUM_MQTT")]
+    pub mqtt: Option<SocketAddr>,
+    /// Write {"http","mqtt","pid"} to this file once ready
+    #[arg(long, value_name = "FILE", env = "SENSORIUM_ANNOUNCE")]
+    pub announce: Option<PathBuf>,
+    /// Open both listeners to the whole network without a password: for a lab
+    #[arg(long, env = "SENSORIUM_OPEN_LAN")]
+    pub open_lan: bool,
+    /// A further name by which browsers may call this server; may be given several times
+    #[arg(long = "host", value_name = "NAME", env = "SENSORIUM_HOSTS", value_delimiter = ',')]
+    pub hosts: Vec<String>,
+    /// Feed two demonstration devices over MQTT
+    #[arg(long, env = "SENSORIUM_DEMO")]
+    pub demo: bool,
+    /// Log as JSON lines
+    #[arg(long, env = "SENSORIUM_LOG_JSON")]
+    pub log_json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Publish {
+    /// Such as home/kitchen/climate
+    pub topic: String,
+    /// Such as 21.5 or '{"temperature":21.5}'
+    pub payload: String,
+    /// The broker; by default the server that runs on --data, or 127.0.0.1:1883
+    #[arg(long, value_name = "ADDR", env = "SENSORIUM_MQTT")]
+    pub mqtt: Option<SocketAddr>,
+    /// Data directory of the running server
+    #[arg(long, value_name = "DIR", default_value = "./data", env = "SENSORIUM_DATA")]
+    pub data: PathBuf,
+    /// Keep the message for later subscribers
+    #[arg(long)]
+    pub retain: bool,
+}
+
+/// A listener: a defaulted port may give way to the next one, a named one may not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// The user named it.
+    Named(SocketAddr),
+    /// Nobody named it.
+    Default(SocketAddr),
+}
+
+impl Listen {
+    pub fn address(self) -> SocketAddr {
+        match self {
+            Self::Named(address) | Self::Default(address) => address,
+        }
+    }
+}
+
+/// What the application is built from.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub data: PathBuf,
+    pub http: Listen,
+    pub mqtt: Listen,
+    pub announce: Option<PathBuf>,
+    pub open_lan: bool,
+    pub hosts: Vec<String>,
+    pub demo: bool,
+}
+
+impl Config {
+    /// # Errors
+    /// An address beyond this computer without `--open-lan`.
+    pub fn from_arguments(serve: &Serve) -> Result<Self, AddressRefused> {
+        let ip: IpAddr = if serve.open_lan { Ipv4Addr::UNSPECIFIED.into() } else { Ipv4Addr::LOCALHOST.into() };
+        let listen = |named: Option<SocketAddr>, port| {
+            named.map_or_else(|| Listen::Default(SocketAddr::new(ip, port)), Listen::Named)
+        };
+        let config = Self {
+            data: serve.data.clone(),
+            http: listen(serve.http, HTTP_PORT),
+            mqtt: listen(serve.mqtt, MQTT_PORT),
+            announce: serve.announce.clone(),
+            open_lan: serve.open_lan,
+            hosts: serve.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
+            demo: serve.demo,
+        };
+        access::check("--http", config.http.address(), config.open_lan)?;
+        access::check("--mqtt", config.mqtt.address(), config.open_lan)?;
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(arguments: &[&str]) -> Result<Config, AddressRefused> {
+        let all = ["sensorium", "serve"].iter().chain(arguments);
+        match Sensorium::try_parse_from(all).unwrap().command {
+            Command::Serve(serve) => Config::from_arguments(&serve),
+            Command::Publish(_) | Command::Openapi => unreachable!("serve was asked for"),
+        }
+    }
+
+    #[test]
+    fn without_arguments_both_listeners_are_on_loopback() {
+        let config = config(&[]).unwrap();
+        assert!(config.http.address().ip().is_loopback() && config.mqtt.address().ip().is_loopback());
+    }
+
+    #[test]
+    fn beyond_this_computer_needs_open_lan() {
+        assert!(config(&["--http", "0.0.0.0:8080"]).is_err());
+        assert!(config(&["--mqtt", "192.168.1.5:1883"]).is_err());
+        assert!(config(&["--mqtt", "0.0.0.0:1883", "--open-lan"]).is_ok());
+    }
+}

@@ -1,0 +1,61 @@
+//! The executable `sensorium`: reads its arguments, builds the application, runs it.
+
+mod access;
+mod announce;
+mod app;
+mod config;
+mod demo;
+mod greeting;
+mod metrics;
+mod publish;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::config::{Command, Config, Sensorium};
+
+fn main() -> ExitCode {
+    let arguments = Sensorium::parse();
+    let done = match arguments.command {
+        Command::Serve(serve) => serve_until_stopped(&serve),
+        Command::Publish(publish) => run(publish::publish(publish)),
+        Command::Openapi => print_openapi(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sensorium: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve_until_stopped(serve: &config::Serve) -> anyhow::Result<()> {
+    log_to_stderr(serve.log_json);
+    let config = Config::from_arguments(serve)?;
+    // Each connection is a descriptor; the soft limit of most systems is 1,024.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    run(async {
+        let app = app::App::build(config).await?;
+        app.run(app::stop_signal()).await
+    })
+}
+
+fn run(future: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(future)
+}
+
+fn print_openapi() -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(&api::openapi())?);
+    Ok(())
+}
+
+/// One line an event; `SENSORIUM_LOG` chooses what is logged.
+fn log_to_stderr(json: bool) {
+    use tracing_subscriber::EnvFilter;
+    let filter =
+        EnvFilter::builder().with_env_var("SENSORIUM_LOG").try_from_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if json { lines.json().init() } else { lines.init() }
+}
