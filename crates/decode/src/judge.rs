@@ -20,7 +20,7 @@ pub(crate) fn judge(found: &mut [Found], notes: &[Note<'_>]) {
         let Ok(Value::Number(number)) = &found.value else { continue };
         pairs |= *number == 0.0 || *number == 1.0;
         if found.judgement == Judgement::Good {
-            found.judgement = alone(*number, note);
+            found.judgement = alone(*number, note.class, note.unit);
         }
     }
     if pairs {
@@ -29,9 +29,9 @@ pub(crate) fn judge(found: &mut [Found], notes: &[Note<'_>]) {
 }
 
 /// What a number alone says.
-fn alone(number: f64, note: &Note<'_>) -> Judgement {
-    match note.class {
-        Class::Temperature => temperature(number, note.unit),
+pub(crate) fn alone(number: f64, class: Class, unit: Option<Known>) -> Judgement {
+    match class {
+        Class::Temperature => temperature(number, unit),
         Class::Humidity | Class::Battery if SENTINELS.contains(&number) || !(0.0..=110.0).contains(&number) => {
             Judgement::Bad(Flaw::OutOfRange)
         }
@@ -47,7 +47,10 @@ fn temperature(number: f64, unit: Option<Known>) -> Judgement {
         Some(Known::Fahrenheit) => (near(-196.6), near(185.0)),
         _ => (near(-127.0) || near(-196.6), near(85.0)),
     };
-    let celsius = unit.and_then(|unit| unit.convert(number, Known::Celsius)).unwrap_or(number);
+    let celsius = match unit {
+        None | Some(Known::Celsius) => number,
+        Some(unit) => unit.convert(number, Known::Celsius).unwrap_or(number),
+    };
     if disconnected {
         Judgement::Bad(Flaw::Ds18b20Disconnected)
     } else if SENTINELS.contains(&number) || number == 999.0 || !TEMPERATURE_RANGE.contains(&celsius) {

@@ -116,7 +116,7 @@ fn exponent_of(bytes: &[u8]) -> Option<i32> {
 
 /// The double nearest to a strict decimal. An integer beyond 2^53 is refused, a number beyond the doubles is bad.
 pub(crate) fn decimal(text: &str) -> Option<Judged> {
-    if let Some(number) = short_decimal(text) {
+    if let Some(number) = short_decimal(text.as_bytes()) {
         return Some(Judged::number(number));
     }
     let parts = dissect(text)?;
@@ -137,8 +137,8 @@ pub(crate) fn decimal(text: &str) -> Option<Judged> {
 }
 
 /// The usual case: up to fifteen digits, perhaps with a sign and a point. Both doubles are exact then.
-fn short_decimal(text: &str) -> Option<f64> {
-    let (negative, digits) = match text.as_bytes() {
+pub(crate) fn short_decimal(bytes: &[u8]) -> Option<f64> {
+    let (negative, digits) = match bytes {
         [b'-', digits @ ..] => (true, digits),
         digits => (false, digits),
     };
@@ -149,8 +149,9 @@ fn short_decimal(text: &str) -> Option<f64> {
     for byte in digits {
         let digit = byte.wrapping_sub(b'0');
         if digit < 10 {
-            mantissa = mantissa * 10 + u64::from(digit);
-            behind += point;
+            // Fifteen digits cannot wrap.
+            mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
+            behind = behind.wrapping_add(point);
         } else if *byte == b'.' && point == 0 {
             point = 1;
         } else {

@@ -31,6 +31,13 @@ pub(crate) struct Quantity {
     pub(crate) class: Class,
 }
 
+impl Quantity {
+    /// Temperature or humidity, which one sensor measures together.
+    pub(crate) fn is_climate(&self) -> bool {
+        matches!(self.class, Class::Temperature | Class::Humidity)
+    }
+}
+
 /// What a name says.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Role {
@@ -248,22 +255,29 @@ fn mixed(hash: u64) -> u64 {
 
 /// What a name says, however it is written: `DewPoint`, `dew_point`, `dew-point`.
 pub(crate) fn role_of(name: &str) -> Option<Role> {
+    if name.is_ascii() {
+        return role_of_bytes(name.as_bytes());
+    }
+    let folded: String = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    look_up(folded.as_bytes(), hash(folded.as_bytes()))
+}
+
+/// The same for a name in ASCII; any other has no role here.
+pub(crate) fn role_of_bytes(name: &[u8]) -> Option<Role> {
+    // Most names are written as they stand in the table.
+    if let Some(role) = look_up(name, hash(name)) {
+        return Some(role);
+    }
     let mut folded = [0_u8; NAME_BYTES_MAX];
     let mut used = 0;
     let mut hashed = 0;
-    let mut foreign = 0;
-    for byte in name.bytes() {
-        let fold = FOLD[usize::from(byte)];
+    for byte in name {
+        let fold = FOLD[usize::from(*byte)];
         if fold != 0 {
             *folded.get_mut(used)? = fold;
             used += 1;
             hashed = stir(hashed, fold);
-            foreign |= fold;
         }
-    }
-    if foreign >= 0x80 {
-        let folded: String = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-        return look_up(folded.as_bytes(), hash(folded.as_bytes()));
     }
     look_up(folded.get(..used)?, mixed(hashed))
 }

@@ -48,7 +48,7 @@ enum Asked {
 }
 
 /// First levels by which families are known.
-const FIRSTS: &[&str] = &[
+pub(crate) const FIRSTS: &[&str] = &[
     "$aws",
     "N",
     "airgradient",
