@@ -34,6 +34,9 @@ use crate::router::Router;
 /// Pause after a failed accept, mostly for want of file descriptors: others may close theirs meanwhile.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// One log line for so many failed accepts: at one attempt per pause, one in ten seconds.
+const ACCEPT_ERRORS_PER_LINE: u64 = 100;
+
 /// An MQTT broker that acknowledges what ingest says is durable.
 pub struct Broker {
     shared: Arc<Shared>,
@@ -138,11 +141,14 @@ impl Broker {
         if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
             return;
         }
-        tracing::warn!(%error, "A connection could not be accepted; waiting before the next.");
+        if tally.accept_errors.load(Relaxed) % ACCEPT_ERRORS_PER_LINE == 1 {
+            tracing::warn!(%error, "A connection could not be accepted; waiting before the next.");
+        }
         tokio::time::sleep(ACCEPT_PAUSE).await;
     }
 
-    /// Runs one connection over a transport of the caller's (TLS, WebSocket, a pipe), as if it had been accepted.
+    /// Runs one connection over a transport of the caller's (TLS, WebSocket, a pipe), as if it had been accepted. It
+    /// ends with the others when a `serve` stops; the caller waits for it.
     pub async fn attach<T>(self: Arc<Self>, io: T, ip: IpAddr)
     where
         T: AsyncRead + AsyncWrite + Unpin + Send,

@@ -150,7 +150,7 @@ async fn leave<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
         if reason != Reason::PeerClosed {
             // Outcomes that came in the meantime are still worth their acknowledgement.
             let _ = link.gather(&mut out);
-            say_goodbye(link.version, reason, &mut out);
+            say_goodbye(&link, reason, &mut out);
             let _ = timeout(broker.limits().farewell_timeout, part(out, reader, writer)).await;
         }
     };
@@ -163,13 +163,15 @@ async fn leave<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     tokio::join!(last_words, farewell);
 }
 
-fn say_goodbye(version: Version, reason: Reason, out: &mut BytesMut) {
+fn say_goodbye(link: &Link, reason: Reason, out: &mut BytesMut) {
     let asked_for = matches!(reason, Reason::Disconnected | Reason::DisconnectedWithWill);
-    if version == Version::V3 || asked_for {
+    if link.version == Version::V3 || asked_for {
         return;
     }
     let mut disconnect = v5::Disconnect::new(reason.disconnect_code());
-    disconnect.reason_string = Some(ByteString::from_static(reason.sentence()));
+    // A client that takes only small packets gets the code alone.
+    let sentence = Some(reason.sentence()).filter(|sentence| sentence.len() + 16 <= link.packet_bytes_max);
+    disconnect.reason_string = sentence.map(ByteString::from_static);
     // Encoding without a size limit cannot fail.
     let _ = v5::Codec::new(0, 0).encode(v5::Packet::Disconnect(disconnect), out);
 }

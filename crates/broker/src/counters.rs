@@ -35,6 +35,8 @@ pub struct Counters {
     pub unknown: u64,
     /// Copies queued for subscribers.
     pub fanned_out: u64,
+    /// Bytes of copies that wait for their subscribers.
+    pub queued_bytes: u64,
     /// Copies dropped because a subscriber does not read, or takes no packets of that size.
     pub dropped: u64,
     /// Subscriptions at this moment.
@@ -66,6 +68,7 @@ pub(crate) struct Tally {
     pub acks: AtomicU64,
     pub unknown: AtomicU64,
     pub fanned_out: AtomicU64,
+    pub queued_bytes: AtomicU64,
     pub dropped: AtomicU64,
     pub retained_refused: AtomicU64,
     pub wills: AtomicU64,
@@ -114,6 +117,7 @@ impl Tally {
             acks: self.acks.load(Relaxed),
             unknown: self.unknown.load(Relaxed),
             fanned_out: self.fanned_out.load(Relaxed),
+            queued_bytes: self.queued_bytes.load(Relaxed),
             dropped: self.dropped.load(Relaxed),
             subscriptions: 0,
             retained: 0,

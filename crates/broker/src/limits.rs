@@ -33,6 +33,9 @@ pub struct Limits {
     pub inflight_total_bytes_max: usize,
     /// Bytes queued for one subscriber that does not read. The oldest are dropped and counted.
     pub outbound_bytes_max: usize,
+    /// Bytes queued for all subscribers. Beyond it, who gets one more copy and holds more than an equal share of it loses
+    /// the oldest down to that share: who reads loses nothing to who does not, and all hold at most twice this.
+    pub outbound_total_bytes_max: usize,
     /// Bytes of answers (SUBACK, PINGRESP …) queued for a client that does not read. Beyond it the connection is closed.
     pub answers_bytes_max: usize,
     /// Subscriptions of one session. One more is refused in its SUBACK (5: 0x97).
@@ -79,6 +82,7 @@ impl Default for Limits {
             inflight_bytes_max: 1024 * 1024,
             inflight_total_bytes_max: 32 * 1024 * 1024,
             outbound_bytes_max: 1024 * 1024,
+            outbound_total_bytes_max: 64 * 1024 * 1024,
             answers_bytes_max: 64 * 1024,
             subscriptions_max: 1_000,
             subscriptions_total_max: 100_000,

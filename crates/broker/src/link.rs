@@ -25,6 +25,8 @@ use crate::limits::Limits;
 use crate::message::Version;
 use crate::reason::Reason;
 
+/// What a queued copy costs beside its bytes.
+const COPY_BYTES: usize = 64;
 /// Most bytes gathered for one write.
 const WRITE_BYTES_MAX: usize = 64 * 1024;
 
@@ -42,6 +44,12 @@ impl Shared {
         let (bytes, bytes_max) = (bytes as u64, self.limits.inflight_total_bytes_max as u64);
         let more = |held: u64| (held == 0 || held + bytes <= bytes_max).then_some(held + bytes);
         self.tally.in_flight_bytes.fetch_update(Relaxed, Relaxed, more).is_ok()
+    }
+
+    /// What one connection may have queued while all together have too much.
+    fn copies_share(&self) -> usize {
+        let connections = usize::try_from(self.tally.connections.load(Relaxed)).unwrap_or(usize::MAX).max(1);
+        self.limits.outbound_bytes_max.min(self.limits.outbound_total_bytes_max / connections)
     }
 
     fn release(&self, bytes: usize) {
@@ -219,7 +227,7 @@ impl Link {
     /// Queues a copy of a message. If the client does not read, the oldest copies are dropped.
     pub(crate) fn push(&self, copy: Bytes) {
         let Shared { limits, tally, .. } = &*self.shared;
-        if copy.len() > self.packet_bytes_max.min(limits.outbound_bytes_max) {
+        if copy.len() > self.packet_bytes_max || copy.len() + COPY_BYTES > limits.outbound_bytes_max {
             count(&tally.dropped);
             return;
         }
@@ -227,16 +235,26 @@ impl Link {
         if state.ending.is_some() {
             return;
         }
-        state.copies_bytes += copy.len();
+        let weight = copy.len() + COPY_BYTES;
+        let queued = tally.queued_bytes.fetch_add(weight as u64, Relaxed) + weight as u64;
+        state.copies_bytes += weight;
         state.copies.push_back(copy);
-        while state.copies_bytes > limits.outbound_bytes_max {
-            let Some(oldest) = state.copies.pop_front() else { break };
-            state.copies_bytes -= oldest.len();
+        let crowded = queued > limits.outbound_total_bytes_max as u64;
+        let bytes_max = if crowded { self.shared.copies_share() } else { limits.outbound_bytes_max };
+        while state.copies_bytes > bytes_max && self.pop_copy(&mut state).is_some() {
             count(&tally.dropped);
         }
         drop(state);
         count(&tally.fanned_out);
         self.writer.notify_one();
+    }
+
+    fn pop_copy(&self, state: &mut State) -> Option<Bytes> {
+        let copy = state.copies.pop_front()?;
+        let weight = copy.len() + COPY_BYTES;
+        state.copies_bytes -= weight;
+        self.shared.tally.queued_bytes.fetch_sub(weight as u64, Relaxed);
+        Some(copy)
     }
 
     /// Whether copies can be queued without dropping older ones. If not, wait with `room` and ask again.
@@ -256,8 +274,7 @@ impl Link {
         out.reserve(64);
         let unknown = self.gather_acks(&mut state, out);
         while out.len() < WRITE_BYTES_MAX {
-            let Some(copy) = state.copies.pop_front() else { break };
-            state.copies_bytes -= copy.len();
+            let Some(copy) = self.pop_copy(&mut state) else { break };
             out.extend_from_slice(&copy);
         }
         if state.copies.is_empty() && state.copies.capacity() > 0 {
@@ -340,8 +357,8 @@ impl Link {
     pub(crate) fn close(&self, reason: Reason) {
         let mut state = self.state.lock();
         state.ending.get_or_insert(reason);
+        while self.pop_copy(&mut state).is_some() {}
         state.copies = VecDeque::new();
-        state.copies_bytes = 0;
     }
 
     /// Something came from the client.

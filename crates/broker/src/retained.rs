@@ -79,10 +79,18 @@ impl Retained {
         mut found: impl FnMut(&Message) -> bool,
     ) -> Option<Arc<str>> {
         let text = filter.as_str();
+        let map = self.map.read();
+        if !text.contains(['+', '#']) {
+            if after.is_none()
+                && let Some(message) = map.messages.get(text).and_then(|kept| kept.unexpired(now))
+            {
+                found(&message);
+            }
+            return None;
+        }
         let prefix = text.split(['+', '#']).next().unwrap_or("");
         // `a/#` asks for `a` as well, which does not begin with `a/`.
         let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
-        let map = self.map.read();
         let from = after.map_or(Bound::Included(prefix), |after| Bound::Excluded(&**after));
         for (topic, kept) in map.messages.range::<str, _>((from, Bound::Unbounded)) {
             if !topic.starts_with(prefix) {

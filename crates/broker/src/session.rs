@@ -76,7 +76,8 @@ impl Session {
                         }
                     }
                     Ok(Some(packet)) => {
-                        if let Err(reason) = self.obey(packet).await {
+                        // Boxed, as everything that is rare: an idle connection carries the room for what it may await.
+                        if let Err(reason) = Box::pin(self.obey(packet)).await {
                             return reason;
                         }
                     }
@@ -118,7 +119,7 @@ impl Session {
         self.broker.fan_out(&message, Some(self.link.number));
         let token = match first_try {
             Admission::Token(token) => token,
-            Admission::Full | Admission::Crowded | Admission::Beyond => self.wait_for_room(id, bytes).await?,
+            Admission::Full | Admission::Crowded | Admission::Beyond => Box::pin(self.wait_for_room(id, bytes)).await?,
         };
         let mut handover = Handover { link: &self.link, token, done: false };
         let inbound = Inbound {
@@ -229,6 +230,8 @@ impl Session {
         let version = self.link.version;
         self.link.answer(|out| write_suback(version, subscribe.packet_id, codes, out))?;
         for filter in wanted {
+            // Each may look through everything retained: others have their turn in between.
+            tokio::task::yield_now().await;
             self.send_retained(&filter, subscribe.id).await;
         }
         Ok(())

@@ -56,6 +56,48 @@ async fn what_came_in_is_handed_over_as_it_was() {
     assert_eq!(client.acks(1).await, [(7, 0)]);
 }
 
+/// Many connections, outcomes in a seeded random order from another thread.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn order_holds_under_load_for_every_connection() {
+    let (door, mut ingest) = Door::held(Limits { receive_maximum: 50, ..Limits::default() }).await;
+    let settling = tokio::spawn(async move {
+        let (mut waiting, mut seed) = (Vec::new(), 7u64);
+        while let Some(message) = ingest.0.recv().await {
+            waiting.push(message);
+            // A batch when nothing more is there, in an order that a linear congruence picks.
+            while let Ok(message) = ingest.0.try_recv() {
+                waiting.push(message);
+            }
+            while !waiting.is_empty() {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let index = usize::try_from(seed >> 33).unwrap() % waiting.len();
+                waiting.swap_remove(index).reply.settle(STORED);
+            }
+        }
+    });
+    let mut clients = tokio::task::JoinSet::new();
+    for index in 0..20u16 {
+        let new = index % 2 == 1;
+        let mut client =
+            if new { door.client5(&format!("c{index}")).await } else { door.client3(&format!("c{index}")).await };
+        clients.spawn(async move {
+            for round in 0..20 {
+                let ids: Vec<u16> = (1..=50).map(|id| round * 50 + id).collect();
+                let packets = ids.iter().map(|id| publish("a/b", *id, new.then_some(&[]), b"21.5"));
+                client.send(&packets.collect::<Vec<_>>().concat()).await;
+                let acks: Vec<u16> = client.acks(50).await.into_iter().map(|(id, _)| id).collect();
+                assert_eq!(acks, ids);
+            }
+        });
+    }
+    while let Some(client) = clients.join_next().await {
+        client.unwrap();
+    }
+    let counters = door.broker.counters();
+    assert_eq!((counters.acks, counters.in_flight, counters.in_flight_bytes), (20_000, 0, 0));
+    settling.abort();
+}
+
 #[tokio::test]
 async fn version_5_is_told_why_a_message_was_refused() {
     let (door, mut ingest) = Door::held(Limits::default()).await;

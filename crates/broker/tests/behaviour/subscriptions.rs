@@ -174,6 +174,34 @@ async fn a_subscriber_that_does_not_read_loses_the_oldest_and_holds_nobody_up() 
 }
 
 #[tokio::test]
+async fn what_is_queued_for_all_subscribers_is_bounded() {
+    let limits = Limits {
+        outbound_total_bytes_max: 400_000,
+        write_stall_max: std::time::Duration::MAX / 4,
+        ..Limits::default()
+    };
+    let door = Door::open(limits).await;
+    let mut deaf = Vec::new();
+    for index in 0..10 {
+        let (ours, theirs) = tokio::io::duplex(64);
+        tokio::spawn(std::sync::Arc::clone(&door.broker).attach(theirs, [127, 0, 0, 1].into()));
+        let mut client = crate::wire::Client { stream: ours };
+        client.greet3(&format!("deaf {index}")).await;
+        client.subscribe(&["a"]).await;
+        deaf.push(client);
+    }
+    let mut publisher = door.client3("publisher").await;
+    for id in 1..=200 {
+        publisher.send(&publish("a", id, None, &[b'x'; 5_000])).await;
+        publisher.acks(1).await;
+        assert!(door.broker.counters().queued_bytes <= 800_000);
+    }
+    assert!(door.broker.counters().dropped > 1_000);
+    drop(deaf);
+    door.wait_ended("peer_closed").await;
+}
+
+#[tokio::test]
 async fn a_client_of_version_5_gets_no_packet_larger_than_it_takes() {
     let door = Door::open(Limits::default()).await;
     let mut client = door.socket().await;
