@@ -42,7 +42,8 @@ pub const BODY_BYTES_MAX: usize = 1024 * 1024 + 64 * 1024;
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Sensorium", description = "Collects, keeps and shows what sensors measure."),
-    paths(publish::publish, live::live)
+    paths(publish::publish, live::live),
+    components(schemas(devices::Sort, readings::Direction))
 )]
 struct Document;
 
