@@ -15,14 +15,14 @@ test('the demo is alive on the first page, and says what it is', async () => {
     await page.getByText('CC BY 4.0').waitFor();
     await page.getByRole('button', { name: 'Hide the demo' }).waitFor();
     await page.locator('.spark-line').first().waitFor({ state: 'attached' });
-    await page.getByText('Live', { exact: true }).waitFor();
+    await page.locator('.top .badge', { hasText: 'Live' }).waitFor();
   });
 });
 
 test('a first message stands in the list within a second, marked New, with its sentence', async () => {
   const key = freshKey('dht');
   await onPage('/', async (page) => {
-    await page.getByText('Live', { exact: true }).waitFor();
+    await page.locator('.top .badge', { hasText: 'Live' }).waitFor();
     await publish(`${key}/temperature`, '23.75');
     const device = row(page, key);
     await device.getByText('New', { exact: true }).waitFor({ timeout: 1500 });

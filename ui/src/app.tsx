@@ -54,7 +54,6 @@ function Brand() {
   return (
     <a class="brand" href={withKept('/')}>
       <svg viewBox="0 0 32 24" width="32" height="24" aria-hidden="true">
-        <title>Sensorium</title>
         <path d="M1 16h5l3-9 4.5 13L17 12h4" class="line" />
         <circle cx="25" cy="12" r="4" class="line" />
       </svg>
@@ -92,7 +91,6 @@ function ThemeChoice() {
   return (
     <label class="theme">
       <svg viewBox="0 0 14 14" width="14" height="14" aria-hidden="true">
-        <title>{t('theme.label')}</title>
         <circle cx="7" cy="7" r="5.5" class="ring" />
         <path d="M7 1.5a5.5 5.5 0 0 1 0 11z" class="fill" />
       </svg>

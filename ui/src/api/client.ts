@@ -1,5 +1,18 @@
 /** Calls of the public API. Each answers with data or throws a `Failure` worth reading. */
-import type { About, Books, Device, Heard, SeriesId, UnreadPage, Windows } from './types.ts';
+import type {
+  About,
+  Books,
+  Device,
+  DevicePage,
+  HeardList,
+  ManyWindows,
+  Problem,
+  RawColumns,
+  Retried,
+  SeriesId,
+  UnreadPage,
+  Windows,
+} from './types.ts';
 
 /** What went wrong, in a sentence that can stand on the page. */
 export class Failure extends Error {
@@ -39,20 +52,18 @@ async function ask<T>(
 }
 
 async function failureOf(answer: Response): Promise<Failure> {
-  const problem: { code?: string; detail?: string; title?: string } = await answer
-    .json()
-    .catch(() => ({}));
+  const problem: Partial<Problem> = await answer.json().catch(() => ({}));
   const detail = problem.detail ?? problem.title ?? `${answer.status} ${answer.statusText}`;
   return new Failure(problem.code ?? 'unknown', answer.status, detail);
 }
 
 export const getAbout = () => ask<About>('/about');
 export const getBooks = () => ask<Books>('/books');
-export const getHeard = () => ask<{ items: Heard[] }>('/inbox/heard');
+export const getHeard = () => ask<HeardList>('/inbox/heard');
 export const getUnread = (limit: number) =>
   ask<UnreadPage>('/inbox/messages', { query: { limit } });
 export const getDevices = (cursor: string | null) =>
-  ask<{ items: Device[]; next_cursor: string | null }>('/devices', {
+  ask<DevicePage>('/devices', {
     query: cursor ? { limit: 500, cursor } : { limit: 500 },
   });
 
@@ -64,7 +75,7 @@ export const acceptDevice = (device: Device) =>
   });
 
 export const retryMessage = (id: string) =>
-  ask<{ outcome: string; readings: number }>(`/inbox/messages/${encodeURIComponent(id)}/retry`, {
+  ask<Retried>(`/inbox/messages/${encodeURIComponent(id)}/retry`, {
     method: 'POST',
   });
 
@@ -77,11 +88,17 @@ export const getWindows = (
   width: number,
   signal?: AbortSignal,
 ) =>
-  ask<{ items: Windows[]; took_ms: number }>('/windows', {
+  ask<ManyWindows>('/windows', {
     method: 'POST',
     body: { series, from, to, width },
     ...(signal && { signal }),
   });
+
+/** Time of the series' first reading; null when it has none. */
+export const getFirst = async (series: SeriesId): Promise<number | null> => {
+  const query = { device: series.device, metric: series.metric, order: 'asc', limit: 1 };
+  return (await ask<RawColumns>('/readings', { query })).t[0] ?? null;
+};
 
 /** Windows of exactly `step` milliseconds, to settle a few that live readings touched. */
 export const getSteps = (series: SeriesId, from: number, to: number, step: number) =>

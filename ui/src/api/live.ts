@@ -4,17 +4,9 @@
  */
 import { signal } from '@preact/signals';
 import { serverNow } from '../state/clock.ts';
-import type { Book, RawColumns, SeriesId } from './types.ts';
+import type { Book, LiveMessage, RawColumns, SeriesId } from './types.ts';
 
 export type LinkState = 'connecting' | 'open' | 'offline' | 'hidden';
-
-export interface LiveMessage {
-  cursor: string;
-  reset?: boolean;
-  series?: Record<string, RawColumns>;
-  books?: Book;
-  devices_version?: number;
-}
 
 export interface LiveListener {
   /** Readings by series name, in the order in which they were stored. */
@@ -109,7 +101,7 @@ function receive(message: LiveMessage): void {
   linkState.value = 'open';
   lostSince.value = null;
   if (message.books) liveBook.value = message.books;
-  if (message.devices_version !== undefined) devicesVersion.value = message.devices_version;
+  devicesVersion.value = message.devices_version ?? devicesVersion.value;
   if (message.reset) for (const listener of listeners) listener.reset();
   const series = message.series;
   if (series && Object.keys(series).length > 0) {

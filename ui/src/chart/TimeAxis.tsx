@@ -1,7 +1,6 @@
 /** The one time axis of a page: it sticks to the bottom, under all lanes. */
 import { useComputed } from '@preact/signals';
 import { formatTime, zoneName } from '../format/time.ts';
-import { t } from '../i18n/index.ts';
 import { zone } from '../state/prefs.ts';
 import type { Board } from './board.ts';
 import { timeTicks } from './ticks.ts';
@@ -22,7 +21,6 @@ export function TimeAxis({ board, left, width }: Props) {
   return (
     <div class="axis">
       <svg width={left + width} height="36" aria-hidden="true">
-        <title>{t('axis.title')}</title>
         {marks.map((mark) => (
           <g key={mark.time}>
             <line x1={at(mark.time)} x2={at(mark.time)} y1="0" y2="4" class="axis-tick" />

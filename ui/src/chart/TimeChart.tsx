@@ -5,7 +5,7 @@
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useId, useRef } from 'preact/hooks';
 import { seriesName } from '../api/live.ts';
-import type { Status } from '../api/types.ts';
+import { type Status, toValue } from '../api/types.ts';
 import { formatDuration } from '../format/time.ts';
 import { t } from '../i18n/index.ts';
 import { serverNow } from '../state/clock.ts';
@@ -50,7 +50,7 @@ export function TimeChart({ board, lane, status, gutter, actions }: Props) {
     event.preventDefault();
     perform(action, board, drawn.value, lane, actions);
   };
-  const form = drawn.value?.form ?? formOf(lane.metric, lane.metric.latest?.v);
+  const form = drawn.value?.form ?? formOf(lane.metric, toValue(lane.metric.latest?.v));
   const label = t('chart.label', { name: title, unit: lane.metric.unit ?? t('unit.none') });
   return (
     <section
@@ -84,7 +84,7 @@ export function TimeChart({ board, lane, status, gutter, actions }: Props) {
           onKeyDown={onKeyDown}
         >
           <Pen drawn={drawn.value} gutter={gutter} lane={lane} />
-          <Tip board={board} drawn={drawn.value} unit={lane.metric.unit} gutter={gutter} />
+          <Tip board={board} drawn={drawn.value} unit={lane.metric.unit ?? null} gutter={gutter} />
           <LaneEmpty board={board} drawn={drawn.value} actions={actions} />
         </div>
         <PenValue lane={lane} drawn={drawn.value} status={status} />

@@ -49,6 +49,9 @@ export class Board {
 
   private range: Range;
   private width = 0;
+  /** A finger holds the paper: it does not run on under it. */
+  private isHeld = false;
+  private firstReading: number | null = null;
   private abort: AbortController | null = null;
   private arrivals: Arrival[] = [];
   private answeredAt = 0;
@@ -57,14 +60,9 @@ export class Board {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private leave: (() => void)[] = [];
 
-  constructor(
-    device: string,
-    metrics: Metric[],
-    range: Range,
-    private firstReading: number | null,
-  ) {
+  constructor(device: string, metrics: Metric[], range: Range) {
     this.range = range;
-    this.span = signal(spanOf(range, serverNow(), firstReading));
+    this.span = signal(spanOf(range, serverNow(), null));
     this.lanes = metrics.map((metric) => ({
       series: { device, metric: metric.name },
       metric,
@@ -99,6 +97,7 @@ export class Board {
 
   setRange(range: Range): void {
     this.range = range;
+    this.isHeld = false;
     batch(() => {
       this.span.value = spanOf(range, serverNow(), this.firstReading);
       this.locked.value = false;
@@ -106,8 +105,15 @@ export class Board {
     if (this.width > 0) void this.read();
   }
 
+  /** Tells where "all" begins, once that is known. */
+  beginAt(firstReading: number | null): void {
+    this.firstReading = firstReading;
+    if (this.range.kind === 'all') this.setRange(this.range);
+  }
+
   /** Moves the view without reading, while a finger or a pointer is still down. */
   look(span: Span): void {
+    this.isHeld = true;
     this.span.value = span;
   }
 
@@ -128,7 +134,7 @@ export class Board {
   }
 
   private advance(now: number): void {
-    if (!this.isFollowing) return;
+    if (!this.isFollowing || this.isHeld) return;
     this.span.value = spanOf(this.range, now, this.firstReading);
   }
 
@@ -153,7 +159,8 @@ export class Board {
   }
 
   private follow(): Span {
-    if (this.isFollowing) this.span.value = spanOf(this.range, serverNow(), this.firstReading);
+    if (this.isFollowing && !this.isHeld)
+      this.span.value = spanOf(this.range, serverNow(), this.firstReading);
     const { from, to } = this.span.value;
     return { from: Math.floor(from), to: Math.ceil(to) };
   }

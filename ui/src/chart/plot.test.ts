@@ -8,7 +8,7 @@ function ofReadings(
   kind: Trace['kind'] = 'measurement',
 ): Trace {
   const q = v.map((value) => (value === null ? 2 : 0));
-  return { kind, unit: null, body: { shape: 'readings', t, v, q }, readings: t.length, tookMs: 1 };
+  return { kind, body: { shape: 'readings', t, v, q }, readings: t.length, tookMs: 1 };
 }
 
 function ofSteps(count: number[], avg: (number | null)[]): Trace {
@@ -24,7 +24,6 @@ function ofSteps(count: number[], avg: (number | null)[]): Trace {
   } as const;
   return {
     kind: 'measurement',
-    unit: null,
     body: { ...body, min: [...avg], max: [...avg] },
     readings: 1,
     tookMs: 1,

@@ -62,6 +62,6 @@ function readOut(
   const to = action.kind === 'edge' ? (action.side === 'first' ? 0 : last) : from + action.by;
   const i = filled[Math.min(last, Math.max(0, to))] ?? 0;
   board.cursor.value = plot.x[i] ?? null;
-  const words = rowWords(plot, i, form, lane.metric.unit, sent, zone.value);
+  const words = rowWords(plot, i, form, lane.metric.unit ?? null, sent, zone.value);
   actions.speak([`${words.time}: ${words.value}`, words.between].filter(Boolean).join(', '));
 }

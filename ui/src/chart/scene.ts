@@ -27,7 +27,7 @@ export function formOf(metric: Metric, newest: Value | undefined): Form {
 
 /** The plot, with its line led on to the newest reading, where the pen stands. */
 export function plotToPen(trace: Trace, metric: Metric, newest: LatestReading | undefined): Plot {
-  const plot = plotOf(trace, metric.interval_ms);
+  const plot = plotOf(trace, metric.interval_ms ?? null);
   const end = plot.x.at(-1);
   const value = toNumber(newest?.v);
   if (!newest || value === null || plot.shape === 'readings' || end === undefined) return plot;
@@ -54,7 +54,7 @@ export function gapsInView(
   now: number,
 ): Gap[] {
   const last = lastSeen ?? plot.lastTime;
-  const open = openGap(last, Math.min(now, span.to), metric.interval_ms);
+  const open = openGap(last, Math.min(now, span.to), metric.interval_ms ?? null);
   const reachesNow = span.to >= now - 2000;
   return open && reachesNow ? [...plot.gaps, open] : plot.gaps;
 }

@@ -3,7 +3,7 @@
  * readings are merged into either shape. The functions here change a trace in place,
  * because a trace of thousands of values changes ten times a second.
  */
-import type { Kind, RawColumns, Value, Windows } from '../api/types.ts';
+import { type RawColumns, toValue, type Value, type Windows } from '../api/types.ts';
 import { toNumber } from '../format/number.ts';
 import { windowStart } from './windows.ts';
 
@@ -27,8 +27,7 @@ export interface Steps {
 }
 
 export interface Trace {
-  kind: Kind;
-  unit: string | null;
+  kind: string;
   body: Readings | Steps;
   /** Readings in the range as the server counted them, plus those that came live. */
   readings: number;
@@ -41,14 +40,15 @@ const windowsMost = 8000;
 const badQuality = 2;
 
 export function traceOf(answer: Windows): Trace {
-  const { kind, unit, raw } = answer;
+  const { kind, raw } = answer;
   const body: Readings | Steps = raw ? readingsOf(raw) : stepsOf(answer);
-  return { kind, unit, body, readings: answer.readings, tookMs: answer.took_ms };
+  return { kind, body, readings: answer.readings, tookMs: answer.took_ms };
 }
 
 function readingsOf(raw: RawColumns): Readings {
-  const q = raw.q ?? raw.v.map((value) => (value === null ? badQuality : 0));
-  return { shape: 'readings', t: [...raw.t], v: [...raw.v], q: [...q] };
+  const v = raw.v.map(toValue);
+  const q = raw.q ?? v.map((value) => (value === null ? badQuality : 0));
+  return { shape: 'readings', t: [...raw.t], v, q: [...q] };
 }
 
 function stepsOf({ t0, step_ms, min, max, avg, count }: Windows): Steps {
@@ -75,7 +75,7 @@ export function merge(trace: Trace, live: RawColumns, novelty: Novelty): Merged 
   for (let i = 0; i < live.t.length; i++) {
     const time = live.t[i];
     if (time === undefined) continue;
-    const value = live.v[i] ?? null;
+    const value = toValue(live.v[i]);
     const quality = live.q?.[i] ?? (value === null ? badQuality : 0);
     const one = mergeOne(trace, time, value, quality, novelty);
     if (one === 'reload') return one;

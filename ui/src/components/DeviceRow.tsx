@@ -107,5 +107,5 @@ function useSparkWhileVisible(
       watching.disconnect();
       leave?.();
     };
-  }, [device, metric.name, metric.first_t]);
+  }, [device, metric.name]);
 }

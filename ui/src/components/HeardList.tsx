@@ -1,5 +1,5 @@
 /** First messages of topics not heard before, each told as one sentence. */
-import type { Heard } from '../api/types.ts';
+import { type Heard, toValue } from '../api/types.ts';
 import { metricTitle } from '../chart/hue.ts';
 import { formatValue } from '../format/number.ts';
 import { formatAge } from '../format/time.ts';
@@ -53,6 +53,7 @@ export function HeardSentence({ item }: { item: Heard }) {
 
 /** What was sent, cut where it gets long. */
 function payload(item: Heard): string {
-  const text = item.text ?? item.readings.map((reading) => formatValue(reading.v)).join(', ');
+  const text =
+    item.text ?? item.readings.map((reading) => formatValue(toValue(reading.v))).join(', ');
   return text.length > textMost ? `${text.slice(0, textMost)}…` : text;
 }

@@ -39,7 +39,6 @@ export function LiveBadge({ range, toLive }: Props) {
   const words = (
     <>
       <svg viewBox="0 0 14 14" width="12" height="12" aria-hidden="true">
-        <title>{t(`badge.${kind}`)}</title>
         <BadgeShape kind={kind} />
       </svg>
       <span>{t(`badge.${kind}`)}</span>

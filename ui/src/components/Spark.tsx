@@ -5,7 +5,6 @@ import { type Plot, plotOf } from '../chart/plot.ts';
 import { traceOf } from '../chart/trace.ts';
 import { autoRange } from '../chart/yrange.ts';
 import { toNumber } from '../format/number.ts';
-import { t } from '../i18n/index.ts';
 import type { Span } from '../state/range.ts';
 
 export interface SparkData {
@@ -104,8 +103,7 @@ export function Spark({ spark, newest }: Props) {
           style={{ left: `${gap.left * 100}%`, width: `${gap.width * 100}%` }}
         />
       ))}
-      <svg viewBox={`0 0 ${viewWidth} ${viewHeight}`} preserveAspectRatio="none">
-        <title>{t('spark.title')}</title>
+      <svg viewBox={`0 0 ${viewWidth} ${viewHeight}`} preserveAspectRatio="none" aria-hidden="true">
         <path class="spark-band" d={spark.band} />
         <path class="spark-line" d={spark.line} />
       </svg>

@@ -8,7 +8,6 @@ export function StatusMark({ status }: { status: Status }) {
   return (
     <span class={`status status-${status}`}>
       <svg viewBox="0 0 14 14" width="14" height="14" aria-hidden="true">
-        <title>{t(`status.${status}`)}</title>
         <circle
           cx="7"
           cy="7"

@@ -1,6 +1,7 @@
 /** What happened here? One device's metrics as lanes on one time axis, live. */
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
+import { getFirst } from '../api/client.ts';
 import type { Device } from '../api/types.ts';
 import { Board } from '../chart/board.ts';
 import type { ChartActions } from '../chart/readout.ts';
@@ -45,14 +46,17 @@ export function DevicePage() {
   );
 }
 
+/** So many of its metrics are asked for their first reading. */
+const metricsAsked = 4;
+
 /** Left of every plot stands its scale; on a phone there is less room for it. */
 const gutterOf = (width: number) => (width < 600 ? 38 : 52);
 
 function DeviceView({ device }: { device: Device }) {
   const names = device.metrics.map((metric) => metric.name).join('\n');
-  const first = firstReading(device);
+  const first = useFirstReading(device);
   const board = useMemo(
-    () => new Board(device.key, device.metrics, range.peek(), first),
+    () => new Board(device.key, device.metrics, range.peek()),
     [device.key, names],
   );
   const gutter = gutterOf(window.innerWidth);
@@ -62,6 +66,7 @@ function DeviceView({ device }: { device: Device }) {
     board.start();
     return () => board.stop();
   }, [board]);
+  useEffect(() => board.beginAt(first), [board, first]);
   useSignalEffect(() => board.setRange(range.value));
   useSignalEffect(() => board.tick(now.value));
   useSignalEffect(() => {
@@ -138,9 +143,21 @@ function laneWeight(device: Device): number {
   return Math.max(2, device.metrics.length - flat + flat * 0.4);
 }
 
-function firstReading(device: Device): number | null {
-  const times = device.metrics.flatMap((metric) => metric.first_t ?? []);
-  return times.length > 0 ? Math.min(...times) : null;
+/** When the device began to speak: the server's word, else its first reading, asked for once. */
+function useFirstReading(device: Device): number | null {
+  const asked = useSignal<number | null>(null);
+  const said = device.metrics.flatMap((metric) => metric.first_t ?? []);
+  useEffect(() => {
+    if (said.length > 0) return;
+    const firsts = device.metrics
+      .slice(0, metricsAsked)
+      .map((metric) => getFirst({ device: device.key, metric: metric.name }).catch(() => null));
+    void Promise.all(firsts).then((times) => {
+      const known = times.filter((time) => time !== null);
+      asked.value = known.length > 0 ? Math.min(...known) : null;
+    });
+  }, [device.key]);
+  return said.length > 0 ? Math.min(...said) : asked.value;
 }
 
 function useStatus(device: Device) {

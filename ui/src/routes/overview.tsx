@@ -2,7 +2,7 @@
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import { hideDemo } from '../api/client.ts';
 import { subscribe } from '../api/live.ts';
-import type { Device } from '../api/types.ts';
+import { type Device, toStatus } from '../api/types.ts';
 import { DeviceRow } from '../components/DeviceRow.tsx';
 import { Failure } from '../components/Failure.tsx';
 import { HeardList } from '../components/HeardList.tsx';
@@ -87,21 +87,9 @@ function useSortedDevices(): Row[] {
   const words = statuses.split(',');
   const rows = shownDevices.value.map((device, i) => ({
     device,
-    status: toStatus(words[i], device),
+    status: toStatus(words[i] ?? device.status),
   }));
   return rows.sort(compareDevices);
-}
-
-function toStatus(word: string | undefined, device: Device): Row['status'] {
-  switch (word) {
-    case 'online':
-    case 'stale':
-    case 'offline':
-    case 'never_seen':
-      return word;
-    default:
-      return device.status;
-  }
 }
 
 function Tally({ rows }: { rows: Row[] }) {

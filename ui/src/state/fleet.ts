@@ -5,7 +5,16 @@
 import { computed, effect, signal } from '@preact/signals';
 import { Failure, getAbout, getBooks, getDevices, getHeard, getUnread } from '../api/client.ts';
 import { devicesVersion, linkState, listen, liveBook, seriesName } from '../api/live.ts';
-import type { About, Books, Device, Heard, RawColumns, UnreadPage, Value } from '../api/types.ts';
+import {
+  type About,
+  type Books,
+  type Device,
+  type Heard,
+  type RawColumns,
+  toValue,
+  type UnreadPage,
+  type Value,
+} from '../api/types.ts';
 import { t } from '../i18n/index.ts';
 import { setServerNow } from './clock.ts';
 
@@ -63,7 +72,7 @@ async function readDevices(): Promise<Device[]> {
   do {
     const page: Awaited<ReturnType<typeof getDevices>> = await getDevices(cursor);
     all.push(...page.items);
-    cursor = page.next_cursor;
+    cursor = page.next_cursor ?? null;
   } while (cursor && all.length < devicesMost);
   takeLatest(all);
   return all;
@@ -75,7 +84,8 @@ function takeLatest(list: Device[]): void {
     for (const metric of device.metrics) {
       const name = seriesName({ device: device.key, metric: metric.name });
       const known = next.get(name);
-      if (metric.latest && (!known || metric.latest.t >= known.t)) next.set(name, metric.latest);
+      if (!metric.latest || (known && metric.latest.t < known.t)) continue;
+      next.set(name, { ...metric.latest, v: toValue(metric.latest.v) });
     }
   }
   latest.value = next;
@@ -97,7 +107,7 @@ function takeReadings(series: Record<string, RawColumns>): void {
     columns.t.forEach((time, i) => {
       const known = next.get(name);
       if (known && known.t > time) return;
-      next.set(name, { t: time, v: columns.v[i] ?? null, q: columns.q?.[i] ?? 0 });
+      next.set(name, { t: time, v: toValue(columns.v[i]), q: columns.q?.[i] ?? 0 });
     });
   }
   latest.value = next;

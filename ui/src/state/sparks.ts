@@ -5,7 +5,7 @@
 import { signal } from '@preact/signals';
 import { getWindows } from '../api/client.ts';
 import { seriesName } from '../api/live.ts';
-import type { Metric, SeriesId } from '../api/types.ts';
+import type { Metric, SeriesId, Windows } from '../api/types.ts';
 import { type SparkData, sparkOf } from '../components/Spark.tsx';
 import { serverNow } from './clock.ts';
 
@@ -16,6 +16,7 @@ const width = 120;
 const atOnce = 200;
 const gatherMs = 30;
 const renewMs = 60_000;
+const retryMs = 1000;
 
 export const sparks = signal<ReadonlyMap<string, SparkData | null>>(new Map());
 
@@ -30,8 +31,29 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 
 /** The shortest span that holds all readings of the series, or else a day. */
 export function spanFor(firstReading: number | null, now: number): number {
-  const age = firstReading === null ? 0 : now - firstReading;
+  const age = firstReading === null ? 24 * HOUR : now - firstReading;
   return spans.find((span) => age <= span) ?? 24 * HOUR;
+}
+
+/** When a series began: the server's word, or what a day of windows has shown. */
+const seen = new Map<string, number>();
+
+function beginning({ series, metric }: Wish): number | null {
+  return metric.first_t ?? seen.get(seriesName(series)) ?? null;
+}
+
+/** A series whose day is mostly empty is asked for again at the scale of its life. */
+function learnBeginning(item: Windows, wish: Wish): void {
+  const name = seriesName(item);
+  const first = item.raw?.t[0] ?? windowOf(item);
+  if (wish.metric.first_t || first === null || seen.has(name)) return;
+  seen.set(name, first);
+  if (serverNow() - first <= 6 * HOUR) asked.delete(name);
+}
+
+function windowOf({ count, t0, step_ms }: Windows): number | null {
+  const at = count.findIndex((one) => one > 0);
+  return at < 0 ? null : t0 + at * step_ms;
 }
 
 /** Keeps a series' sparkline fresh until the returned function is called. */
@@ -57,10 +79,11 @@ async function readDue(): Promise<void> {
   for (const span of spans) {
     const some = due
       .map(([, wish]) => wish)
-      .filter((wish) => spanFor(wish.metric.first_t, serverNow()) === span);
+      .filter((wish) => spanFor(beginning(wish), serverNow()) === span);
     for (let i = 0; i < some.length; i += atOnce) await readSome(some.slice(i, i + atOnce), span);
   }
-  if (visible.size > 0 && !document.hidden) gather(renewMs / 4);
+  const isAgain = due.some(([name]) => !asked.has(name) && visible.has(name));
+  if (visible.size > 0 && !document.hidden) gather(isAgain ? retryMs : renewMs / 4);
 }
 
 async function readSome(wishes: Wish[], spanMs: number): Promise<void> {
@@ -73,7 +96,10 @@ async function readSome(wishes: Wish[], spanMs: number): Promise<void> {
     const next = new Map(sparks.value);
     for (const item of answer.items) {
       const name = seriesName(item);
-      next.set(name, sparkOf(item, span, byName.get(name)?.metric.interval_ms ?? null));
+      const wish = byName.get(name);
+      if (!wish) continue;
+      next.set(name, sparkOf(item, span, wish.metric.interval_ms ?? null));
+      learnBeginning(item, wish);
     }
     sparks.value = next;
   } catch {

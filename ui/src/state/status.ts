@@ -1,5 +1,5 @@
 /** How a device is doing, from what it last said. Pure; the page's clock is an argument. */
-import type { Device, Status } from '../api/types.ts';
+import { type Device, type Status, toStatus } from '../api/types.ts';
 
 /** A device that missed this many of its own intervals is stale. */
 const staleAfterIntervals = 3;
@@ -14,9 +14,10 @@ export function intervalOf(device: Device): number | null {
 
 /** The server's word, except that silence since then makes an online device stale. */
 export function statusOf(device: Device, lastSeen: number | null, now: number): Status {
-  if (device.status !== 'online' && device.status !== 'stale') return device.status;
+  const said = toStatus(device.status);
+  if (said !== 'online' && said !== 'stale') return said;
   const interval = intervalOf(device);
-  if (lastSeen === null || interval === null) return device.status;
+  if (lastSeen === null || interval === null) return said;
   const silent = now - lastSeen;
   const late = Math.max(staleAfterIntervals * interval, staleAtLeastMs);
   return silent > late ? 'stale' : 'online';
@@ -42,6 +43,6 @@ export function lastHeardAt(
   const times = device.metrics.flatMap(
     (metric) => newest.get(`${device.key}/${metric.name}`)?.t ?? [],
   );
-  if (device.last_seen !== null) times.push(device.last_seen);
+  if (typeof device.last_seen === 'number') times.push(device.last_seen);
   return times.length > 0 ? Math.max(...times) : null;
 }
