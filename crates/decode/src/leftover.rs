@@ -2,10 +2,13 @@
 
 use crate::json::{DEPTH_MAX, Fault, NODES_MAX};
 use crate::message::Message;
-use crate::{Content, Decoded, DecoderId};
+use crate::{Content, Decoded, DecoderId, cbor, families};
 
 pub(crate) fn read(message: &Message<'_>) -> Decoded {
     if message.text.is_none() {
+        if let Some(content) = cbor::to_json(message.payload).and_then(|json| of_json(message.topic, &json)) {
+            return Decoded { decoder: DecoderId("cbor"), content };
+        }
         return Decoded { decoder: DecoderId("binary"), content: not_text(message.payload) };
     }
     match message.json() {
@@ -17,6 +20,13 @@ pub(crate) fn read(message: &Message<'_>) -> Decoded {
             Decoded { decoder: DecoderId("text"), content: Content::NoReading { kind: "text", availability: None } }
         }
     }
+}
+
+/// What the families make of a text that other bytes meant.
+fn of_json(topic: &str, json: &str) -> Option<Content> {
+    let message = Message::of_text(topic, json);
+    message.value()?;
+    families::asked(&message).find_map(|family| (family.read)(&message))
 }
 
 fn not_text(payload: &[u8]) -> Content {

@@ -3,6 +3,7 @@
 
 #![warn(missing_docs)]
 
+mod cbor;
 mod families;
 mod form;
 mod harvest;
@@ -13,6 +14,7 @@ mod message;
 mod name;
 mod number;
 mod place;
+mod protobuf;
 mod quantity;
 mod time;
 mod unit;
@@ -128,6 +130,9 @@ pub fn decode(topic: &Topic, payload: &[u8], hint: Option<DecoderId>) -> Decoded
 /// The first family that knows the message decides.
 fn by_families(topic: &Topic, payload: &[u8]) -> Decoded {
     let message = Message::new(topic, payload);
+    if let Some(content) = families::read_sparkplug(&message) {
+        return Decoded { decoder: DecoderId("sparkplug"), content };
+    }
     for family in families::asked(&message) {
         if let Some(content) = (family.read)(&message) {
             return Decoded { decoder: family.id, content };

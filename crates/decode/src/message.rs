@@ -73,6 +73,11 @@ impl<'m> Message<'m> {
         Self { topic: topic.as_str(), levels, payload, text, json: OnceCell::new() }
     }
 
+    /// A message whose bytes mean that text.
+    pub(crate) fn of_text(topic: &'m str, text: &'m str) -> Self {
+        Self { topic, levels: Levels::of(topic), payload: text.as_bytes(), text: Some(text), json: OnceCell::new() }
+    }
+
     pub(crate) fn level(&self, index: usize) -> Option<&'m str> {
         self.levels.get(index).copied()
     }

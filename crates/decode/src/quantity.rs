@@ -179,7 +179,9 @@ const NAMES: &[(Role, &str)] = &[
         of_kind(bare("occupancy"), Kind::State),
         "occupancy occupied presence motion pir movement bewegung anwesenheit beweging",
     ),
-    (of_kind(bare("contact"), Kind::State), "contact door window tür tuer fenster doorwindow"),
+    (of_kind(bare("door"), Kind::State), "door tür tuer deur porte puerta"),
+    (of_kind(bare("window"), Kind::State), "window fenster raam fenêtre ventana"),
+    (of_kind(bare("contact"), Kind::State), "contact"),
     (of_kind(bare("boot_count"), Kind::TotalIncreasing), "bootcount bootcnt boots"),
     (bare("sequence"), "seq sequence seqno sequencenumber sequencenum"),
     (

@@ -45,7 +45,7 @@ fn leaf_of(topic: &str) -> Option<&str> {
 }
 
 fn is_known_first(level: &str) -> bool {
-    FIRSTS.contains(&level) || matches!(level, "rtl_433" | "homeassistant" | "esphome")
+    FIRSTS.contains(&level) || matches!(level, "rtl_433" | "homeassistant" | "esphome" | "spBv1.0")
 }
 
 /// Levels by which a family may know a topic wherever they stand.

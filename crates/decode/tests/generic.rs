@@ -73,7 +73,7 @@ fn json_of_any_shape_becomes_named_values() {
         (
             "a/b",
             r#"{"door":"open","relay":"OFF","ok":true}"#,
-            vec!["a/b contact true -", "a/b relay false -", "a/b ok true -"],
+            vec!["a/b door true -", "a/b relay false -", "a/b ok true -"],
         ),
         ("a/b", r#"{"a":1,"a":2}"#, vec!["a/b a 2 -"]),
         ("a/b", r#"{"temperature":70,"temp_unit":"F"}"#, vec!["a/b temperature 70 °F"]),

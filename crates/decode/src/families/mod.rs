@@ -17,10 +17,13 @@ mod number;
 mod ours;
 mod senml;
 mod shelly;
+mod sparkplug;
 mod tasmota;
 mod text_forms;
 mod weather;
 mod zigbee2mqtt;
+
+pub(crate) use sparkplug::read as read_sparkplug;
 
 use crate::message::Message;
 use crate::{Content, DecoderId};

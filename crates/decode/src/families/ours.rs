@@ -17,7 +17,7 @@ pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
     match *channel {
         "status" => availability::told(message).map(|online| availability::content(device, online)),
         "info" => message.value()?.object().map(|_| Content::NoReading { kind: "meta", availability: None }),
-        "telemetry" => message.value()?.object().map(|members| telemetry(device, members)),
+        "telemetry" | "cbor" => message.value()?.object().map(|members| telemetry(device, members)),
         "batch" => message.value()?.object().and_then(|members| batch(device, members)),
         _ => None,
     }
