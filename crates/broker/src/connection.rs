@@ -93,7 +93,7 @@ async fn attend<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     }
 }
 
-/// Writes what there is, once per wake-up. Can be dropped at any point: what is not written stays in `out`.
+/// Writes what there is, once per wake-up. Can be dropped at any time: what is not written stays in `out`.
 async fn write<W: AsyncWrite + Unpin>(
     broker: &Broker,
     link: &Link,

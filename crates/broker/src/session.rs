@@ -28,7 +28,7 @@ use crate::packet::{self, Input, Packet, Subscribe, Unsubscribe};
 use crate::reason::Reason;
 use crate::router::{Asked, NoRoom};
 
-/// Most bytes the frame around a publish adds to topic and payload, for the books of the windows.
+/// What a publish in flight costs beside topic and payload.
 const ENTRY_BYTES: usize = 64;
 
 /// The reading side of one connection.

@@ -194,3 +194,39 @@ async fn a_will_is_published_after_every_end_but_a_goodbye() {
     }
     assert_eq!(door.broker.counters().retained, 1);
 }
+
+#[tokio::test]
+async fn one_address_cannot_take_every_place_but_this_machine_may() {
+    let door = Door::open(Limits { connections_per_ip_max: 2, ..Limits::default() }).await;
+    let mut clients = Vec::new();
+    for (ip, taken) in [([10, 0, 0, 1], true), ([10, 0, 0, 1], true), ([10, 0, 0, 1], false), ([10, 0, 0, 2], true)] {
+        let (ours, theirs) = tokio::io::duplex(1024);
+        tokio::spawn(std::sync::Arc::clone(&door.broker).attach(theirs, ip.into()));
+        let mut client = crate::wire::Client { stream: ours };
+        client.try_send(&connect(4, 2, 60, &[], &format!("c{}", clients.len()), &[])).await;
+        assert_eq!(client.packet().await.is_some(), taken);
+        clients.push(client);
+    }
+    assert_eq!(door.ended("connections_per_ip_max"), 1);
+    for index in 0..3 {
+        door.client3(&format!("local {index}")).await.ping().await;
+    }
+}
+
+#[tokio::test]
+async fn only_the_last_refusals_are_kept() {
+    let door = Door::open(Limits { refusals_max: 3, ..Limits::default() }).await;
+    for first in
+        [b"HELO".to_vec(), vec![0x16, 3, 1], connect(4, 3, 60, &[], "a", &[]), connect(6, 2, 60, &[], "a", &[])]
+    {
+        let mut client = door.socket().await;
+        client.send(&first).await;
+        while client.packet().await.is_some() {}
+    }
+    let words: Vec<_> = door.broker.refusals().iter().map(|refusal| refusal.reason.as_str()).collect();
+    assert_eq!(words, ["not_mqtt", "connect_malformed", "unsupported_version"]);
+    // A look at an open port is no event.
+    drop(door.socket().await);
+    door.wait_ended("silent").await;
+    assert_eq!(door.broker.refusals().len(), 3);
+}
