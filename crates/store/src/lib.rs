@@ -13,6 +13,8 @@ mod memory;
 mod readings;
 mod repeats;
 mod state;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use batch::{
     Batch, BookDelta, DeviceRecord, Entry, MessageRecord, RepeatMark, SeriesReading, SeriesRecord, UnreadId,

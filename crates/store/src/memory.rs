@@ -56,6 +56,11 @@ impl MemoryStore {
         Self { memory: Mutex::new(memory) }
     }
 
+    /// Takes appends again after a close: what was stored is still here.
+    pub fn open_again(&self) {
+        self.lock().closed = false;
+    }
+
     fn lock(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
