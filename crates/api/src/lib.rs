@@ -4,6 +4,7 @@
 //! `problem`.
 
 mod about;
+mod access;
 mod books;
 mod devices;
 mod export;
@@ -30,9 +31,8 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use guard::{AccessState, Hosts};
-pub use metrics::MoreMetrics;
-pub use state::{About, ApiState, DemoControl};
+pub use access::{AccessState, Hosts};
+pub use state::{About, ApiState, DemoControl, MoreMetrics};
 
 use problem::Problem;
 

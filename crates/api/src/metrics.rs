@@ -1,16 +1,12 @@
 //! The books and sizes in Prometheus' text format.
 
 use std::fmt::Write;
-use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 
 use crate::state::ApiState;
-
-/// Writes the metrics of parts that the API does not know, such as the broker's.
-pub type MoreMetrics = Arc<dyn Fn(&mut String) + Send + Sync>;
 
 fn label(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")

@@ -7,8 +7,10 @@ use ingest::Ingest;
 use source::Inlet;
 use store::Readings;
 
-use crate::guard::AccessState;
-use crate::metrics::MoreMetrics;
+use crate::access::AccessState;
+
+/// Writes the metrics of parts that the API does not know, such as the broker's.
+pub type MoreMetrics = Arc<dyn Fn(&mut String) + Send + Sync>;
 
 /// Cheap to clone.
 #[derive(Clone)]

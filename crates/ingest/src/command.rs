@@ -1,10 +1,9 @@
 //! What a person asks of the ingest task, which alone gives out ids.
 
 use model::{DeviceId, DeviceKey};
+use source::Outcome;
 use store::{StoreError, UnreadId};
 use tokio::sync::oneshot;
-
-use crate::Retried;
 
 /// Commands that wait. Full: the caller waits.
 pub(crate) const COMMANDS_MAX: usize = 64;
@@ -22,4 +21,15 @@ pub(crate) enum Added {
     New(DeviceId),
     Exists,
     Failed,
+}
+
+/// What came of ingesting an unread message again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retried {
+    /// It left the list.
+    Done(Outcome),
+    /// It still cannot be read.
+    StillUnread,
+    /// It is not in the list.
+    NotFound,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{Book, DeviceId, RejectReason, SourceName, Timestamp};
 use source::{Outcome, Reply};
-use store::{Batch, BookDelta, DeviceRecord, Entry, SeriesReading, SeriesRecord};
+use store::{Batch, BookDelta, Commit, DeviceRecord, Entry, SeriesReading, SeriesRecord};
 use tokio::sync::oneshot;
 
 use crate::Heard;
@@ -33,6 +33,12 @@ pub(crate) struct Effects {
     pub(crate) added: Vec<(oneshot::Sender<Added>, DeviceId)>,
     /// Messages of each source in this batch: no longer in flight if it comes to nothing.
     pub(crate) received: Vec<(SourceName, u64)>,
+}
+
+/// A batch under way.
+pub(crate) struct Waiting {
+    pub(crate) commit: Commit,
+    pub(crate) effects: Effects,
 }
 
 /// A device spoke.

@@ -9,6 +9,7 @@
 mod bindings;
 mod command;
 mod devices;
+mod document;
 mod draft;
 mod heard;
 mod identity;
@@ -19,14 +20,18 @@ mod registry;
 mod repeats;
 mod rhythm;
 mod settle;
+mod shared;
 mod stamp;
 mod take;
+mod taken;
 mod time_policy;
 
-pub use devices::{Demo, DeviceChange, DeviceDocument, DeviceError, NewDevice};
+pub use command::Retried;
+pub use devices::{DeviceChange, DeviceError, NewDevice};
+pub use document::{Demo, DeviceDocument};
 pub use heard::{Heard, HeardReading};
 pub use limits::Limits;
 pub use live::{LiveBatch, LiveRing, Since};
-pub use pipeline::{Ingest, IngestTasks, Retried, TotalBook};
+pub use pipeline::{Ingest, IngestTasks, TotalBook};
 pub use registry::{DeviceView, MetricView, Status};
 pub use time_policy::TimePolicy;

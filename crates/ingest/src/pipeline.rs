@@ -4,44 +4,25 @@ use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use clock::Clock;
 use model::{Book, DeviceId, SourceName, Timestamp};
-use source::{Inlet, Outcome};
+use source::Inlet;
 use store::{Catalog, CatalogError, Readings, Sequence, SeriesRecord, StoreError, UnreadId, Version};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::bindings::Bindings;
-use crate::command::{COMMANDS_MAX, Command};
-use crate::devices::{DeviceDocument, KIND};
+use crate::command::{COMMANDS_MAX, Command, Retried};
+use crate::document::{DeviceDocument, KIND};
 use crate::heard::{Heard, HeardList};
 use crate::live::LiveRing;
 use crate::registry::{DeviceView, Registry};
 use crate::settle::settle_in_order;
-use crate::take::{Taken, Taker};
+use crate::shared::Shared;
+use crate::take::Taker;
+use crate::taken::Taken;
 use crate::{Limits, TimePolicy};
-
-/// What the tasks and the handle share.
-pub(crate) struct Shared {
-    pub(crate) registry: Registry,
-    pub(crate) bindings: Bindings,
-    pub(crate) heard: HeardList,
-    pub(crate) live: Arc<LiveRing>,
-    pub(crate) taken: Taken,
-    /// A batch was not stored: the taking task's identities are ahead of the store's and must be read anew.
-    identity_lost: AtomicBool,
-}
-
-impl Shared {
-    pub(crate) fn identity_lost(&self) {
-        self.identity_lost.store(true, Ordering::Release);
-    }
-
-    pub(crate) fn take_identity_lost(&self) -> bool {
-        self.identity_lost.swap(false, Ordering::AcqRel)
-    }
-}
 
 /// Everything the API and the page ask of ingest. Cheap to clone.
 #[derive(Clone)]
@@ -75,17 +56,6 @@ pub struct TotalBook {
     pub balanced: bool,
 }
 
-/// What came of ingesting an unread message again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retried {
-    /// It left the list.
-    Done(Outcome),
-    /// It still cannot be read.
-    StillUnread,
-    /// It is not in the list.
-    NotFound,
-}
-
 impl Ingest {
     /// Reads what the store remembers and builds both tasks.
     ///
@@ -113,7 +83,7 @@ impl Ingest {
             heard: HeardList::bounded(limits.heard_max),
             live: Arc::new(LiveRing::starting_after(restored.sequence, limits.live_bytes_max)),
             taken: Taken::resume(&store.stats()),
-            identity_lost: AtomicBool::new(false),
+            identity_lost: AtomicBool::default(),
         });
         let (inlet, inbox) = Inlet::bounded(limits.inlet_messages_max);
         let (commands, commands_in) = mpsc::channel(COMMANDS_MAX);

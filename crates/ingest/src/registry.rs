@@ -7,7 +7,7 @@ use model::{DeviceId, DeviceKey, Reading, SeriesId, Timestamp};
 use store::{DeviceRecord, Restored, SeriesRecord, Version};
 use tokio::sync::watch;
 
-use crate::devices::DeviceDocument;
+use crate::document::DeviceDocument;
 use crate::draft::Effects;
 use crate::rhythm::Rhythm;
 

@@ -3,19 +3,13 @@
 use std::sync::Arc;
 
 use source::Outcome;
-use store::{Commit, CommitOutcome};
+use store::CommitOutcome;
 use tokio::sync::mpsc;
 
 use crate::command::Added;
-use crate::draft::Effects;
+use crate::draft::{Effects, Waiting};
 use crate::live::LiveBatch;
-use crate::pipeline::Shared;
-
-/// A batch under way.
-pub(crate) struct Waiting {
-    pub(crate) commit: Commit,
-    pub(crate) effects: Effects,
-}
+use crate::shared::Shared;
 
 /// Waits for the commits in the order of their appends until the taking task is gone.
 pub(crate) async fn settle_in_order(mut waiting: mpsc::Receiver<Waiting>, shared: Arc<Shared>) {

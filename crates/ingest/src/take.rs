@@ -1,64 +1,26 @@
 //! The taking task: everything that waits becomes one batch.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use clock::Clock;
 use decode::{Availability, Content, DecoderId, Found};
 use model::{DeviceId, DeviceKey, Reading, ReadingKey, RejectReason, SourceName, TimeSource, Timestamp, Topic};
 use source::{Inbound, Outcome};
-use store::{
-    Entry, MessageRecord, Readings, RepeatMark, Restored, SeriesReading, StoreError, StoreStats, UnreadId, UnreadRecord,
-};
+use store::{Entry, MessageRecord, Readings, RepeatMark, Restored, SeriesReading, StoreError, UnreadId, UnreadRecord};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::bindings::Bound;
-use crate::command::{Added, Command};
-use crate::draft::{Arrival, Draft, excerpt};
+use crate::command::{Added, Command, Retried};
+use crate::draft::{Arrival, Draft, Waiting, excerpt};
 use crate::heard::{Heard, HeardReading};
 use crate::identity::Identity;
-use crate::pipeline::Shared;
 use crate::repeats::{RepeatWindow, message_hash};
-use crate::settle::Waiting;
+use crate::shared::Shared;
 use crate::stamp::Stamper;
 use crate::time_policy::Judged;
-use crate::{Limits, Retried, TimePolicy};
-
-/// How many messages of each source were taken in, over restarts.
-#[derive(Debug, Default)]
-pub(crate) struct Taken(Mutex<BTreeMap<SourceName, u64>>);
-
-impl Taken {
-    pub(crate) fn resume(stats: &StoreStats) -> Self {
-        let received = stats.books.iter().map(|(source, book)| (source.clone(), book.messages.received));
-        Self(Mutex::new(received.collect()))
-    }
-
-    pub(crate) fn by_source(&self) -> BTreeMap<SourceName, u64> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Messages that were not stored and will never be acknowledged: whoever sent them still has them.
-    pub(crate) fn forget(&self, received: &[(SourceName, u64)]) {
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (source, count) in received {
-            if let Some(known) = taken.get_mut(source) {
-                *known = known.saturating_sub(*count);
-            }
-        }
-    }
-
-    fn count(&self, source: &SourceName) {
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match taken.get_mut(source) {
-            Some(count) => *count += 1,
-            None => {
-                taken.insert(source.clone(), 1);
-            }
-        }
-    }
-}
+use crate::{Limits, TimePolicy};
 
 /// What is remembered of a topic, so that the next message of it costs one look-up.
 struct TopicMemory {

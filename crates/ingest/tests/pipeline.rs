@@ -1,5 +1,7 @@
 //! Ingest through its public door: messages in at the inlet, outcomes back through the reply, readings in the store.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 use std::sync::Arc;
 use std::sync::Mutex;
 
@@ -12,11 +14,11 @@ use tokio::sync::{mpsc, watch};
 
 const NOW: i64 = 1_800_000_000_000;
 
-struct Outcomes(Mutex<mpsc::UnboundedSender<(u64, Outcome)>>);
+struct Outcomes(Mutex<mpsc::Sender<(u64, Outcome)>>);
 
 impl Settle for Outcomes {
     fn settle(&self, token: u64, outcome: Outcome) {
-        self.0.lock().unwrap().send((token, outcome)).unwrap();
+        self.0.lock().unwrap().try_send((token, outcome)).unwrap();
     }
 }
 
@@ -27,7 +29,7 @@ struct Bench {
     clock: Arc<ManualClock>,
     store: Arc<dyn Readings>,
     sink: Arc<dyn Settle>,
-    outcomes: mpsc::UnboundedReceiver<(u64, Outcome)>,
+    outcomes: mpsc::Receiver<(u64, Outcome)>,
     stop: watch::Sender<bool>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
@@ -46,7 +48,7 @@ impl Bench {
         )
         .await
         .unwrap();
-        let (sender, outcomes) = mpsc::unbounded_channel();
+        let (sender, outcomes) = mpsc::channel(1_000);
         let tasks = vec![tokio::spawn(tasks.take), tokio::spawn(tasks.settle)];
         let sink = Arc::new(Outcomes(Mutex::new(sender)));
         Self { ingest, inlet, clock, store, sink, outcomes, stop, tasks }

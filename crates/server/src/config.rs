@@ -48,7 +48,7 @@ pub struct Serve {
     /// A further name by which browsers may call this server; may be given several times
     #[arg(long = "host", value_name = "NAME", env = "SENSORIUM_HOSTS", value_delimiter = ',')]
     pub hosts: Vec<String>,
-    /// Feed two demonstration devices over MQTT
+    /// Show two demonstration devices, which publish over MQTT
     #[arg(long, env = "SENSORIUM_DEMO")]
     pub demo: bool,
     /// Log as JSON lines

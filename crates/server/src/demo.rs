@@ -1,4 +1,4 @@
-//! `--demo`: two devices fed over real MQTT, like any other.
+//! `--demo`: two devices that publish over real MQTT, like any other.
 
 use std::io;
 use std::net::SocketAddr;
@@ -53,7 +53,7 @@ impl Demo {
         Self { ingest, mqtt, clock, stop: watch::Sender::new(false) }
     }
 
-    /// Makes the two devices, then feeds them until the server or a person stops the demonstration.
+    /// Makes the two devices, then publishes for them until the server or a person stops the demonstration.
     pub async fn run(self: Arc<Self>, mut listening: watch::Receiver<bool>) {
         let Ok(mqtt) = self.mqtt.as_ref().copied() else { return };
         for device in shown() {

@@ -1,0 +1,31 @@
+//! What both tasks and the handle see.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::bindings::Bindings;
+use crate::heard::HeardList;
+use crate::live::LiveRing;
+use crate::registry::Registry;
+use crate::taken::Taken;
+
+/// What the tasks and the handle share.
+pub(crate) struct Shared {
+    pub(crate) registry: Registry,
+    pub(crate) bindings: Bindings,
+    pub(crate) heard: HeardList,
+    pub(crate) live: Arc<LiveRing>,
+    pub(crate) taken: Taken,
+    /// A batch was not stored: the taking task's identities are ahead of the store's and must be read anew.
+    pub(crate) identity_lost: AtomicBool,
+}
+
+impl Shared {
+    pub(crate) fn identity_lost(&self) {
+        self.identity_lost.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn take_identity_lost(&self) -> bool {
+        self.identity_lost.swap(false, Ordering::AcqRel)
+    }
+}
