@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use clock::Clock;
 use model::{SourceName, TopicFilter};
 use parking_lot::Mutex;
@@ -188,22 +189,29 @@ impl Broker {
         Ok(Place { broker: Arc::clone(self), ip })
     }
 
-    /// Makes the client's session. A session with the same client identifier ends (0x8E).
-    pub(crate) fn register(self: &Arc<Self>, greeting: Greeting) -> Result<(Registration, Greeting), Rejection> {
+    /// Makes the client's session. A session with the same client identifier ends (0x8E); its will is published before
+    /// the new one is answered, so that it never overtakes what the client says next.
+    pub(crate) async fn register(self: &Arc<Self>, greeting: Greeting) -> Result<Registration, Rejection> {
         if self.stopping.is_cancelled() {
             return Err(Rejection { reason: Reason::Stopping, version: Some(greeting.version) });
         }
         let number = self.numbers.fetch_add(1, Relaxed);
         let assigned = greeting.client.is_empty().then(|| format!("auto-{:x}-{number:x}", self.clock.now().millis()));
         let client = assigned.as_deref().map_or_else(|| Arc::clone(&greeting.client), Arc::from);
-        let shared = Arc::clone(&self.shared);
-        let link = Link::new(shared, number, Arc::clone(&client), greeting.version, greeting.packet_bytes_max);
+        let mut connack = BytesMut::new();
+        greeting::accept(&greeting, assigned.as_deref(), &self.shared.limits, &mut connack);
+        let link = Arc::new(Link::new(Arc::clone(&self.shared), number, Arc::clone(&client), greeting));
         // The first packet is the CONNACK: nobody else knows the link yet. It cannot be too much for the queue.
-        let _ = link.answer(|out| greeting::accept(&greeting, assigned.as_deref(), &self.shared.limits, out));
-        let link = Arc::new(link);
+        let _ = link.answer(|out| out.unsplit(connack));
         let before = self.sessions.lock().insert(client, Arc::clone(&link));
+        let registration = Registration { broker: Arc::clone(self), link: Arc::clone(&link) };
         if let Some(before) = before {
-            before.end(Reason::TakenOver);
+            if before.end(Reason::TakenOver) == Reason::TakenOver
+                && let Some(will) = before.take_will()
+            {
+                self.fan_out(&will, None);
+                self.deliver_will(&before.client, will).await;
+            }
         } else {
             count(&self.shared.tally.connections);
         }
@@ -211,7 +219,7 @@ impl Broker {
             // The stop may have passed the list before this one was in it.
             link.end(Reason::Stopped);
         }
-        Ok((Registration { broker: Arc::clone(self), link }, greeting))
+        Ok(registration)
     }
 
     fn end_sessions(&self) {

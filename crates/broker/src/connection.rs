@@ -16,7 +16,7 @@ use crate::broker::{Broker, Registration};
 use crate::counters::count_many;
 use crate::greeting::{self, Greeting, Rejection};
 use crate::link::Link;
-use crate::message::{Message, Version};
+use crate::message::Version;
 use crate::packet::Input;
 use crate::reason::Reason;
 use crate::session::Session;
@@ -44,18 +44,23 @@ where
     // Boxed so that the state of reading a CONNECT is not carried through the whole session.
     let greeted = Box::pin(greet(&broker, &mut input, &mut reader)).await;
     drop(waiting);
-    match greeted.and_then(|greeting| broker.register(greeting)) {
+    let entered = match greeted {
+        Ok(greeting) => {
+            let patience = greeting.keep_alive + greeting.keep_alive / 2;
+            Box::pin(broker.register(greeting)).await.map(|registration| (registration, patience))
+        }
+        Err(rejection) => Err(rejection),
+    };
+    match entered {
         Err(rejection) => {
             broker.note(rejection.reason, ip, None);
             Box::pin(turn_away(rejection, reader, writer, limits.farewell_timeout)).await;
         }
-        Ok((registration, greeting)) => {
-            let Greeting { keep_alive, will, .. } = greeting;
-            let patience = keep_alive + keep_alive / 2;
+        Ok((registration, patience)) => {
             let link = Arc::clone(registration.link());
             let mut out = BytesMut::new();
             let reason = attend(&broker, &link, patience, &mut input, &mut reader, &mut writer, &mut out).await;
-            Box::pin(leave(&broker, registration, reason, will, ip, out, reader, writer)).await;
+            Box::pin(leave(&broker, registration, reason, ip, out, reader, writer)).await;
         }
     }
 }
@@ -123,12 +128,10 @@ async fn write<W: AsyncWrite + Unpin>(
 }
 
 /// Everything after the session: others are told first, then the client.
-#[expect(clippy::too_many_arguments, reason = "it takes a whole connection apart")]
 async fn leave<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     broker: &Arc<Broker>,
     registration: Registration,
     reason: Reason,
-    will: Option<Message>,
     ip: IpAddr,
     mut out: BytesMut,
     reader: R,
@@ -142,7 +145,7 @@ async fn leave<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     }
     drop(registration);
     broker.note(reason, ip, Some(&link.client));
-    let will = will.filter(|_| reason.publishes_will());
+    let will = link.take_will().filter(|_| reason.publishes_will());
     if let Some(will) = &will {
         broker.fan_out(will, None);
     }

@@ -21,8 +21,9 @@ use tokio::time::Instant;
 use tokio_util::codec::Encoder;
 
 use crate::counters::{Tally, count, count_many};
+use crate::greeting::Greeting;
 use crate::limits::Limits;
-use crate::message::Version;
+use crate::message::{Message, Version};
 use crate::reason::Reason;
 
 /// What a queued copy costs beside its bytes.
@@ -71,6 +72,8 @@ pub(crate) struct Link {
     pub packet_bytes_max: usize,
     shared: Arc<Shared>,
     state: Mutex<State>,
+    /// Published by whoever takes it first: the connection at its end, or the one that takes it over.
+    will: Mutex<Option<Box<Message>>>,
     /// Wakes the writer: there is something to write.
     writer: Notify,
     /// Wakes the reader: there is room in the window.
@@ -128,14 +131,15 @@ pub(crate) enum Admission {
 }
 
 impl Link {
-    pub(crate) fn new(shared: Arc<Shared>, number: u64, client: Arc<str>, version: Version, packet: usize) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, number: u64, client: Arc<str>, greeting: Greeting) -> Self {
         Self {
             number,
             client,
-            version,
-            packet_bytes_max: packet,
+            version: greeting.version,
+            packet_bytes_max: greeting.packet_bytes_max,
             shared,
             state: Mutex::default(),
+            will: Mutex::new(greeting.will.map(Box::new)),
             writer: Notify::new(),
             reader: Notify::new(),
             closer: Notify::new(),
@@ -337,10 +341,16 @@ impl Link {
         self.state.lock().window.is_empty()
     }
 
-    /// Ends the connection from outside; the first reason stays.
-    pub(crate) fn end(&self, reason: Reason) {
-        self.state.lock().ending.get_or_insert(reason);
+    /// Ends the connection from outside. The first reason stays; answers it.
+    pub(crate) fn end(&self, reason: Reason) -> Reason {
+        let reason = *self.state.lock().ending.get_or_insert(reason);
         self.closer.notify_one();
+        reason
+    }
+
+    /// The will, once.
+    pub(crate) fn take_will(&self) -> Option<Message> {
+        self.will.lock().take().map(|will| *will)
     }
 
     /// Waits for `end`.

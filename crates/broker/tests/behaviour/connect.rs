@@ -5,7 +5,7 @@ use std::time::Duration;
 use broker::Limits;
 
 use crate::door::Door;
-use crate::wire::{connect, packet, publish, text};
+use crate::wire::{connect, packet, publish, publish_as, text};
 
 #[tokio::test]
 async fn every_version_is_greeted_in_its_own_words() {
@@ -229,4 +229,26 @@ async fn only_the_last_refusals_are_kept() {
     drop(door.socket().await);
     door.wait_ended("silent").await;
     assert_eq!(door.broker.refusals().len(), 3);
+}
+
+#[tokio::test]
+async fn a_will_never_overtakes_what_the_client_says_after_it_came_back() {
+    let (door, mut ingest) = Door::held(Limits::default()).await;
+    let will = [&text("status")[..], &text("offline")].concat();
+    let mut clients = Vec::new();
+    for _ in 0..50 {
+        let mut client = door.socket().await;
+        client.send(&connect(4, 0x26, 60, &[], "device", &will)).await;
+        client.expect(&[0x20, 2, 0, 0]).await;
+        client.send(&publish_as(0x31, "status", 0, None, b"online")).await;
+        client.ping().await;
+        clients.push(client);
+    }
+    let said: Vec<_> = ingest.take(99).await.into_iter().map(|message| message.payload).collect();
+    for (index, payload) in said.iter().enumerate() {
+        assert_eq!(&payload[..], if index % 2 == 0 { &b"online"[..] } else { b"offline" });
+    }
+    let mut late = door.client3("late").await;
+    late.subscribe(&["status"]).await;
+    late.expect(&publish_as(0x31, "status", 0, None, b"online")).await;
 }
