@@ -3,6 +3,7 @@
 use crate::message::Message;
 use crate::name::{Named, metric_of};
 use crate::quantity::quantity_of;
+use crate::walk::Identity;
 
 /// Last levels that say "here comes data" and nothing about the device.
 const CARRIERS: &[&str] = &[
@@ -104,6 +105,17 @@ fn split_leaf(levels: &[&str]) -> (String, Named) {
         [front @ .., leaf] if front.iter().any(|level| !level.is_empty()) => (front.join("/"), metric_of(leaf)),
         [.., leaf] if quantity_of(leaf).is_some() => (levels.join("/"), metric_of(leaf)),
         _ => (levels.join("/"), metric_of("value")),
+    }
+}
+
+/// The key of a device that says who it is.
+pub(crate) fn device_of_identity(identity: &Identity<'_>, topic_device: &str) -> String {
+    match identity {
+        Identity::Id(id) => device_by_id(id, topic_device),
+        Identity::Name(name) if topic_device.split('/').any(|level| level.eq_ignore_ascii_case(name.trim())) => {
+            topic_device.into()
+        }
+        Identity::Name(name) => format!("{topic_device}/{}", name.trim()),
     }
 }
 

@@ -44,8 +44,10 @@ pub(crate) enum Role {
     Quantity(Quantity),
     /// When it was.
     Time,
-    /// Who it is.
+    /// Who it is, for all the world.
     Device,
+    /// Who it is among those of its topic.
+    DeviceName,
     /// A number or text that describes the message or the device; no reading.
     Meta,
 }
@@ -72,7 +74,7 @@ const fn bare(name: &'static str) -> Role {
 const fn of_kind(role: Role, kind: Kind) -> Role {
     match role {
         Role::Quantity(quantity) => Role::Quantity(Quantity { kind, ..quantity }),
-        Role::Time | Role::Device | Role::Meta => role,
+        Role::Time | Role::Device | Role::DeviceName | Role::Meta => role,
     }
 }
 
@@ -192,6 +194,7 @@ const NAMES: &[(Role, &str)] = &[
         Role::Device,
         "uid deviceid devid deviceuid deveui mac macaddress macaddr serialno serialnumber esp8266id esp32id chipid nodeid stationid clientid hwid",
     ),
+    (Role::DeviceName, "device devicename sensorid sensorname nodename hostname"),
     (
         Role::Meta,
         "id port endpoint protocol version versioncode fwversion firmware fw sw hw swversion hwversion channel wifichannel \
@@ -301,7 +304,7 @@ fn look_up(folded: &[u8], hash: u64) -> Option<Role> {
 pub(crate) fn quantity_of(name: &str) -> Option<Quantity> {
     match role_of(name)? {
         Role::Quantity(quantity) => Some(quantity),
-        Role::Time | Role::Device | Role::Meta => None,
+        Role::Time | Role::Device | Role::DeviceName | Role::Meta => None,
     }
 }
 

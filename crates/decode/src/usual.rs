@@ -50,7 +50,8 @@ fn is_known_first(level: &str) -> bool {
 
 /// Levels by which a family may know a topic wherever they stand.
 fn is_known(level: &[u8]) -> bool {
-    matches!(level, b"" | b"tele" | b"stat" | b"config" | b"status" | b"feeds" | b"f") || level.ends_with(b"toMQTT")
+    matches!(level, b"" | b"tele" | b"stat" | b"config" | b"status" | b"feeds" | b"f" | b"command")
+        || level.ends_with(b"toMQTT")
 }
 
 fn number(topic: &str, payload: &[u8]) -> Option<Decoded> {
@@ -83,7 +84,7 @@ fn object(topic: &str, inner: &[u8]) -> Option<Decoded> {
             Role::Time if claimed.is_none() => {
                 claimed = Some(time::of_number(std::str::from_utf8(digits).ok()?)?);
             }
-            Role::Time | Role::Device | Role::Meta => return None,
+            Role::Time | Role::Device | Role::DeviceName | Role::Meta => return None,
         }
         if ended {
             if !behind.is_empty() || readings.is_empty() {

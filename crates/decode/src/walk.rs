@@ -13,7 +13,7 @@ use crate::name::{Named, metric_of, metric_with, snake};
 use crate::number::{self, Judged};
 use crate::quantity::{Role, role_of};
 use crate::unit::{Known, normalise};
-use crate::{ClaimedTime, time};
+use crate::{ClaimedTime, place, time};
 
 /// Longest text inside JSON that is tried as a number.
 const NUMBER_TEXT_BYTES_MAX: usize = 40;
@@ -33,6 +33,15 @@ pub(crate) enum Own {
 /// A family's knowledge: asked with the path and the name of every plain value.
 pub(crate) type Names = fn(path: &str, key: &str) -> Own;
 
+/// Who a message says that it is from.
+#[derive(Clone, Debug)]
+pub(crate) enum Identity<'k> {
+    /// An identifier for all the world.
+    Id(Cow<'k, str>),
+    /// A name among those of its topic.
+    Name(Cow<'k, str>),
+}
+
 /// A walk through one message.
 #[derive(Default)]
 pub(crate) struct Walk<'k> {
@@ -42,13 +51,20 @@ pub(crate) struct Walk<'k> {
     null_is_absent: bool,
     pub(crate) harvest: Harvest<'k>,
     /// The identifier that the message gives at its top.
-    pub(crate) device: Option<Cow<'k, str>>,
+    pub(crate) device: Option<Identity<'k>>,
+    /// The device of the topic, below which names of devices count.
+    topic_device: String,
     /// The names above, each with a dot behind.
     path: String,
     depth: usize,
 }
 
 impl<'k> Walk<'k> {
+    /// Where the topic names that device.
+    pub(crate) fn below(topic_device: String) -> Self {
+        Self { topic_device, ..Self::default() }
+    }
+
     /// With what a family knows of its names.
     pub(crate) fn naming(names: Names) -> Self {
         Self { names: Some(names), ..Self::default() }
@@ -71,7 +87,9 @@ impl<'k> Walk<'k> {
         for (key, value) in members {
             let role = role_of(key);
             match (role, value) {
-                (Some(Role::Time | Role::Meta | Role::Device), Json::Number(_) | Json::Text(_)) if self.owns(key) => {
+                (Some(Role::Time | Role::Meta | Role::Device | Role::DeviceName), Json::Number(_) | Json::Text(_))
+                    if self.owns(key) =>
+                {
                     self.scalar(key, role, value);
                 }
                 (Some(Role::Time), Json::Number(_) | Json::Text(_)) => {
@@ -82,8 +100,9 @@ impl<'k> Walk<'k> {
                     Json::Null | Json::Bool(_) | Json::Nan | Json::Infinite,
                 ) => {}
                 (Some(Role::Meta), Json::Number(_) | Json::Text(_)) => {}
-                (Some(Role::Device), Json::Number(text)) => self.identified(Cow::Borrowed(text)),
-                (Some(Role::Device), Json::Text(text)) => self.identified(Cow::Borrowed(text)),
+                (Some(Role::Device | Role::DeviceName), Json::Number(_) | Json::Text(_)) => {
+                    self.device = self.device.take().or_else(|| identity_of(members).filter(|_| self.depth == 0));
+                }
                 (_, Json::Text(text)) if is_unit_name(key) => units |= !text.is_empty(),
                 (_, Json::Object(inner)) => self.inner(key, inner),
                 (_, Json::List(items)) => self.list(key, items),
@@ -99,12 +118,6 @@ impl<'k> Walk<'k> {
     /// Whether the family says what that member is.
     fn owns(&self, key: &str) -> bool {
         matches!(self.names.map(|names| names(&self.path, key)), Some(Own::Named(_) | Own::Top(_)))
-    }
-
-    fn identified(&mut self, id: Cow<'k, str>) {
-        if self.depth == 0 && self.device.is_none() && !id.trim().is_empty() {
-            self.device = Some(id);
-        }
     }
 
     fn scalar(&mut self, key: &'k str, role: Option<Role>, value: &Json<'_>) {
@@ -171,7 +184,7 @@ impl<'k> Walk<'k> {
     fn list(&mut self, key: &'k str, items: &'k [Json<'k>]) {
         if items.iter().any(|item| matches!(item, Json::Object(_) | Json::List(_))) {
             self.records(key, items);
-        } else if !matches!(role_of(key), Some(Role::Meta | Role::Device | Role::Time)) {
+        } else if !matches!(role_of(key), Some(Role::Meta | Role::Device | Role::DeviceName | Role::Time)) {
             match self.names.map_or(Own::Usual, |names| names(&self.path, key)) {
                 Own::Skip => {}
                 Own::Named(named) | Own::Top(named) => self.numbers(key, &named, items),
@@ -199,6 +212,16 @@ impl<'k> Walk<'k> {
                 }
                 continue;
             };
+            let mark = self.harvest.mark();
+            let identity = identity_of(members).filter(|_| key.is_empty());
+            if identity.is_some() {
+                if !self.record(members) {
+                    self.object(members);
+                }
+                let own = identity.map(|identity| place::device_of_identity(&identity, &self.topic_device));
+                self.harvest.device_since(mark, &own.unwrap_or_default());
+                continue;
+            }
             if self.record(members) {
                 continue;
             }
@@ -263,6 +286,24 @@ fn component_of(key: &str, members: &Object<'_>) -> String {
     }
 }
 
+/// What an object says about who it is; an identifier goes before a name.
+pub(crate) fn identity_of<'k>(members: &'k Object<'k>) -> Option<Identity<'k>> {
+    let of_role = |wanted: Role| {
+        members.iter().filter(|(key, _)| role_of(key) == Some(wanted)).find_map(|(_, value)| match value {
+            Json::Text(text) if !text.trim().is_empty() => Some(Cow::Borrowed(text.as_ref())),
+            Json::Number(text) => Some(Cow::Borrowed(*text)),
+            Json::Null
+            | Json::Bool(_)
+            | Json::Nan
+            | Json::Infinite
+            | Json::Text(_)
+            | Json::List(_)
+            | Json::Object(_) => None,
+        })
+    };
+    of_role(Role::Device).map(Identity::Id).or_else(|| of_role(Role::DeviceName).map(Identity::Name))
+}
+
 fn is_unit_name(key: &str) -> bool {
     let ends = |word: &str| {
         key.len().checked_sub(word.len()).and_then(|at| key.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case(word))
@@ -324,7 +365,7 @@ impl<'k> Measured<'k> {
         let belongs = |(other, value): &(Cow<'_, str>, Json<'_>)| {
             other == key
                 || is_unit_name(other)
-                || matches!(role_of(other), Some(Role::Time | Role::Meta | Role::Device))
+                || matches!(role_of(other), Some(Role::Time | Role::Meta | Role::Device | Role::DeviceName))
                 || (matches!(value, Json::Text(_)) && scalar(value, false).is_none())
         };
         members.iter().all(belongs).then(|| Self {
@@ -352,8 +393,8 @@ fn named_value<'k>(members: &'k Object<'k>) -> Option<(&'k str, Measured<'k>)> {
 /// `{ts, values: {…}}`: the values.
 pub(crate) fn timestamped<'k>(members: &'k Object<'k>) -> Option<&'k Object<'k>> {
     let values = member(members, "values").and_then(Json::object)?;
-    let envelope = members
-        .iter()
-        .all(|(key, _)| key == "values" || matches!(role_of(key), Some(Role::Time | Role::Meta | Role::Device)));
+    let envelope = members.iter().all(|(key, _)| {
+        key == "values" || matches!(role_of(key), Some(Role::Time | Role::Meta | Role::Device | Role::DeviceName))
+    });
     envelope.then_some(values)
 }

@@ -82,6 +82,15 @@ fn json_of_any_shape_becomes_named_values() {
         ("sensors", r#"{"device_id":"node-7a","temp":20}"#, vec!["node-7a temperature 20 °C"]),
         ("sensors", r#"{"device_id":7,"temp":20}"#, vec!["sensors/7 temperature 20 °C"]),
         ("sensors", r#"{"mac":"24:0A:C4:12:34:56","temp":20}"#, vec!["240ac4123456 temperature 20 °C"]),
+        ("sensors", r#"{"device":"attic","temp":20}"#, vec!["sensors/attic temperature 20 °C"]),
+        ("home/attic/climate", r#"{"device":"Attic","temp":20}"#, vec!["home/attic/climate temperature 20 °C"]),
+        (
+            "sensors",
+            r#"[{"device":"a","temp":1},{"device":"b","temp":2}]"#,
+            vec!["sensors/a temperature 1 °C", "sensors/b temperature 2 °C"],
+        ),
+        ("home/temperature", r#"{"sensor":"kitchen","value":20}"#, vec!["home temperature 20 °C"]),
+        ("home/x", r#"{"sensor":"co2","value":600}"#, vec!["home/x co2 600 ppm"]),
         ("a/b", r#"{"addr":"00189440","key":"8000000000C","serial":"12e4","x":1}"#, vec!["a/b x 1 -"]),
     ] {
         assert_eq!(told(topic, payload), expected, "{payload}");

@@ -1,11 +1,11 @@
 //! JSON of no known family: flat, nested, enveloped, or in lists.
 
 use crate::Content;
-use crate::harvest::Harvest;
-use crate::json::Json;
+use crate::json::{Json, Object};
 use crate::message::Message;
 use crate::place;
-use crate::walk::{Measured, Walk, timestamped};
+use crate::quantity::quantity_of;
+use crate::walk::{Measured, Walk, identity_of, timestamped};
 
 pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
     let value = message.value()?;
@@ -13,13 +13,18 @@ pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
     match value {
         Json::Object(members) => {
             if let Some(measured) = Measured::of(members) {
-                return Some(one_value(message, &mut walk, &measured, members));
+                return Some(one_value(message, walk, &measured, members));
             }
             if timestamped(members).is_none() || !walk.record(members) {
                 walk.object(members);
             }
         }
-        Json::List(items) if items.iter().any(|item| matches!(item, Json::Object(_))) => walk.records("", items),
+        Json::List(items) if items.iter().any(|item| matches!(item, Json::Object(_))) => {
+            walk = Walk::below(place::device_of_message(message));
+            walk.records("", items);
+            // Each record may have said for itself whose it is.
+            walk.device = None;
+        }
         Json::List(items) => {
             let (device, named) = place::device_and_metric(&message.levels);
             walk.numbers("", &named, items);
@@ -27,30 +32,31 @@ pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
         }
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::Nan | Json::Infinite | Json::Text(_) => return None,
     }
-    let Walk { harvest, device, .. } = walk;
-    Some(finish(harvest, message, device.as_deref()))
+    Some(finish(walk, message))
 }
 
 /// The device that the message names, else that of the topic.
-fn finish(harvest: Harvest<'_>, message: &Message<'_>, id: Option<&str>) -> Content {
+fn finish(walk: Walk<'_>, message: &Message<'_>) -> Content {
     let by_topic = place::device_of_message(message);
-    match id {
-        Some(id) => harvest.finish(&place::device_by_id(id, &by_topic)),
-        None => harvest.finish(&by_topic),
+    match &walk.device {
+        Some(identity) => walk.harvest.finish(&place::device_of_identity(identity, &by_topic)),
+        None => walk.harvest.finish(&by_topic),
     }
 }
 
-/// `{value, unit?, time?}`: like a bare number, what it is stands in the topic, unless the object names it.
+/// `{value, unit?, time?}`: like a bare number, what it is stands in the topic, unless the object names it better.
 fn one_value<'k>(
     message: &Message<'_>,
-    walk: &mut Walk<'k>,
+    mut walk: Walk<'k>,
     measured: &Measured<'k>,
-    members: &'k crate::json::Object<'k>,
+    members: &'k Object<'k>,
 ) -> Content {
-    if walk.record(members) {
-        return finish(std::mem::take(&mut walk.harvest), message, walk.device.as_deref());
-    }
     let (device, named) = place::device_and_metric(&message.levels);
+    let by_topic = message.levels.iter().rev().take(2).any(|level| quantity_of(level).is_some());
+    if !by_topic && walk.record(members) {
+        return finish(walk, message);
+    }
     walk.measured("value", named, measured);
-    std::mem::take(&mut walk.harvest).finish(&device)
+    let device = identity_of(members).map_or(device.clone(), |identity| place::device_of_identity(&identity, &device));
+    walk.harvest.finish(&device)
 }

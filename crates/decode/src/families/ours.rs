@@ -9,7 +9,7 @@ use crate::message::Message;
 use crate::name::{Named, metric_of};
 use crate::number::Judged;
 use crate::unit::Known;
-use crate::walk::{Walk, scalar};
+use crate::walk::{Own, Walk, scalar};
 use crate::{ClaimedTime, Content, time};
 
 pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
@@ -40,23 +40,26 @@ fn whole(members: &Object<'_>, key: &str) -> Option<i64> {
 
 /// Flat values beside `seq`, `up` (milliseconds since start), `ts` or `age`, and `err`, which is an event and no value.
 fn telemetry(device: &str, members: &Object<'_>) -> Content {
-    let envelope = ["ts", "age", "up", "err", "boot"];
-    let rest: Object<'_> = members.iter().filter(|(key, _)| !envelope.contains(&key.as_ref())).cloned().collect();
-    let mut walk = Walk::default();
-    walk.object(&rest);
+    let mut walk = Walk::naming(names);
+    walk.object(members);
     let mut harvest = walk.harvest;
     if let Some(up) = whole(members, "up") {
         let named = metric_of("uptime").with_unit(Known::Second, model::UnitSource::Profile);
         harvest.push("", "up", named, Judged::number(up as f64 / 1000.0));
-    }
-    if let Some((judged, _)) = member(members, "boot").and_then(|boot| scalar(boot, false)) {
-        harvest.push("", "boot", metric_of("boot_count"), judged);
     }
     harvest.time_since(0, claimed(members, "ts"));
     if harvest.is_empty() {
         return Content::NoReading { kind: "event", availability: None };
     }
     harvest.finish(device)
+}
+
+fn names(_: &str, key: &str) -> Own {
+    match key {
+        "age" | "up" | "err" => Own::Skip,
+        "boot" => Own::Named(metric_of("boot_count")),
+        _ => Own::Usual,
+    }
 }
 
 /// Columns: reading i of each was at `t0 + i × dt`. With `age` instead of `t0` the last one is that old. `null` was missed.

@@ -17,7 +17,7 @@ pub(crate) fn read_form(message: &Message<'_>) -> Option<Content> {
     let pairs = form::pairs(message.text?)?;
     let mut harvest = Harvest::default();
     for (key, value) in &pairs {
-        if matches!(role_of(key), Some(Role::Time | Role::Meta | Role::Device)) {
+        if matches!(role_of(key), Some(Role::Time | Role::Meta | Role::Device | Role::DeviceName)) {
             continue;
         }
         if let Some((judged, unit)) = number::single(value) {
