@@ -1,5 +1,5 @@
 /** What happened here? One device's metrics as lanes on one time axis, live. */
-import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
+import { untracked, useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
 import { getFirst } from '../api/client.ts';
 import type { Device } from '../api/types.ts';
@@ -67,8 +67,15 @@ function DeviceView({ device }: { device: Device }) {
     return () => board.stop();
   }, [board]);
   useEffect(() => board.beginAt(first), [board, first]);
-  useSignalEffect(() => board.setRange(range.value));
-  useSignalEffect(() => board.tick(now.value));
+  // The board reads its own signals; an effect that followed those would undo every move.
+  useSignalEffect(() => {
+    const next = range.value;
+    untracked(() => board.setRange(next));
+  });
+  useSignalEffect(() => {
+    const time = now.value;
+    untracked(() => board.tick(time));
+  });
   useSignalEffect(() => {
     plotWidth.value = board.plotWidth.value;
   });
