@@ -47,6 +47,7 @@ pub(crate) struct Taker {
 /// The parts of a message that its readings need.
 struct Arriving<'a> {
     source: &'a SourceName,
+    client: &'a str,
     topic: &'a Topic,
     payload: &'a Bytes,
     stamp: ReadingKey,
@@ -151,8 +152,14 @@ impl Taker {
         }
         let stamp = self.stamper.stamp(now);
         let (content, device) = self.decode(&inbound.topic, &inbound.payload, bound);
-        let arriving =
-            Arriving { source: &inbound.source, topic: &inbound.topic, payload: &inbound.payload, stamp, mark };
+        let arriving = Arriving {
+            source: &inbound.source,
+            client: &inbound.client,
+            topic: &inbound.topic,
+            payload: &inbound.payload,
+            stamp,
+            mark,
+        };
         let outcome = match content {
             Content::Readings(found) => self.readings(&arriving, found, device.as_ref(), draft),
             Content::NoReading { kind, availability } => {
@@ -208,6 +215,8 @@ impl Taker {
         for mut value in found {
             if let Some(bound) = bound {
                 bound.as_str().clone_into(&mut value.device);
+            } else if value.device == decode::SENDER {
+                arriving.client.clone_into(&mut value.device);
             }
             match self.reading(&value, arriving.stamp, &accepted, draft) {
                 Ok((device, reading, clock_bad)) => {
@@ -378,7 +387,14 @@ impl Taker {
         let (content, device) = self.decode(&topic, &record.payload, &bound);
         let stamp = ReadingKey { time: record.received, n: record.n };
         let mut draft = Draft::default();
-        let arriving = Arriving { source: &inbox, topic: &topic, payload: &record.payload, stamp, mark: None };
+        let arriving = Arriving {
+            source: &inbox,
+            client: &record.client,
+            topic: &topic,
+            payload: &record.payload,
+            stamp,
+            mark: None,
+        };
         let outcome = match content {
             Content::Unreadable { .. } => return Ok(Retried::StillUnread),
             Content::Readings(found) => self.readings(&arriving, found, device.as_ref(), &mut draft),

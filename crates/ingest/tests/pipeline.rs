@@ -260,3 +260,11 @@ async fn a_silent_device_turns_stale() {
     assert_eq!(bench.ingest.device("a").unwrap().status, Status::Stale);
     bench.finish().await;
 }
+
+#[tokio::test]
+async fn a_message_that_names_no_device_is_its_senders() {
+    let mut bench = Bench::new().await;
+    bench.publish("v1/devices/me/telemetry", r#"{"temperature":21}"#).await;
+    assert_eq!(bench.values("board", "temperature").await.len(), 1);
+    bench.finish().await;
+}
