@@ -47,14 +47,16 @@ impl<'k> Harvest<'k> {
         if !prefix.is_empty() {
             metric.insert_str(0, prefix);
         }
-        let unit = named.unit.and_then(Known::unit);
+        // What is on or off is in no unit, whatever its name says.
+        let known = named.unit.filter(|_| !matches!(judged.value, Ok(Value::Bool(_) | Value::Text(_))));
+        let unit = known.and_then(Known::unit);
         let kind = match &judged.value {
             Ok(Value::Bool(_)) => Kind::State,
             Ok(Value::Text(_)) => Kind::Text,
             Ok(Value::Number(_)) | Err(_) => named.kind,
         };
         let value = if self.found.len() < VALUES_MAX { judged.value } else { Err(RejectReason::Limit) };
-        self.notes.push(Note { key, unit: named.unit, class: named.class, prefix: prefix.len() });
+        self.notes.push(Note { key, unit: known, class: named.class, prefix: prefix.len() });
         self.found.push(Found {
             device: String::new(),
             metric,

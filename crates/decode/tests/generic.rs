@@ -154,6 +154,7 @@ fn single_values_are_read_as_they_are_written() {
         ("a/pressure", "1013hPa", "a pressure 1013 hPa"),
         ("a/relay", "ON", "a relay true -"),
         ("a/power", "1", "a power 1 W"),
+        ("a/power", "ON", "a power true -"),
         ("plug/state", "off", "plug state false -"),
         ("garage/humidity/value", "40", "garage humidity 40 %"),
         ("a/temp_humidity", "21.5;40", "a/temp_humidity temperature 21.5 °C"),
