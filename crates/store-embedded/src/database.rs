@@ -63,6 +63,16 @@ impl Database {
         answer
     }
 
+    /// Brings everything into the one file, so that a closed directory holds no journal. What fails here is done by the
+    /// next open.
+    pub(crate) fn tidy(&self) {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let checkpoint = self.writer().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        if let Err(error) = checkpoint {
+            tracing::warn!(%error, "the database could not be brought into one file");
+        }
+    }
+
     fn open_reader(&self) -> rusqlite::Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;

@@ -94,15 +94,20 @@ impl EmbeddedStore {
         self.parts.flusher.stop();
         let flusher_ended = threads.flusher.join();
         self.closed.store(true, Ordering::Release);
-        drop(threads.lock);
-        match (ended, flusher_ended) {
-            (Ok(Ended::Settled), Ok(())) => flushed,
+        let outcome = match (ended, flusher_ended) {
+            (Ok(Ended::Settled(mut log)), Ok(())) => {
+                self.parts.database.tidy();
+                log.release(self.memory().cut.0);
+                flushed
+            }
             (Ok(Ended::Abandoned), Ok(())) if abandon => Ok(()),
             _ => Err(StoreError::Io {
                 doing: "settling the last messages".to_owned(),
                 source: std::io::Error::other("they could not be written before the store was closed"),
             }),
-        }
+        };
+        drop(threads.lock);
+        outcome
     }
 }
 

@@ -1,7 +1,7 @@
 //! Moving the head into the database: freeze a generation, find out what was new, encode, write all of it with its cut in
 //! one transaction. Acknowledgements go on meanwhile; readers see the frozen generation until it is in the database.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use store::{Novelty, StoreError};
 
 use crate::checkpoint;
 use crate::database::{Database, failed};
-use crate::frames::{Strand, encode_all, summary_bytes};
+use crate::frames::{Strand, encode_device, summary_bytes};
 use crate::health::{Health, Part};
 use crate::memory::{Extent, Frozen, Memory, Settled};
 use crate::queue::Queue;
@@ -188,7 +188,7 @@ impl Ground {
         let Verdict { mut settled, duplicates } = self.database.read(|snapshot| self.settle(snapshot, frozen))?;
         let mut encoded = Vec::new();
         for strands in self.strands_by_device(frozen, &duplicates) {
-            let kept = encode_all::<EncodeError>(strands, self.frame_rows_max, &mut |frame| {
+            let kept = encode_device::<EncodeError>(strands, self.frame_rows_max, &mut |frame| {
                 encoded.push(frame);
                 Ok(())
             });
@@ -251,23 +251,23 @@ impl Ground {
         &self,
         frozen: &'a Frozen,
         duplicates: &'a HashMap<SeriesId, HashSet<ReadingKey>>,
-    ) -> impl Iterator<Item = Vec<Strand>> + use<'a> {
-        let mut by_device: BTreeMap<DeviceId, Vec<SeriesId>> = BTreeMap::new();
+    ) -> impl Iterator<Item = Vec<Strand<'a>>> + use<'a> {
+        let mut by_device: BTreeMap<DeviceId, BTreeSet<SeriesId>> = BTreeMap::new();
         let memory = self.memory.read().unwrap_or_else(PoisonError::into_inner);
         for (series, _) in frozen.head.series() {
             if let Some(record) = memory.state.series().get(&series) {
-                by_device.entry(record.device).or_default().push(series);
+                by_device.entry(record.device).or_default().insert(series);
             }
         }
-        by_device.into_iter().map(move |(device, all)| {
+        by_device.into_values().map(move |all| {
             let strand = |series: SeriesId| {
-                let dropped = duplicates.get(&series);
-                let head = frozen.head.of(series).into_iter();
-                let readings = head.flat_map(|head| head.all());
-                let kept = readings.filter(|reading| dropped.is_none_or(|dropped| !dropped.contains(&reading.key)));
-                Strand { device, series, readings: kept.collect() }
+                let head = frozen.head.of(series)?;
+                let kept = move |key: &ReadingKey| !duplicates.get(&series).is_some_and(|gone| gone.contains(key));
+                let keys = head.keys().filter(kept).collect();
+                let readings = Box::new(head.all().filter(move |reading| kept(&reading.key)));
+                Some(Strand { series, keys, readings })
             };
-            all.into_iter().map(strand).collect()
+            all.into_iter().filter_map(strand).collect()
         })
     }
 }

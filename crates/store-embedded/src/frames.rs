@@ -1,7 +1,9 @@
 //! Frames as rows: which readings go into one frame, and what is kept beside it.
 
+use std::iter::Peekable;
+
 use frame::{Cell, Column, EncodeError, Encoded, Frame};
-use model::{DeviceId, Reading, ReadingKey, SeriesId};
+use model::{Reading, ReadingKey, SeriesId};
 use windows::Window;
 
 /// Most series that are put into one frame.
@@ -9,87 +11,80 @@ const SERIES_MAX: usize = 64;
 /// A series is compared with this many of its device's groups; then it starts a group of its own.
 const GROUPS_TRIED_MAX: usize = 8;
 
-/// The readings of one series, in order of key.
-pub(crate) struct Strand {
-    pub(crate) device: DeviceId,
+/// The readings of one series, in order of key. They are unpacked one by one, while their frame is made.
+pub(crate) struct Strand<'a> {
     pub(crate) series: SeriesId,
-    pub(crate) readings: Vec<Reading>,
+    pub(crate) keys: Vec<ReadingKey>,
+    pub(crate) readings: Box<dyn Iterator<Item = Reading> + 'a>,
 }
 
 /// Series of one device that share at least three quarters of their keys.
-struct Group {
+struct Group<'a> {
     keys: Vec<ReadingKey>,
-    strands: Vec<Strand>,
+    members: Vec<Member<'a>>,
 }
 
-/// Puts readings into frames of at most `rows_max` keys and hands each to `keep`.
-pub(crate) fn encode_all<E: From<EncodeError>>(
-    mut strands: Vec<Strand>,
+struct Member<'a> {
+    series: SeriesId,
+    readings: Peekable<Box<dyn Iterator<Item = Reading> + 'a>>,
+}
+
+/// Puts the readings of one device into frames of at most `rows_max` keys and hands each to `keep`.
+pub(crate) fn encode_device<E: From<EncodeError>>(
+    strands: Vec<Strand<'_>>,
     rows_max: usize,
     keep: &mut dyn FnMut(Encoded) -> Result<(), E>,
 ) -> Result<(), E> {
-    strands.retain(|strand| !strand.readings.is_empty());
-    strands.sort_unstable_by_key(|strand| (strand.device, strand.series));
-    let mut strands = strands.into_iter().peekable();
-    while let Some(first) = strands.next() {
-        let device = first.device;
-        let mut groups = vec![Group::of(first)];
-        while let Some(strand) = strands.next_if(|strand| strand.device == device) {
-            let fitting = groups.iter().rev().take(GROUPS_TRIED_MAX).position(|group| group.takes(&strand));
-            match fitting {
-                Some(back) => {
-                    let at = groups.len() - 1 - back;
-                    if let Some(group) = groups.get_mut(at) {
-                        group.add(strand);
-                    }
-                }
-                None => groups.push(Group::of(strand)),
-            }
-        }
-        for group in groups {
-            group.encode(rows_max, keep)?;
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for strand in strands.into_iter().filter(|strand| !strand.keys.is_empty()) {
+        let mut newest = groups.iter_mut().rev().take(GROUPS_TRIED_MAX);
+        match newest.find(|group| group.takes(&strand)) {
+            Some(group) => group.add(strand),
+            None => groups.push(Group::of(strand)),
         }
     }
-    Ok(())
+    groups.into_iter().try_for_each(|group| group.encode(rows_max, keep))
 }
 
-impl Group {
-    fn of(strand: Strand) -> Self {
-        Self { keys: strand.readings.iter().map(|reading| reading.key).collect(), strands: vec![strand] }
+impl<'a> Group<'a> {
+    fn of(strand: Strand<'a>) -> Self {
+        let Strand { series, keys, readings } = strand;
+        Self { keys, members: vec![Member { series, readings: readings.peekable() }] }
     }
 
-    fn takes(&self, strand: &Strand) -> bool {
-        let longest = self.keys.len().max(strand.readings.len());
-        let shortest = self.keys.len().min(strand.readings.len());
-        if self.strands.len() >= SERIES_MAX || shortest * 4 < longest * 3 {
+    fn takes(&self, strand: &Strand<'_>) -> bool {
+        let longest = self.keys.len().max(strand.keys.len());
+        let shortest = self.keys.len().min(strand.keys.len());
+        if self.members.len() >= SERIES_MAX || shortest * 4 < longest * 3 {
             return false;
         }
         let mut keys = self.keys.iter().peekable();
-        let shared = strand.readings.iter().filter(|reading| {
-            while keys.next_if(|key| **key < reading.key).is_some() {}
-            keys.peek() == Some(&&reading.key)
+        let shared = strand.keys.iter().filter(|wanted| {
+            while keys.next_if(|key| key < wanted).is_some() {}
+            keys.peek() == Some(wanted)
         });
         shared.count() * 4 >= longest * 3
     }
 
-    fn add(&mut self, strand: Strand) {
-        self.keys.extend(strand.readings.iter().map(|reading| reading.key));
-        self.keys.sort();
-        self.keys.dedup();
-        self.strands.push(strand);
+    fn add(&mut self, strand: Strand<'a>) {
+        let Strand { series, keys, readings } = strand;
+        if keys != self.keys {
+            self.keys.extend(keys);
+            self.keys.sort();
+            self.keys.dedup();
+        }
+        self.members.push(Member { series, readings: readings.peekable() });
     }
 
     fn encode<E: From<EncodeError>>(
-        self,
+        mut self,
         rows_max: usize,
         keep: &mut dyn FnMut(Encoded) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut strands: Vec<(SeriesId, std::iter::Peekable<std::vec::IntoIter<Reading>>)> =
-            self.strands.into_iter().map(|strand| (strand.series, strand.readings.into_iter().peekable())).collect();
         for keys in self.keys.chunks(rows_max.max(1)) {
-            let columns = strands.iter_mut().map(|(series, readings)| {
-                let cells = keys.iter().map(|key| readings.next_if(|reading| reading.key == *key).map(Cell::from));
-                Column { series: *series, cells: cells.collect() }
+            let columns = self.members.iter_mut().map(|member| {
+                let cells = keys.iter().map(|key| member.readings.next_if(|reading| reading.key == *key));
+                Column { series: member.series, cells: cells.map(|reading| reading.map(Cell::from)).collect() }
             });
             let columns: Vec<Column> = columns.filter(|column| column.cells.iter().any(Option::is_some)).collect();
             encode_or_split(Frame { keys: keys.to_vec(), columns }, keep)?;
@@ -152,20 +147,21 @@ mod tests {
 
     use super::*;
 
-    fn strand(series: u32, times: impl Iterator<Item = i64>) -> Strand {
-        let reading = |time| Reading {
-            key: ReadingKey { time: Timestamp::saturating(time), n: 0 },
+    fn strand(series: u32, times: impl Iterator<Item = i64>) -> Strand<'static> {
+        let keys: Vec<_> = times.map(|time| ReadingKey { time: Timestamp::saturating(time), n: 0 }).collect();
+        let reading = |key| Reading {
+            key,
             value: Value::Number(1.0),
             judgement: Judgement::Good,
             time_source: TimeSource::Device,
             claimed_ms: None,
         };
-        Strand { device: DeviceId(1), series: SeriesId(series), readings: times.map(reading).collect() }
+        Strand { series: SeriesId(series), keys: keys.clone(), readings: Box::new(keys.into_iter().map(reading)) }
     }
 
-    fn series_of_frames(strands: Vec<Strand>, rows_max: usize) -> Vec<(usize, Vec<u32>)> {
+    fn series_of_frames(strands: Vec<Strand<'_>>, rows_max: usize) -> Vec<(usize, Vec<u32>)> {
         let mut found = Vec::new();
-        encode_all::<EncodeError>(strands, rows_max, &mut |encoded| {
+        encode_device::<EncodeError>(strands, rows_max, &mut |encoded| {
             let opened = frame::open(&encoded.blob).unwrap();
             found.push((opened.rows(), opened.series().map(|series| series.0).collect()));
             Ok(())

@@ -183,6 +183,11 @@ impl SeriesHead {
         self.chunks.iter().flatten().map(|slot| self.reading(slot))
     }
 
+    /// Every key in order.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = ReadingKey> {
+        self.chunks.iter().flatten().map(Slot::key)
+    }
+
     /// Keys and values whose novelty is unknown, in order of key.
     pub(crate) fn unsettled(&self) -> impl Iterator<Item = (ReadingKey, Value, &SourceName)> {
         self.extras.iter().filter_map(|(key, extra)| {

@@ -168,10 +168,18 @@ fn read_back(
         );
     }
     if !had_log {
-        set_meta(&connection, "log_made", 1_i64).map_err(in_database)?;
+        note_log(&connection).map_err(in_database)?;
     }
     let frames: i64 = connection.query_row("SELECT count(*) FROM frames", [], |row| row.get(0)).map_err(in_database)?;
     Ok((memory, log, frames.cast_unsigned()))
+}
+
+/// From now on a directory without a log is damaged. That the note itself is on the medium is not worth a sync: the
+/// next flush brings it there, and until then the log is young.
+fn note_log(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    set_meta(connection, "log_made", 1_i64)?;
+    connection.pragma_update(None, "synchronous", "FULL")
 }
 
 fn store_id(connection: &Connection) -> rusqlite::Result<Option<StoreId>> {

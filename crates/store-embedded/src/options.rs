@@ -10,7 +10,7 @@ use wal::Files;
 /// Most bytes of one encoded batch. A larger one is not stored, with reason `too_large`.
 pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Most bytes of the batches that go into one record; more wait for the next.
-pub const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub const GROUP_BYTES_MAX: usize = 1024 * 1024;
 /// Most batches of one record; more wait for the next.
 pub const GROUP_BATCHES_MAX: usize = 4_096;
 
@@ -38,7 +38,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            queue_bytes_max: 8 * 1024 * 1024,
+            queue_bytes_max: 4 * 1024 * 1024,
             head_bytes_max: 8 * 1024 * 1024,
             log_flush_bytes: 32 * 1024 * 1024,
             log_bytes_max: 64 * 1024 * 1024,

@@ -36,10 +36,10 @@ pub(crate) struct Writer {
 }
 
 /// How the writer ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Ended {
-    /// Everything that was appended is durable.
-    Settled,
+    /// Everything that was appended is durable. Here is the log.
+    Settled(Log),
     /// Some commits could not be settled.
     Unsettled,
     /// It was told to leave everything as it is.
@@ -52,7 +52,7 @@ impl Writer {
         loop {
             match self.queue.next((!idle_written).then_some(SILENCE)) {
                 Next::Abandoned => return Ended::Abandoned,
-                Next::Closed => return Ended::Settled,
+                Next::Closed => return Ended::Settled(self.log),
                 Next::Nudge => self.look_after(),
                 Next::Silence => {
                     // Nobody waits for an idle record: if it fails, the next batch finds out.
