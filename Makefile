@@ -2,7 +2,8 @@
 # Lists of checks and tests stand in xtask (Rust), once; this file only names them.
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
-PAGE_SOURCES := $(shell find ui/src ui/public ui/index.html ui/vite.config.ts ui/package-lock.json -type f 2>/dev/null)
+# What `ui-assets` leaves behind when it installs the page's packages, so that nobody installs them twice.
+PACKAGES := ui/node_modules/.installed-from
 N ?= 20
 
 .PHONY: run build setup check test dev bench killtest tools
@@ -11,23 +12,24 @@ N ?= 20
 run: build
 	$(TARGET)/release/sensorium serve --demo
 
-build: ui/dist/index.html
-	cargo build --release -p server
+# The build script of `ui-assets` builds the page where it is older than its sources.
+build: tools
+	UI_BUILD=required cargo build --release -p server
 
 # What the tests need beside Cargo and Node; Debian packages only as root, all else into .tools.
 setup: tools
 	cargo xtask setup
 
 # Format, lints, house rules, generated files, licences, the page's own checks.
-check: setup ui/node_modules/.package-lock.json
+check: setup $(PACKAGES)
 	cargo xtask check
 
 # Set-up, checks and every test, with a sum of all runners in the last line.
-test: tools ui/node_modules/.package-lock.json
+test: tools $(PACKAGES)
 	cargo xtask test
 
 # The debug server and the page's own server with hot reload; Ctrl+C ends both.
-dev: ui/node_modules/.package-lock.json tools
+dev: $(PACKAGES) tools
 	cargo build -p server
 	$(TARGET)/debug/sensorium serve --demo & server=$$!; trap 'kill $$server' EXIT INT TERM; cd ui && npm run dev
 
@@ -39,13 +41,8 @@ killtest: build
 	cargo build --release -p simulator
 	$(TARGET)/release/sensorium-sim ledger --rounds $(N)
 
-ui/node_modules/.package-lock.json: ui/package-lock.json | tools
-	cd ui && npm ci --ignore-scripts --no-audit --no-fund
-	@touch $@
-
-ui/dist/index.html: ui/node_modules/.package-lock.json $(PAGE_SOURCES) | tools
-	cd ui && npm run -s build
-	@touch $@
+$(PACKAGES): ui/package-lock.json | tools
+	cd ui && npm ci --ignore-scripts --no-audit --no-fund && cp package-lock.json node_modules/.installed-from
 
 # Names everything that is missing in one line, each with the command that brings it.
 tools:
