@@ -3,12 +3,17 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
+use std::time::Duration;
 
 use simulator::client::{ClientError, Connection, Message, PacketIds};
 use tokio::runtime::Runtime;
 
 /// Publishes of [`Device::publish_all`] that wait for their PUBACK.
 const IN_FLIGHT_MAX: usize = 100;
+/// How often a device asks whether to give up.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How long a PUBACK may take that can come before the story fails.
+const ACK_WITHIN: Duration = Duration::from_secs(30);
 
 /// One publish at QoS 1 that is sent by hand.
 #[derive(Clone, Debug)]
@@ -50,6 +55,30 @@ impl Device {
     pub fn try_publish(&mut self, topic: &str, payload: impl Into<Vec<u8>>) -> Result<(), ClientError> {
         let message = Message::qos1(self.ids.take(), topic, payload.into());
         self.send(message)
+    }
+
+    /// Publishes at QoS 1 and waits for the PUBACK or until `give_up` says so; tells whether the PUBACK came.
+    /// What was given up is still on its way: [`Device::expect_ack`] waits for it.
+    pub fn publish_unless(&mut self, topic: &str, payload: &str, mut give_up: impl FnMut() -> bool) -> bool {
+        let message = Message::qos1(self.ids.take(), topic, payload.to_owned());
+        let connection = &mut self.connection;
+        self.runtime.block_on(async {
+            connection.push(message).expect("a legal publish");
+            connection.flush().await.expect("the connection is open");
+            loop {
+                match tokio::time::timeout(LOOK_EVERY, connection.acks()).await {
+                    Ok(acks) => return acks.expect("the connection is open").len() == 1,
+                    Err(_) if give_up() => return false,
+                    Err(_) => {}
+                }
+            }
+        })
+    }
+
+    /// Waits for the PUBACK of a publish that was given up.
+    pub fn expect_ack(&mut self) {
+        let acks = self.runtime.block_on(async { tokio::time::timeout(ACK_WITHIN, self.connection.acks()).await });
+        assert_eq!(acks.expect("the PUBACK comes").expect("the connection is open").len(), 1);
     }
 
     /// Sends exactly this and waits for its PUBACK.

@@ -39,6 +39,16 @@ impl Page {
         }
     }
 
+    /// Waits for the word that the past cannot be made up for. The greeting may come before it.
+    fn hear_reset(&mut self) -> Value {
+        loop {
+            let message = self.hear();
+            if message["reset"] == true {
+                return message;
+            }
+        }
+    }
+
     /// Values of the series, message by message, until there are `count`; and the last cursor.
     fn hear_values(&mut self, count: usize) -> (Vec<Value>, Value) {
         let (mut values, mut cursor) = (Vec::new(), Value::Null);
@@ -102,13 +112,12 @@ fn a_cursor_that_means_nothing_is_answered_by_a_reset() {
     let mut page = Page::open(&story, &Value::Null);
     let old = page.hear()["cursor"].clone();
     for nonsense in [json!("nonsense"), json!("0-0-0"), json!("9-9-99999999999999999999"), json!("")] {
-        let answer = Page::open(&story, &nonsense).hear();
-        assert_eq!(answer["reset"], true, "since {nonsense}: {answer}");
-        assert!(answer["cursor"].is_string(), "{answer}");
+        let answer = Page::open(&story, &nonsense).hear_reset();
+        assert!(answer["cursor"].is_string(), "since {nonsense}: {answer}");
     }
     story.restart();
-    let answer = Page::open(&story, &old).hear();
-    assert_eq!(answer["reset"], true, "a cursor of an earlier start: {answer}");
+    let answer = Page::open(&story, &old).hear_reset();
+    assert!(answer["cursor"].is_string(), "a cursor of an earlier start: {answer}");
     story.finish();
 }
 

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::json;
 use simulator::server::Launch;
-use stories::{Ended, Story, run_to_end, server_program};
+use stories::{Ended, Story, python, run_to_end, server_program};
 
 fn serve(data: &Path, http: &str, mqtt: &str) -> Ended {
     let desk = tempfile::tempdir().unwrap();
@@ -71,13 +71,18 @@ fn a_data_directory_of_another_version_is_refused_and_left_as_it_is() {
     let data = story.data().to_owned();
     let desk = story.finish_and_keep();
     let database = data.join("sensorium.db");
-    let mut bytes = fs::read(&database).unwrap();
-    // The user version of an SQLite database stands at byte 60, big-endian.
-    assert_ne!(bytes[60..64], [0; 4], "the database says which version it is");
-    bytes[60..64].copy_from_slice(&9_999_u32.to_be_bytes());
-    fs::write(&database, &bytes).unwrap();
-    serve(&data, "127.0.0.1:0", "127.0.0.1:0").assert_refused(&["version"]);
-    assert_eq!(fs::read(&database).unwrap()[60..64], 9_999_u32.to_be_bytes(), "nothing was written");
+    let format = |statement: &str| {
+        let code = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); print(db.execute(sys.argv[2]).fetchone()); db.commit()";
+        let mut command = python();
+        command.args(["-c", code]).arg(&database).arg(statement);
+        let ended = run_to_end(command);
+        assert_eq!(ended.code, Some(0), "{}", ended.said);
+        ended.said.trim().to_owned()
+    };
+    assert_ne!(format("PRAGMA user_version"), "(0,)", "the database says which format it has");
+    format("PRAGMA user_version = 9999");
+    serve(&data, "127.0.0.1:0", "127.0.0.1:0").assert_refused(&["format 9999", &data.display().to_string()]);
+    assert_eq!(format("PRAGMA user_version"), "(9999,)", "nothing was written");
     drop(desk);
 }
 

@@ -185,7 +185,14 @@ impl fmt::Display for Report {
             self.kills,
             self.took.as_secs_f64()
         )?;
-        for (fault, (count, examples)) in self.kept.iter().chain(&self.faults) {
+        let mut worst = self.kept.clone();
+        for (fault, found) in &self.faults {
+            let known = worst.entry(*fault).or_default();
+            if found.0 >= known.0 {
+                *known = found.clone();
+            }
+        }
+        for (fault, (count, examples)) in &worst {
             write!(f, "\n{} {}:", grouped(*count), fault.word())?;
             for example in examples {
                 write!(f, "\n    {example}")?;
