@@ -18,6 +18,8 @@ pub struct Operator {
 /// An answer of the API, good or bad.
 #[derive(Clone, Debug)]
 pub struct Answer {
+    /// Method and path of what was asked.
+    pub asked: String,
     /// The HTTP status.
     pub status: u16,
     /// The content type without its parameters, empty if there is none.
@@ -139,6 +141,7 @@ impl Operator {
         let content_type = content_type.split(';').next().unwrap_or("").trim().to_owned();
         let status = answer.status().as_u16();
         let text = answer.body_mut().read_to_string().unwrap_or_default();
-        Answer { status, content_type, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+        let asked = format!("{method} {path}");
+        Answer { asked, status, content_type, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
     }
 }

@@ -87,9 +87,14 @@ impl Story {
 
     /// SIGKILL, and a new start on the same directory.
     pub fn kill_and_restart(&mut self) {
+        self.kill();
+        self.start();
+    }
+
+    /// SIGKILL. Until the next [`Story::start`] there is no server.
+    pub fn kill(&mut self) {
         let server = self.server.take().expect("a story has a server until it is finished");
         server.kill().unwrap_or_else(|error| panic!("{error}"));
-        self.start();
     }
 
     /// SIGTERM, an end in order, and a new start on the same directory.
@@ -112,7 +117,8 @@ impl Story {
         std::mem::replace(&mut self.desk, tempfile::tempdir().expect("a temporary directory"))
     }
 
-    fn start(&mut self) {
+    /// A new start on the same directory.
+    pub fn start(&mut self) {
         self.server = Some(self.launch.start().unwrap_or_else(|error| panic!("{error}")));
     }
 
