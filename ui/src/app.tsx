@@ -1,7 +1,7 @@
 /** The frame of every page: header, navigation, banners, the page itself, and the books. */
 import { signal, useSignalEffect } from '@preact/signals';
 import type { ComponentType } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { lostSince } from './api/live.ts';
 import { BooksStrip } from './components/BooksStrip.tsx';
 import { LiveBadge } from './components/LiveBadge.tsx';
@@ -10,6 +10,7 @@ import { formatDuration } from './format/time.ts';
 import { type Key, t } from './i18n/index.ts';
 import { now } from './state/clock.ts';
 import { about, newDevices, unread } from './state/fleet.ts';
+import { foot } from './state/foot.ts';
 import { chooseTheme, type Theme, theme } from './state/prefs.ts';
 import { type Route, route, withKept } from './state/url.ts';
 import { backToLive, pageRange } from './state/view.ts';
@@ -23,28 +24,38 @@ export function App() {
   useSignalEffect(() => {
     document.title = t('page.title', { page: t(`nav.${route.value}`) });
   });
+  const scroll = useRef<HTMLDivElement>(null);
+  useSignalEffect(() => {
+    // A new page begins at its top, and keys scroll it without a click first.
+    if (route.value === 'unknown') return;
+    scroll.current?.scrollTo(0, 0);
+    scroll.current?.focus({ preventScroll: true });
+  });
   const state = about.value.data;
   return (
     <>
-      <a class="skip" href="#main">
-        {t('nav.skip')}
-      </a>
-      {state?.state === 'open_lan' && (
-        <p class="banner banner-open" role="note">
-          {state.sentence}
-        </p>
-      )}
-      <header class="top">
-        <Brand />
-        <Navigation />
-        <p class="sentence">{state?.state === 'local' ? state.sentence : ''}</p>
-        <LiveBadge range={pageRange.value} toLive={backToLive} />
-        <ThemeChoice />
-      </header>
-      <LostBanner />
-      <main id="main" tabIndex={-1}>
-        <Page />
-      </main>
+      <div class="scroll" ref={scroll} tabIndex={-1}>
+        <a class="skip" href="#main">
+          {t('nav.skip')}
+        </a>
+        {state?.state === 'open_lan' && (
+          <p class="banner banner-open" role="note">
+            {state.sentence}
+          </p>
+        )}
+        <header class="top">
+          <Brand />
+          <Navigation />
+          <p class="sentence">{state?.state === 'local' ? state.sentence : ''}</p>
+          <LiveBadge range={pageRange.value} toLive={backToLive} />
+          <ThemeChoice />
+        </header>
+        <LostBanner />
+        <main id="main" tabIndex={-1}>
+          <Page />
+        </main>
+      </div>
+      {foot.value?.()}
       <BooksStrip />
     </>
   );

@@ -8,13 +8,13 @@ import { timeTicks } from './ticks.ts';
 interface Props {
   board: Board;
   left: number;
-  width: number;
 }
 
 /** A label nearer to the left edge than this would be cut. */
 const edgePx = 4;
 
-export function TimeAxis({ board, left, width }: Props) {
+export function TimeAxis({ board, left }: Props) {
+  const width = board.plotWidth.value;
   const { from, to } = board.span.value;
   const at = (time: number) => left + ((time - from) / (to - from)) * width;
   const marks = timeTicks(from, to, width, zone.value);
@@ -42,6 +42,7 @@ export function TimeAxis({ board, left, width }: Props) {
 }
 
 interface CursorProps extends Props {
+  width: number;
   at: (time: number) => number;
 }
 

@@ -16,6 +16,7 @@ import { formatAge } from '../format/time.ts';
 import { t } from '../i18n/index.ts';
 import { now, serverNow } from '../state/clock.ts';
 import { devices, latest, loadDevices } from '../state/fleet.ts';
+import { foot } from '../state/foot.ts';
 import { lastHeardAt, statusOf } from '../state/status.ts';
 import { query, withKept } from '../state/url.ts';
 import { backToLive, range, show } from '../state/view.ts';
@@ -61,7 +62,6 @@ function DeviceView({ device }: { device: Device }) {
   );
   const gutter = gutterOf(window.innerWidth);
   const spoken = useSignal('');
-  const plotWidth = useSignal(0);
   useEffect(() => {
     board.start();
     return () => board.stop();
@@ -76,9 +76,12 @@ function DeviceView({ device }: { device: Device }) {
     const time = now.value;
     untracked(() => board.tick(time));
   });
-  useSignalEffect(() => {
-    plotWidth.value = board.plotWidth.value;
-  });
+  useEffect(() => {
+    foot.value = () => <TimeAxis board={board} left={gutter} />;
+    return () => {
+      foot.value = null;
+    };
+  }, [board, gutter]);
   const actions = useMemo(
     () =>
       actionsFor(board, device, (words) => {
@@ -109,7 +112,6 @@ function DeviceView({ device }: { device: Device }) {
           />
         ))}
       </div>
-      <TimeAxis board={board} left={gutter} width={plotWidth.value} />
       <p class="sr-only" role="status">
         {spoken}
       </p>
@@ -130,7 +132,8 @@ function actionsFor(board: Board, device: Device, speak: (words: string) => void
     reset: backToLive,
     speak,
     goToReadings: () => {
-      const last = lastHeardAt(device, latest.peek());
+      // Not when the device was heard: a message may carry readings of long ago.
+      const last = lastHeardAt({ ...device, last_seen: null }, latest.peek());
       const width = board.span.value.to - board.span.value.from;
       if (last !== null)
         show({

@@ -1,6 +1,6 @@
 /**
  * Sparklines for the rows on screen: asked for together, kept, and renewed each minute. A
- * device that is younger than a day shows its life so far at the scale of an hour or six.
+ * device that is younger than a day shows its life so far at the scale of minutes or hours.
  */
 import { signal } from '@preact/signals';
 import { getWindows } from '../api/client.ts';
@@ -11,11 +11,12 @@ import { serverNow } from './clock.ts';
 
 const HOUR = 3_600_000;
 /** Spans that a sparkline may cover; the last is the usual one. */
-const spans = [HOUR, 6 * HOUR, 24 * HOUR] as const;
+const spans = [HOUR / 12, HOUR, 6 * HOUR, 24 * HOUR] as const;
 const width = 120;
 const atOnce = 200;
 const gatherMs = 30;
 const renewMs = 60_000;
+const renewYoungMs = 15_000;
 const retryMs = 1000;
 
 export const sparks = signal<ReadonlyMap<string, SparkData | null>>(new Map());
@@ -74,7 +75,10 @@ function gather(wait: number): void {
 
 async function readDue(): Promise<void> {
   const now = Date.now();
-  const due = [...visible].filter(([name]) => now - (asked.get(name) ?? 0) >= renewMs);
+  const due = [...visible].filter(([name, wish]) => {
+    const isYoung = spanFor(beginning(wish), serverNow()) <= HOUR;
+    return now - (asked.get(name) ?? 0) >= (isYoung ? renewYoungMs : renewMs);
+  });
   for (const [name] of due) asked.set(name, now);
   for (const span of spans) {
     const some = due

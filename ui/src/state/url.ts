@@ -46,7 +46,6 @@ export function devicePath(key: string): string {
 export function go(path: string): void {
   history.pushState(null, '', path);
   here.value = readAddress();
-  scrollTo(0, 0);
 }
 
 /** Changes parameters of the current page; `null` removes one. Push when Back should undo it. */
