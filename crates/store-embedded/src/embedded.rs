@@ -13,7 +13,7 @@ use windows::{Grid, Window};
 use crate::database::Database;
 use crate::flush::Flusher;
 use crate::health::Health;
-use crate::memory::{Extent, Memory};
+use crate::memory::Memory;
 use crate::options::BATCH_BYTES_MAX;
 use crate::queue::{Queue, Waiting};
 use crate::reading::{self, Found, Request};
@@ -76,7 +76,8 @@ impl EmbeddedStore {
     }
 
     /// What is in memory, taken before the database's moment: what is moved meanwhile is found twice, never not at all.
-    fn look(&self, request: &Request) -> Result<(Vec<Found>, Option<Extent>), StoreError> {
+    /// The second answer is whether the database may hold something of it, too.
+    fn look(&self, request: &Request) -> Result<(Vec<Found>, bool), StoreError> {
         let memory = self.known(request.series)?;
         Ok((request.fresh(&memory), memory.stored_inside(request.series, request.rest())))
     }
@@ -149,17 +150,21 @@ impl Readings for EmbeddedStore {
         limit: usize,
     ) -> Result<Vec<Reading>, StoreError> {
         let request = Request { series, range, order, after, limit };
-        let (fresh, extent) = self.look(&request)?;
-        let Some(extent) = extent.filter(|_| limit > 0) else { return Ok(reading::of_memory(fresh, &request)) };
-        self.read_database(move |snapshot| reading::merged(snapshot, &request, extent, fresh)).await
+        let (fresh, stored) = self.look(&request)?;
+        if !stored || limit == 0 {
+            return Ok(reading::of_memory(fresh, &request));
+        }
+        self.read_database(move |snapshot| reading::merged(snapshot, &request, fresh)).await
     }
 
     async fn windows(&self, series: SeriesId, grid: Grid) -> Result<Vec<Window>, StoreError> {
         let range = grid.range();
         let request = Request { series, range, order: Order::Ascending, after: None, limit: usize::MAX };
-        let (fresh, extent) = self.look(&request)?;
-        let Some(extent) = extent else { return Ok(windowing::of_memory(grid, fresh)) };
-        self.read_database(move |snapshot| windowing::windows(snapshot, series, grid, extent, fresh)).await
+        let (fresh, stored) = self.look(&request)?;
+        if !stored {
+            return Ok(windowing::of_memory(grid, fresh));
+        }
+        self.read_database(move |snapshot| windowing::windows(snapshot, series, grid, fresh)).await
     }
 
     async fn latest(&self, series: &[SeriesId]) -> Result<Vec<Option<Reading>>, StoreError> {

@@ -232,8 +232,7 @@ impl Ground {
                 continue;
             }
             let wanted: HashSet<ReadingKey> = gone.iter().chain(&waiting).map(|(key, ..)| *key).collect();
-            let extent = verdict.settled.extents.get(&series).copied();
-            let stored = rows::values_of(snapshot, series, extent, &wanted)?;
+            let stored = rows::values_of(snapshot, series, &wanted)?;
             for (key, value, source) in gone {
                 count(&mut verdict.settled.by_source, source, stored.get(&key), &value);
             }

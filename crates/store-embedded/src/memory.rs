@@ -214,11 +214,11 @@ impl Memory {
         self.cut = cut;
     }
 
-    /// What the database may hold of a series inside `range`.
-    pub(crate) fn stored_inside(&self, series: SeriesId, range: TimeRange) -> Option<Extent> {
-        let extent = self.tracks.get(&series)?.stored?;
-        let touches = extent.first_ms < range.to.millis() && extent.last.time >= range.from && !range.is_empty();
-        touches.then_some(extent)
+    /// Whether the database may hold something of a series inside `range`.
+    pub(crate) fn stored_inside(&self, series: SeriesId, range: TimeRange) -> bool {
+        let extent = self.tracks.get(&series).and_then(|track| track.stored);
+        let touches = |extent: Extent| extent.first_ms < range.to.millis() && extent.last.time >= range.from;
+        extent.is_some_and(touches) && !range.is_empty()
     }
 
     pub(crate) fn restored(&self) -> Restored {

@@ -6,8 +6,8 @@ use model::{Reading, ReadingKey, SeriesId, TimeRange};
 use rusqlite::Connection;
 use store::{Order, StoreError};
 
-use crate::memory::{Extent, Memory};
-use crate::rows::{readings, visit};
+use crate::memory::Memory;
+use crate::rows::{readings, span_ms, visit};
 
 /// Ranks behind every frame's.
 const FROZEN: u64 = u64::MAX - 1;
@@ -72,16 +72,16 @@ impl Request {
 pub(crate) fn merged(
     connection: &Connection,
     request: &Request,
-    extent: Extent,
     fresh: Vec<Found>,
 ) -> Result<Vec<Reading>, StoreError> {
+    let Some(span_ms) = span_ms(connection, request.series)? else { return Ok(of_memory(fresh, request)) };
     let mut pending = fresh;
     let mut answer = Vec::new();
-    visit(connection, request.series, extent, request.rest(), request.order, &mut |row| {
+    visit(connection, request.series, span_ms, request.rest(), request.order, &mut |row| {
         // Frames that are still to come hold nothing on this side of the edge.
         let edge = match request.order {
             Order::Ascending => row.first_ms,
-            Order::Descending => row.first_ms.saturating_add(extent.span_ms),
+            Order::Descending => row.first_ms.saturating_add(span_ms),
         };
         settle(&mut pending, &mut answer, request.order, Some(edge));
         if answer.len() >= request.limit {

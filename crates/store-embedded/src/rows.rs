@@ -9,7 +9,6 @@ use windows::Window;
 
 use crate::database::failed;
 use crate::frames::read_summary;
-use crate::memory::Extent;
 
 /// A series in a frame.
 #[derive(Clone, Copy, Debug)]
@@ -26,12 +25,22 @@ pub(crate) struct FrameRow {
 
 const READING: &str = "reading frames";
 
+/// The longest frame of a series from first to last reading, as of this moment of the database (what memory knows may be
+/// of another moment); none while it has no frame.
+pub(crate) fn span_ms(connection: &Connection, series: SeriesId) -> Result<Option<i64>, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT span_ms FROM series WHERE id = ?1").map_err(failed(READING))?;
+    let found = statement.query_row([series.0], |row| row.get::<_, Option<i64>>(0)).optional();
+    Ok(found.map_err(failed(READING))?.flatten())
+}
+
 /// Visits the frames of a series that touch `range`, in order of their first reading (ascending or descending), until
-/// `visit` answers false.
+/// `visit` answers false. `span_ms` is that of [`span_ms`] at the same moment: no frame that begins earlier than this
+/// before the range reaches it.
 pub(crate) fn visit(
     connection: &Connection,
     series: SeriesId,
-    extent: Extent,
+    span_ms: i64,
     range: TimeRange,
     order: Order,
     visit: &mut dyn FnMut(FrameRow) -> Result<bool, StoreError>,
@@ -46,7 +55,7 @@ pub(crate) fn visit(
              WHERE series = ?1 AND first_ms >= ?2 AND first_ms < ?3 ORDER BY first_ms DESC, frame DESC"
         }
     };
-    let earliest = range.from.millis().saturating_sub(extent.span_ms);
+    let earliest = range.from.millis().saturating_sub(span_ms);
     let mut statement = connection.prepare_cached(sql).map_err(failed(READING))?;
     let mut rows = statement.query((series.0, earliest, range.to.millis())).map_err(failed(READING))?;
     while let Some(row) = rows.next().map_err(failed(READING))? {
@@ -97,16 +106,15 @@ pub(crate) fn readings(connection: &Connection, frame: i64, series: SeriesId) ->
 pub(crate) fn values_of(
     connection: &Connection,
     series: SeriesId,
-    extent: Option<Extent>,
     wanted: &HashSet<ReadingKey>,
 ) -> Result<HashMap<ReadingKey, Value>, StoreError> {
     let mut found: HashMap<ReadingKey, (u64, Value)> = HashMap::new();
     let (first, last) = (wanted.iter().min(), wanted.iter().max());
-    if let (Some(extent), Some(first), Some(last)) = (extent, first, last) {
+    if let (Some(span_ms), Some(first), Some(last)) = (span_ms(connection, series)?, first, last) {
         let mut times: Vec<i64> = wanted.iter().map(|key| key.time.millis()).collect();
         times.sort_unstable();
         let range = TimeRange { from: first.time, to: Timestamp::saturating(last.time.millis() + 1) };
-        visit(connection, series, extent, range, Order::Ascending, &mut |row| {
+        visit(connection, series, span_ms, range, Order::Ascending, &mut |row| {
             let next = times.partition_point(|time| *time < row.first_ms);
             if times.get(next).is_some_and(|time| *time <= row.last_ms) {
                 for reading in readings(connection, row.frame, series)? {

@@ -6,9 +6,8 @@ use rusqlite::Connection;
 use store::{Order, StoreError};
 use windows::{Grid, Window, fold_ascending};
 
-use crate::memory::Extent;
 use crate::reading::{Found, fold, sort};
-use crate::rows::{FrameRow, readings, visit, with_frame};
+use crate::rows::{FrameRow, readings, span_ms, visit, with_frame};
 
 /// A frame of at most so many readings that overlaps others is taken apart, so that a few late readings spread over a
 /// year do not make the whole year overlap.
@@ -21,11 +20,11 @@ pub(crate) fn windows(
     connection: &Connection,
     series: SeriesId,
     grid: Grid,
-    extent: Extent,
     fresh: Vec<Found>,
 ) -> Result<Vec<Window>, StoreError> {
+    let Some(span_ms) = span_ms(connection, series)? else { return Ok(of_memory(grid, fresh)) };
     let mut rows = Vec::new();
-    visit(connection, series, extent, grid.range(), Order::Ascending, &mut |row| {
+    visit(connection, series, span_ms, grid.range(), Order::Ascending, &mut |row| {
         rows.push(row);
         Ok(true)
     })?;
