@@ -408,6 +408,11 @@ export interface components {
             items: components["schemas"]["Device"][];
             next_cursor?: string | null;
         };
+        /**
+         * @description Oldest or newest first.
+         * @enum {string}
+         */
+        Direction: "asc" | "desc";
         /** @description `ready`, or `degraded` with reasons. */
         Health: {
             reasons: components["schemas"]["Reason"][];
@@ -558,6 +563,11 @@ export interface components {
             device: string;
             metric: string;
         };
+        /**
+         * @description An order of devices.
+         * @enum {string}
+         */
+        Sort: "created" | "name" | "last_seen" | "status";
         /** @description The book of one source. */
         SourceBook: components["schemas"]["Book"] & {
             source: string;
@@ -633,8 +643,6 @@ export interface components {
             took_ms: number;
             unit?: string | null;
         };
-        Sort: string;
-        Direction: string;
     };
     responses: never;
     parameters: never;
