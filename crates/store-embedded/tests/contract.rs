@@ -1,6 +1,8 @@
 //! The embedded store is held against the contract and, side by side, against the oracle: on a real directory, and with
 //! its log in a simulated one that loses what was not synced.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

@@ -1,5 +1,7 @@
 //! Disks that tear, rot, refuse and fill up, and directories that are not ours.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! What a directory holds after it was closed, dropped or copied.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use model::{
     DeviceId, DeviceKey, Judgement, Kind, MetricName, Reading, ReadingKey, SeriesId, SourceName, TimeRange, TimeSource,
     Timestamp, UnitSource, Value,

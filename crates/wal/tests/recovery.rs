@@ -1,5 +1,7 @@
 //! What the log promises, through its public door: on files that crash, fail, fill up and rot.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::io::ErrorKind;
 use std::sync::Arc;
 
