@@ -16,6 +16,8 @@ use crate::commands;
 const READY_LIMIT: Duration = Duration::from_secs(60);
 /// How long it may take to stop by itself; then it is killed, which fails the run.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
+/// How long all tests in the browser may take; then they are killed, which fails the run.
+const BROWSER_LIMIT: Duration = Duration::from_mins(12);
 const STEP: Duration = Duration::from_millis(50);
 
 /// Runs the tests in the browser against the release binary.
@@ -33,7 +35,7 @@ fn test(root: &Path, addresses: &Value) -> Result<()> {
     let mut command = commands::command(&root.join("ui"), "npm run -s e2e");
     let address = addresses["http"].as_str().context("the server announced no http address")?;
     command.env("SENSORIUM_URL", format!("http://{address}"));
-    if !commands::follow(command, |_| ())? {
+    if !commands::follow(command, BROWSER_LIMIT, |_| ())? {
         bail!("`npm run e2e` failed");
     }
     Ok(())
@@ -87,7 +89,7 @@ impl Server {
         if let Some(status) = self.child.try_wait()? {
             bail!("the server ended by itself with {status}");
         }
-        Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status()?;
+        commands::signal("TERM", &[self.child.id()]);
         for _ in 0..steps(STOP_LIMIT) {
             match self.child.try_wait()? {
                 Some(status) if status.success() => return Ok(()),

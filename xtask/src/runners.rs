@@ -14,6 +14,9 @@ use crate::commands;
 use crate::counts::Counts;
 use crate::setup;
 
+/// How long one runner may take, from a cold start on two cores; then it is killed and counts as a failure.
+const RUNNER_LIMIT: Duration = Duration::from_mins(15);
+
 /// One program that says yes or no.
 pub struct Runner {
     name: &'static str,
@@ -82,7 +85,7 @@ impl Tally {
             // The stories drive what people run.
             command.env("SENSORIUM_BIN", release.join("sensorium"));
             command.env("SENSORIUM_SIM_BIN", release.join("sensorium-sim"));
-            let succeeded = match commands::follow(command, |line| counts.read(line)) {
+            let succeeded = match commands::follow(command, RUNNER_LIMIT, |line| counts.read(line)) {
                 Ok(succeeded) => succeeded,
                 Err(error) => {
                     println!("{error:#}");

@@ -40,7 +40,7 @@ fn debian_packages(root: &Path) -> Result<()> {
     run(root, "apt-get update -q")?;
     let mut command = commands::command(root, &install);
     command.env("DEBIAN_FRONTEND", "noninteractive");
-    if !commands::follow(command, |_| ())? {
+    if !command.status().with_context(|| format!("`{install}` does not start"))?.success() {
         bail!("`{install}` failed");
     }
     if missing.contains(&"mosquitto") && !succeeds(root, "service mosquitto stop") {
