@@ -81,7 +81,7 @@ pub(crate) fn merged(
         // Frames that are still to come hold nothing on this side of the edge.
         let edge = match request.order {
             Order::Ascending => row.first_ms,
-            Order::Descending => row.first_ms.saturating_add(span_ms),
+            Order::Descending => row.last_ms,
         };
         settle(&mut pending, &mut answer, request.order, Some(edge));
         if answer.len() >= request.limit {

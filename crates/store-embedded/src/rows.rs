@@ -34,9 +34,9 @@ pub(crate) fn span_ms(connection: &Connection, series: SeriesId) -> Result<Optio
     Ok(found.map_err(failed(READING))?.flatten())
 }
 
-/// Visits the frames of a series that touch `range`, in order of their first reading (ascending or descending), until
-/// `visit` answers false. `span_ms` is that of [`span_ms`] at the same moment: no frame that begins earlier than this
-/// before the range reaches it.
+/// Visits the frames of a series that touch `range`, ascending in order of their first reading, descending of their last,
+/// until `visit` answers false. `span_ms` is that of [`span_ms`] at the same moment: no frame that begins earlier than
+/// this before the range reaches it.
 pub(crate) fn visit(
     connection: &Connection,
     series: SeriesId,
@@ -45,22 +45,26 @@ pub(crate) fn visit(
     order: Order,
     visit: &mut dyn FnMut(FrameRow) -> Result<bool, StoreError>,
 ) -> Result<(), StoreError> {
-    let sql = match order {
-        Order::Ascending => {
+    let (from, to) = (range.from.millis(), range.to.millis());
+    let (sql, lowest, highest) = match order {
+        Order::Ascending => (
             "SELECT frame, rank, first_ms, last_ms, rows, summary FROM frame_series \
-             WHERE series = ?1 AND first_ms >= ?2 AND first_ms < ?3 ORDER BY first_ms, frame"
-        }
-        Order::Descending => {
+             WHERE series = ?1 AND first_ms >= ?2 AND first_ms < ?3 ORDER BY first_ms",
+            from.saturating_sub(span_ms),
+            to,
+        ),
+        Order::Descending => (
             "SELECT frame, rank, first_ms, last_ms, rows, summary FROM frame_series \
-             WHERE series = ?1 AND first_ms >= ?2 AND first_ms < ?3 ORDER BY first_ms DESC, frame DESC"
-        }
+             WHERE series = ?1 AND last_ms >= ?2 AND last_ms < ?3 ORDER BY last_ms DESC",
+            from,
+            to.saturating_add(span_ms),
+        ),
     };
-    let earliest = range.from.millis().saturating_sub(span_ms);
     let mut statement = connection.prepare_cached(sql).map_err(failed(READING))?;
-    let mut rows = statement.query((series.0, earliest, range.to.millis())).map_err(failed(READING))?;
+    let mut rows = statement.query((series.0, lowest, highest)).map_err(failed(READING))?;
     while let Some(row) = rows.next().map_err(failed(READING))? {
         let row = frame_row(row).map_err(failed(READING))?;
-        if row.last_ms >= range.from.millis() && !visit(row)? {
+        if row.last_ms >= from && row.first_ms < to && !visit(row)? {
             break;
         }
     }
