@@ -1,6 +1,7 @@
 /** The one time axis of a page: it sticks to the bottom, under all lanes. */
 import { useComputed } from '@preact/signals';
 import { formatTime, zoneName } from '../format/time.ts';
+import { t } from '../i18n/index.ts';
 import { zone } from '../state/prefs.ts';
 import type { Board } from './board.ts';
 import { timeTicks } from './ticks.ts';
@@ -19,7 +20,7 @@ export function TimeAxis({ board, left }: Props) {
   const at = (time: number) => left + ((time - from) / (to - from)) * width;
   const marks = timeTicks(from, to, width, zone.value);
   return (
-    <div class="axis">
+    <section class="axis" aria-label={t('axis.label')}>
       <svg width={left + width} height="36" aria-hidden="true">
         {marks.map((mark) => (
           <g key={mark.time}>
@@ -37,7 +38,7 @@ export function TimeAxis({ board, left }: Props) {
       </svg>
       <AxisCursor board={board} at={at} left={left} width={width} />
       <span class="axis-zone">{zoneName(zone.value)}</span>
-    </div>
+    </section>
   );
 }
 
