@@ -338,3 +338,48 @@ test('a device that was never heard is told as such', async () => {
     await page.getByRole('heading', { name: 'Overview' }).waitFor();
   });
 });
+
+test('26: a hidden tab has no socket, and is back within a second', async () => {
+  const key = freshKey('hidden');
+  await publish(key, { temperature: 20 });
+  const open = new Set();
+  await onPage(
+    devicePath(key, 'now-5m'),
+    async (page) => {
+      await lanesReady(page);
+      await badge(page, 'Live').waitFor();
+      assert.equal(open.size, 1);
+      const hide = (hidden) =>
+        page.evaluate((value) => {
+          Object.defineProperty(document, 'hidden', { configurable: true, get: () => value });
+          document.dispatchEvent(new Event('visibilitychange'));
+        }, hidden);
+      await hide(true);
+      for (let i = 0; i < 50 && open.size > 0; i++) await page.waitForTimeout(20);
+      assert.equal(open.size, 0);
+      await publish(key, { temperature: 42 });
+      await hide(false);
+      await badge(page, 'Live').waitFor({ timeout: 1000 });
+      await lane(page, 'Temperature').getByText('2 readings, every one drawn').waitFor();
+    },
+    {
+      prepare: async (page) =>
+        page.on('websocket', (socket) => {
+          open.add(socket);
+          socket.on('close', () => open.delete(socket));
+        }),
+    },
+  );
+});
+
+test('28: ten tabs over plain http are all live', async () => {
+  await onPage('/', async (page) => {
+    const tabs = [];
+    for (let i = 0; i < 9; i++) {
+      const tab = await page.context().newPage();
+      await tab.goto(page.url());
+      tabs.push(tab);
+    }
+    for (const tab of [page, ...tabs]) await badge(tab, 'Live').waitFor();
+  });
+});

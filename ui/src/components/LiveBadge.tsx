@@ -35,7 +35,8 @@ interface Props {
 export function LiveBadge({ range, toLive }: Props) {
   const kind = badgeKind(linkState.value, range, now.value);
   const age = now.value - newestTime.value;
-  const shows = kind === 'live' && newestTime.value > 0 && age > ageFromMs;
+  const shows =
+    kind === 'live' && newestTime.value > 0 && Math.floor(age / 1000) * 1000 > ageFromMs;
   const words = (
     <>
       <svg viewBox="0 0 14 14" width="12" height="12" aria-hidden="true">

@@ -150,7 +150,7 @@ function laneWeight(device: Device): number {
   const flat = device.metrics.filter(
     (metric) => metric.kind === 'state' || metric.kind === 'text',
   ).length;
-  return Math.max(2, device.metrics.length - flat + flat * 0.4);
+  return Math.max(1.2, device.metrics.length - flat + flat * 0.4);
 }
 
 /** When the device began to speak: the server's word, else its first reading, asked for once. */
