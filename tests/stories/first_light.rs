@@ -1,7 +1,9 @@
 //! From a publish to the chart's data, nothing configured.
 
+use std::process::Command;
+
 use serde_json::json;
-use stories::{Story, expect};
+use stories::{Story, expect, run_to_end, server_program};
 
 #[test]
 fn an_acknowledged_publish_is_there_at_the_next_look() {
@@ -15,6 +17,23 @@ fn an_acknowledged_publish_is_there_at_the_next_look() {
     device.publish("home/kitchen/climate", r#"{"temperature":21.5,"humidity":48}"#);
     assert_eq!(operator.values("home/kitchen/climate", "temperature"), [json!(21.5)]);
     assert_eq!(operator.values("home/kitchen/climate", "humidity"), [json!(48.0)]);
+    story.finish();
+}
+
+#[test]
+fn the_publish_lines_of_the_readme_work_as_they_stand() {
+    let story = Story::begin();
+    let publish = |topic: &str, payload: &str| {
+        let mut command = Command::new(server_program());
+        command.args(["publish", topic, payload, "--data"]).arg(story.data());
+        let ended = run_to_end(command);
+        assert_eq!(ended.code, Some(0), "{}", ended.said);
+    };
+    publish("home/kitchen/climate", r#"{"temperature":21.5,"humidity":48}"#);
+    publish("esp32/dht/temperature", "23.75");
+    let operator = story.operator();
+    assert_eq!(operator.values("home/kitchen/climate", "humidity"), [json!(48.0)]);
+    assert_eq!(operator.values("esp32/dht", "temperature"), [json!(23.75)]);
     story.finish();
 }
 
