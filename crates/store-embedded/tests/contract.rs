@@ -25,7 +25,7 @@ impl Embedded {
     }
 
     fn open(&self) -> Opened {
-        let log_files = self.simulated.clone().map(|files| Arc::new(files) as Arc<dyn wal::Files>);
+        let log_files = self.simulated.as_ref().map(|files| Arc::new(files.of_this_life()) as Arc<dyn wal::Files>);
         let options = Options { limits: self.limits, log_files, ..Options::default() };
         let store: Arc<EmbeddedStore> = Arc::new(open(self.dir.path(), options).unwrap());
         Opened { readings: Arc::<EmbeddedStore>::clone(&store), catalog: store }

@@ -50,7 +50,7 @@ fn message(time: i64) -> Batch {
 }
 
 fn open_with(dir: &Path, files: &SimFiles) -> Result<EmbeddedStore, OpenError> {
-    open(dir, Options { log_files: Some(Arc::new(files.clone())), ..Options::default() })
+    open(dir, Options { log_files: Some(Arc::new(files.of_this_life())), ..Options::default() })
 }
 
 async fn times(store: &EmbeddedStore) -> Vec<i64> {

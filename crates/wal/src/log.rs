@@ -194,15 +194,10 @@ impl Log {
         self.sealed.iter().chain(self.active.iter().map(|active| &active.segment))
     }
 
-    /// A file that failed is never written again. It stays for replay if anything in it counts.
+    /// A file that failed is never written again. It stays, for replay or at least so that there is a log, until there
+    /// is a new segment.
     fn abandon(&mut self, active: Active) {
-        if active.segment.last.is_some() {
-            self.sealed.push(active.segment);
-        } else {
-            drop(active.file);
-            // What cannot be removed holds at most a record that will be repeated, which replay skips.
-            let _ = self.files.remove(&active.segment.name);
-        }
+        self.sealed.push(active.segment);
     }
 
     pub(crate) fn start_first(&mut self) -> Result<(), AppendError> {
@@ -228,6 +223,10 @@ impl Log {
         })();
         match prepared {
             Ok(bytes) => {
+                // Failed files without anything that counts. What cannot be removed holds at most a record that will be
+                // repeated, which replay skips.
+                let files = Arc::clone(&self.files);
+                self.sealed.retain(|sealed| sealed.last.is_some() || files.remove(&sealed.name).is_err());
                 let segment = Segment { number, name, last: None, bytes, end: SEGMENT_HEADER as u64 };
                 Ok(Active { file, segment })
             }

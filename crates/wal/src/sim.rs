@@ -82,6 +82,13 @@ impl SimFiles {
         disk.failing.clear();
     }
 
+    /// The directory as the process that lives now sees it: after a crash or a kill every call fails, since the dead change
+    /// nothing.
+    #[must_use]
+    pub fn of_this_life(&self) -> impl Files + use<> {
+        Living { files: self.clone(), life: self.disk().life }
+    }
+
     /// The process dies and the machine lives: everything written stays, open handles die.
     pub fn kill(&self) {
         self.disk().life += 1;
@@ -143,7 +150,7 @@ impl Disk {
 
     fn content(&mut self, life: u64, file: u64) -> io::Result<&mut Content> {
         if life != self.life {
-            return Err(io::Error::other("the process that opened this file is gone"));
+            return Err(gone());
         }
         self.files.get_mut(&file).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     }
@@ -198,6 +205,43 @@ impl Files for SimFiles {
         disk.durable_names = disk.names.clone();
         Ok(())
     }
+}
+
+struct Living {
+    files: SimFiles,
+    life: u64,
+}
+
+impl Living {
+    fn files(&self) -> io::Result<&SimFiles> {
+        if self.files.disk().life == self.life { Ok(&self.files) } else { Err(gone()) }
+    }
+}
+
+impl Files for Living {
+    fn create(&self, name: &str) -> io::Result<Box<dyn File>> {
+        self.files()?.create(name)
+    }
+
+    fn open(&self, name: &str) -> io::Result<Box<dyn File>> {
+        self.files()?.open(name)
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        self.files()?.list()
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.files()?.remove(name)
+    }
+
+    fn sync_dir(&self) -> io::Result<()> {
+        self.files()?.sync_dir()
+    }
+}
+
+fn gone() -> io::Error {
+    io::Error::other("the process that opened this file is gone")
 }
 
 struct SimFile {

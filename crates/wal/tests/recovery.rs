@@ -170,6 +170,22 @@ fn after_a_failed_sync_the_record_goes_into_a_new_segment() {
 }
 
 #[test]
+fn there_is_a_log_whatever_fails_in_an_empty_one() {
+    for call in 1..6 {
+        let files = SimFiles::seeded(call);
+        let (mut log, ..) = open(&files);
+        files.fail_call(1, ErrorKind::Other);
+        assert!(log.append(1, 1, &payload(1)).is_err());
+        files.fail_call(call, ErrorKind::Other);
+        let _ = log.append(1, 1, &payload(1));
+        files.crash();
+        assert!(!names(&files).is_empty(), "call {call}");
+        let opened = Log::open(Arc::new(files.clone()), STORE, SMALL, 0, true, &mut |_| Ok(()));
+        assert!(opened.is_ok(), "call {call}: {:?}", opened.err());
+    }
+}
+
+#[test]
 fn a_full_disk_is_waited_for() {
     let files = SimFiles::seeded(4);
     let (mut log, ..) = open(&files);
