@@ -190,6 +190,10 @@ impl Log {
         self.segments().map(|segment| segment.bytes).sum()
     }
 
+    pub(crate) fn holds_segments(&self) -> bool {
+        self.segments().next().is_some()
+    }
+
     fn segments(&self) -> impl Iterator<Item = &Segment> {
         self.sealed.iter().chain(self.active.iter().map(|active| &active.segment))
     }

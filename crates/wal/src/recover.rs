@@ -128,8 +128,11 @@ impl Log {
             }
         }
         let mut log = Self::resume(files, store, options, segments, active, highest + 1);
-        log.start_first()?;
-        Ok((log, recovery))
+        // On a full disk a log that exists can still be read; appending tries again.
+        match log.start_first() {
+            Err(error) if !log.holds_segments() => Err(error.into()),
+            Ok(()) | Err(_) => Ok((log, recovery)),
+        }
     }
 }
 

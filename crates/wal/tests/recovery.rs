@@ -211,6 +211,22 @@ fn a_full_disk_is_waited_for() {
 }
 
 #[test]
+fn a_full_disk_does_not_keep_a_log_from_being_read() {
+    let files = SimFiles::seeded(5);
+    let (mut log, ..) = open(&files);
+    append(&mut log, 1..=3);
+    // A torn tail asks for a new segment, for which there is no room.
+    files.damage(&names(&files)[0], |bytes| bytes[1_000] = 1);
+    files.set_capacity(Some(0));
+    let (mut log, _, records) = open(&files);
+    assert_eq!(records, expected(3));
+    assert_eq!(log.append(4, 1, &payload(4)).unwrap_err().cause, Cause::DiskFull);
+    files.set_capacity(None);
+    append(&mut log, 4..=5);
+    assert_eq!(open(&files).2, expected(5));
+}
+
+#[test]
 fn a_tail_torn_at_any_byte_is_dropped_and_counted() {
     let template = |files: &SimFiles| {
         let (mut log, ..) = open(files);
