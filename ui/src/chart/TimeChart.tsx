@@ -54,7 +54,7 @@ export function TimeChart({ board, lane, status, gutter, actions }: Props) {
   const label = t('chart.label', { name: title, unit: lane.metric.unit ?? t('unit.none') });
   return (
     <section
-      class={`lane lane-${form}`}
+      class={`lane lane-${form}${status !== 'online' && board.isFollowing ? ' is-drained' : ''}`}
       data-hue={hueOf(lane.metric)}
       aria-labelledby={`${id}-title`}
     >

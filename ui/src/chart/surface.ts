@@ -42,6 +42,7 @@ export interface SurfaceEvents {
 
 const dragLeastPx = 6;
 const rowsPx = 32;
+const rowsMost = 5;
 
 export class Surface {
   private chart: uPlot;
@@ -172,7 +173,7 @@ export class Surface {
   }
 
   private rowCount(): number {
-    return Math.max(1, Math.floor(this.box.height / rowsPx));
+    return Math.min(rowsMost, Math.max(1, Math.floor(this.box.height / rowsPx)));
   }
 
   private valueTicks(): number[] {

@@ -6,6 +6,7 @@ import { t } from '../i18n/index.ts';
 import { now } from '../state/clock.ts';
 import { latest } from '../state/fleet.ts';
 import type { Range } from '../state/range.ts';
+import { query, route } from '../state/url.ts';
 
 export type BadgeKind = 'live' | 'paused' | 'history' | 'connecting' | 'offline';
 
@@ -20,9 +21,12 @@ export function badgeKind(link: LinkState, range: Range | null, time: number): B
 }
 
 const newestTime = computed(() => {
+  // A device's page tells the age of that device, the others that of the whole fleet.
+  const prefix = route.value === 'device' ? `${query.value.get('key')}/` : '';
   let newest = 0;
-  for (const reading of latest.value.values()) {
-    if (reading.t > newest && reading.t <= now.value + 1000) newest = reading.t;
+  for (const [name, reading] of latest.value) {
+    const counts = name.startsWith(prefix) && reading.t <= now.value + 1000;
+    if (counts && reading.t > newest) newest = reading.t;
   }
   return newest;
 });

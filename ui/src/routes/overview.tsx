@@ -62,7 +62,7 @@ function DeviceList() {
         <DemoSwitch />
       </header>
       <HeardList />
-      <ul class="devices">
+      <ul class={rows.length > many ? 'devices is-many' : 'devices'}>
         {rows.map(({ device, status }) => (
           <DeviceRow key={device.key} device={device} status={status} />
         ))}
@@ -70,6 +70,9 @@ function DeviceList() {
     </>
   );
 }
+
+/** From so many rows on, the browser lays out only those in view. */
+const many = 100;
 
 interface Row {
   device: Device;
