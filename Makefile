@@ -28,11 +28,12 @@ check: setup $(PACKAGES)
 test: tools $(PACKAGES)
 	cargo xtask test
 
-# The debug server and the page's own server with hot reload; Ctrl+C ends both.
+# The debug server, and in front of it the page's own server with hot reload, which expects it at port 8080; Ctrl+C ends both.
 dev: $(PACKAGES) tools
-	cargo build -p server
-	$(TARGET)/debug/sensorium serve --demo & server=$$!; trap 'kill $$server' EXIT INT TERM; cd ui && npm run dev
+	UI_BUILD=off cargo build -p server
+	$(TARGET)/debug/sensorium serve --demo --http 127.0.0.1:8080 & server=$$!; trap 'kill $$server' EXIT INT TERM; cd ui && npm run dev
 
+# Measures the release build on this machine and prints tables.
 bench: build
 	cargo run --release -p bench
 
