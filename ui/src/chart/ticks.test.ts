@@ -39,6 +39,15 @@ describe('the time axis', () => {
     expect(months.filter((mark) => mark.context !== null).length).toBe(2);
   });
 
+  it('has a mark however narrow the plot', () => {
+    for (let days = 1; days < 400; days += 3) {
+      expect(
+        timeTicks(1.7e12, 1.7e12 + days * DAY, 223, 'browser').length,
+        `${days} days`,
+      ).toBeGreaterThan(0);
+    }
+  });
+
   it('never has more marks than there is room for', () => {
     for (const span of [50, 900, 61_000, 7 * HOUR, 3 * DAY, 80 * DAY, 4000 * DAY]) {
       expect(timeTicks(1.7e12, 1.7e12 + span, 380, 'utc').length).toBeLessThanOrEqual(6);

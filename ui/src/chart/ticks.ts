@@ -19,7 +19,7 @@ const distances = [
   ...[1, 2, 5, 10, 15, 30].map((n) => n * SECOND),
   ...[1, 2, 5, 10, 15, 30].map((n) => n * MINUTE),
   ...[1, 2, 3, 6, 12].map((n) => n * HOUR),
-  ...[1, 2, 7].map((n) => n * DAY),
+  ...[1, 2, 7, 14].map((n) => n * DAY),
 ];
 const monthDistances = [1, 2, 3, 6, 12, 24, 60];
 const labelPx = 76;
@@ -27,7 +27,7 @@ const labelPx = 76;
 /** Marks for `width` pixels, far enough apart to be read. */
 export function timeTicks(from: number, to: number, width: number, zone: Zone): Tick[] {
   const most = Math.max(2, Math.floor(width / labelPx));
-  const apart = distances.find((distance) => (to - from) / distance <= most);
+  const apart = distances.find((distance) => (to - from) / distance <= most + 0.5);
   if (apart === undefined) return monthTicks(from, to, most, zone);
   const times =
     apart >= DAY ? dayTimes(from, to, apart / DAY, zone) : clockTimes(from, to, apart, zone);
