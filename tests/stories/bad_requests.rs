@@ -28,6 +28,8 @@ fn wrong_query_parameters_are_refused_with_a_code() {
         format!("/windows?{series}&from=0&to=99999999999999999999"),
         "/latest?device=esp32%2Fdht&unit=F".into(),
         "/devices?limit=0".into(),
+        "/devices?status=asleep".into(),
+        "/devices?cursor=nonsense".into(),
         "/inbox/messages?limit=x".into(),
         "/inbox/messages?cursor=nonsense".into(),
     ];

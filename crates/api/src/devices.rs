@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
-use ingest::{DeviceChange, DeviceDocument, DeviceView, MetricView, NewDevice};
+use ingest::{DeviceChange, DeviceDocument, DeviceView, MetricView, NewDevice, Status};
 use model::{DeviceKey, TopicFilter};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -127,7 +127,7 @@ pub struct ListQuery {
     /// Part of the key or name, any case.
     q: Option<String>,
     /// One status.
-    status: Option<String>,
+    status: Option<StatusWord>,
     /// One tag.
     tag: Option<String>,
     /// One place.
@@ -137,6 +137,32 @@ pub struct ListQuery {
     cursor: Option<String>,
     /// 1 to 10000, 1000 by default.
     limit: Option<u32>,
+}
+
+/// Whether a device is heard from.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StatusWord {
+    /// It said that it is going.
+    Offline,
+    /// Silent for three of its usual intervals.
+    Stale,
+    /// Created, and never heard from.
+    NeverSeen,
+    /// Speaking as it usually does.
+    Online,
+}
+
+impl StatusWord {
+    fn is(self, status: Status) -> bool {
+        let wanted = match self {
+            Self::Offline => Status::Offline,
+            Self::Stale => Status::Stale,
+            Self::NeverSeen => Status::NeverSeen,
+            Self::Online => Status::Online,
+        };
+        wanted == status
+    }
 }
 
 /// An order of devices.
@@ -188,7 +214,7 @@ fn wanted(device: &DeviceView, query: &ListQuery) -> bool {
         let q = q.to_lowercase();
         shown_name(device).to_lowercase().contains(&q) || device.record.key.as_str().to_lowercase().contains(&q)
     });
-    text && query.status.as_ref().is_none_or(|status| device.status.as_str() == status)
+    text && query.status.is_none_or(|word| word.is(device.status))
         && query.tag.as_ref().is_none_or(|tag| device.document.tags.contains(tag))
         && query.place.as_ref().is_none_or(|place| device.document.place.as_ref() == Some(place))
 }

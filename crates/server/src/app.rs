@@ -112,7 +112,8 @@ impl App {
         let moved = moved(&self.config, http_at, mqtt_at);
         print!("{}", greeting::lines(&self.reach, self.access.sentence(), &moved, self.config.open_lan));
         let running = self.config.data.join(announce::RUNNING_FILE);
-        announce::write(&running, http_at, mqtt_at).context("the data directory cannot be written")?;
+        announce::write(&running, http_at, mqtt_at)
+            .with_context(|| format!("{} cannot be written", running.display()))?;
         if let Some(file) = &self.config.announce {
             announce::write(file, http_at, mqtt_at).with_context(|| format!("{} cannot be written", file.display()))?;
         }

@@ -572,6 +572,11 @@ export interface components {
         SourceBook: components["schemas"]["Book"] & {
             source: string;
         };
+        /**
+         * @description Whether a device is heard from.
+         * @enum {string}
+         */
+        StatusWord: "offline" | "stale" | "never_seen" | "online";
         /** @description The store in numbers. */
         StoreFacts: {
             /**
@@ -721,7 +726,7 @@ export interface operations {
                 /** @description Part of the key or name, any case. */
                 q?: string | null;
                 /** @description One status. */
-                status?: string | null;
+                status?: components["schemas"]["StatusWord"] | null;
                 /** @description One tag. */
                 tag?: string | null;
                 /** @description One place. */
