@@ -103,14 +103,11 @@ impl Export {
         }
     }
 
-    fn unit(&self) -> &str {
-        self.series.unit.as_ref().map_or("", |unit| unit.as_str())
-    }
-
     fn csv(&self, readings: &[Reading]) -> Bytes {
         let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
         let device = inert(&self.device);
         let metric = inert(self.series.metric.as_str());
+        let unit = inert(self.series.unit.as_ref().map_or("", |unit| unit.as_str()));
         for reading in readings {
             let value = match &reading.value {
                 Value::Number(number) if number.is_nan() => String::new(),
@@ -120,7 +117,7 @@ impl Export {
             };
             let quality = quality_word(reading);
             // Writing into memory does not fail.
-            let _ = writer.write_record([&time_text(reading.key.time), &device, &metric, &value, self.unit(), quality]);
+            let _ = writer.write_record([&time_text(reading.key.time), &device, &metric, &value, &unit, quality]);
         }
         writer.into_inner().map(Bytes::from).unwrap_or_default()
     }

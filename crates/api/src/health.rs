@@ -32,6 +32,11 @@ pub async fn health(State(state): State<ApiState>) -> axum::Json<Health> {
     if !state.ingest.books().balanced {
         reasons.push(Reason { code: "books_unbalanced", detail: "the books do not balance".to_owned() });
     }
+    let lost = state.ingest.batches_lost();
+    if lost > 0 {
+        let detail = format!("{lost} batches since start were not stored; their senders were not acknowledged");
+        reasons.push(Reason { code: "batches_not_stored", detail });
+    }
     let status = if reasons.is_empty() { "ready" } else { "degraded" };
     axum::Json(Health { status, reasons, version: env!("CARGO_PKG_VERSION") })
 }

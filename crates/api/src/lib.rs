@@ -32,7 +32,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use access::{AccessState, Hosts};
-pub use state::{About, ApiState, DemoControl, MoreMetrics};
+pub use state::{About, ApiState, DemoControl, MoreMetrics, QUERIES_MAX};
 
 use problem::Problem;
 

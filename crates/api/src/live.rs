@@ -208,13 +208,15 @@ impl Session {
     /// Everything behind the cursor, which moves to the newest.
     fn changes(&mut self) -> Changes {
         let mut changes = Changes::default();
+        // The ring is read first: whatever is in it, the list of series already knows.
+        let missed = self.state.ingest.live().since(self.cursor);
         let version = *self.state.ingest.list_version().borrow();
         if version != self.devices_version {
             self.devices_version = version;
             changes.devices_version = Some(version);
             self.find_series();
         }
-        match self.state.ingest.live().since(self.cursor) {
+        match missed {
             Since::Gone => {
                 self.cursor = *self.state.ingest.live().newest().borrow();
                 changes.reset = true;

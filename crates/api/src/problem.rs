@@ -1,11 +1,13 @@
 //! The one place where errors become HTTP: status, stable code, and a sentence (RFC 9457).
 
+use std::io::ErrorKind;
+
 use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ingest::DeviceError;
 use serde::Serialize;
-use store::StoreError;
+use store::{CatalogError, StoreError};
 use utoipa::ToSchema;
 
 /// Problem details. `code` never changes its meaning; `detail` is one sentence for a person.
@@ -110,6 +112,11 @@ impl From<DeviceError> for Problem {
             DeviceError::Exists(_) => Self::new(StatusCode::CONFLICT, "device_exists", detail),
             DeviceError::Conflict { .. } => Self::new(StatusCode::PRECONDITION_FAILED, "version_conflict", detail),
             DeviceError::NotStored => Self::not_stored(detail),
+            DeviceError::Catalog(CatalogError::Store(StoreError::Io { source, .. }))
+                if source.kind() == ErrorKind::StorageFull =>
+            {
+                Self::not_stored("the disk is full")
+            }
             DeviceError::Catalog(source) => {
                 tracing::error!(%source, "the catalogue failed");
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "catalogue_failed", detail)

@@ -21,6 +21,9 @@ const IDEMPOTENCY_KEY_MAX: usize = 256;
 /// Longest payload in bytes; the same as over MQTT.
 const PAYLOAD_BYTES_MAX: usize = 256 * 1024;
 
+/// States of the store in which nothing can be acknowledged.
+const LOG_WAITS: [&str; 4] = ["disk_full", "sync_failed", "read_only", "log_full"];
+
 /// What became of a message; it is durable.
 #[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Published {
@@ -74,6 +77,10 @@ pub async fn publish(
     if payload.len() > PAYLOAD_BYTES_MAX {
         let detail = format!("a message of {} bytes is larger than {PAYLOAD_BYTES_MAX}", payload.len());
         return Err(Problem::too_large(detail));
+    }
+    // What waits for a full disk cannot be taken back when its client gives up, so it is not taken in.
+    if let Some(reason) = state.store.stats().degraded.into_iter().find(|reason| LOG_WAITS.contains(&reason.code)) {
+        return Err(Problem::not_stored(reason.detail));
     }
     let (client, repeat) = sender(&headers, peer)?;
     let source = SourceName::parse("http").map_err(|_| Problem::closing())?;

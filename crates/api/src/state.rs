@@ -6,11 +6,15 @@ use clock::Clock;
 use ingest::Ingest;
 use source::Inlet;
 use store::Readings;
+use tokio::sync::Semaphore;
 
 use crate::access::AccessState;
 
 /// Writes the metrics of parts that the API does not know, such as the broker's.
 pub type MoreMetrics = Arc<dyn Fn(&mut String) + Send + Sync>;
+
+/// Questions over many series that are answered at the same time, so that their answers do not pile up in memory.
+pub const QUERIES_MAX: usize = 4;
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -29,6 +33,8 @@ pub struct ApiState {
     pub about: Arc<About>,
     /// The demonstration, if it was started.
     pub demo: Option<Arc<dyn DemoControl>>,
+    /// Turns of questions over many series; more wait. See [`QUERIES_MAX`].
+    pub queries: Arc<Semaphore>,
     /// Metrics of the parts that the API does not know.
     pub more_metrics: MoreMetrics,
 }

@@ -19,6 +19,8 @@ const WIDTH_DEFAULT: u32 = 1_000;
 const WIDTH_MAX: u32 = 4_000;
 /// Series of one question at most.
 const SERIES_MAX: usize = 200;
+/// Windows of one question at most, so that an answer stays a few megabytes.
+const CELLS_MAX: usize = 200_000;
 
 /// Which windows.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -117,8 +119,15 @@ pub async fn many(
         let detail = format!("{} series are more than {SERIES_MAX}", query.series.len());
         return Err(Problem::unprocessable("too_many_series", detail));
     }
+    let width = bounded("width", query.width, WIDTH_DEFAULT, WIDTH_MAX)?;
+    if query.series.len().saturating_mul(width as usize) > CELLS_MAX {
+        let detail = format!("{} series of width {width} are more than {CELLS_MAX} windows", query.series.len());
+        return Err(Problem::unprocessable("too_many_windows", detail));
+    }
+    // Closed only with the server.
+    let _turn = state.queries.acquire().await.map_err(|_| Problem::closing())?;
     let started = state.clock.monotonic();
-    let step = Step::Width(bounded("width", query.width, WIDTH_DEFAULT, WIDTH_MAX)?);
+    let step = Step::Width(width);
     let range = range(Some(query.from), Some(query.to));
     let mut items = Vec::with_capacity(query.series.len());
     for name in query.series {

@@ -42,7 +42,7 @@ pub enum DeviceError {
     #[error("no device has the key {0:?}")]
     Unknown(String),
     /// There is one already.
-    #[error("a device with the key {0:?} exists")]
+    #[error("a device with the key {0} exists")]
     Exists(DeviceKey),
     /// It is at another version than the one the caller saw.
     #[error("the device was changed by somebody else; it is at version {found}")]
@@ -64,6 +64,11 @@ impl Ingest {
     /// # Errors
     /// [`DeviceError::Exists`], or the store failed.
     pub async fn create_device(&self, new: NewDevice) -> Result<DeviceView, DeviceError> {
+        let this = self.clone();
+        to_its_end(async move { this.create(new).await }).await
+    }
+
+    async fn create(&self, new: NewDevice) -> Result<DeviceView, DeviceError> {
         let (done, added) = oneshot::channel();
         let command = Command::AddDevice { key: new.key.clone(), done };
         self.commands.send(command).await.map_err(|_| DeviceError::NotStored)?;
@@ -85,14 +90,15 @@ impl Ingest {
         expected: Option<u64>,
         change: DeviceChange,
     ) -> Result<DeviceView, DeviceError> {
-        self.write(key, expected, |document| change.apply(document)).await
+        let (this, key) = (self.clone(), key.to_owned());
+        to_its_end(async move { this.write(&key, expected, |document| change.apply(document)).await }).await
     }
 
     async fn write(
         &self,
         key: &str,
         expected: Option<u64>,
-        edit: impl FnOnce(&mut DeviceDocument),
+        edit: impl FnOnce(&mut DeviceDocument) + Send,
     ) -> Result<DeviceView, DeviceError> {
         let registry: &Registry = &self.shared.registry;
         let unknown = || DeviceError::Unknown(key.to_owned());
@@ -116,6 +122,14 @@ impl Ingest {
         registry.set_document(id, document, version);
         registry.device(key, self.clock.now()).ok_or_else(unknown)
     }
+}
+
+/// Runs a change to its end even if whoever asked for it goes away in the middle: the catalogue and what we remember of it
+/// must not drift apart.
+async fn to_its_end<T: Send + 'static>(
+    change: impl Future<Output = Result<T, DeviceError>> + Send + 'static,
+) -> Result<T, DeviceError> {
+    tokio::spawn(change).await.unwrap_or(Err(DeviceError::NotStored))
 }
 
 impl DeviceChange {

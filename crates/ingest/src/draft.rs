@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
-use model::{Book, DeviceId, RejectReason, SourceName, Timestamp};
+use model::{Book, DeviceId, RejectReason, SourceName, Timestamp, Value};
 use source::{Outcome, Reply};
-use store::{Batch, BookDelta, Commit, DeviceRecord, Entry, SeriesReading, SeriesRecord};
+use store::{Batch, BookDelta, Commit, DeviceRecord, Entry, SeriesReading, SeriesRecord, StoreError};
 use tokio::sync::oneshot;
 
 use crate::Heard;
-use crate::command::Added;
+use crate::command::{Added, Retried};
 
 /// Entries for the log and effects for afterwards, filled message by message.
 #[derive(Default)]
 pub(crate) struct Draft {
     pub(crate) entries: Vec<Entry>,
     pub(crate) effects: Effects,
-    pub(crate) payload_bytes: usize,
+    /// What the batch will weigh in the log, estimated from above.
+    pub(crate) bytes: usize,
     books: Vec<BookDelta>,
 }
 
@@ -31,6 +32,7 @@ pub(crate) struct Effects {
     pub(crate) inbox_changed: bool,
     pub(crate) replies: Vec<(Reply, Outcome)>,
     pub(crate) added: Vec<(oneshot::Sender<Added>, DeviceId)>,
+    pub(crate) retried: Vec<(oneshot::Sender<Result<Retried, StoreError>>, Outcome)>,
     /// Messages of each source in this batch: no longer in flight if it comes to nothing.
     pub(crate) received: Vec<(SourceName, u64)>,
 }
@@ -38,6 +40,8 @@ pub(crate) struct Effects {
 /// A batch under way.
 pub(crate) struct Waiting {
     pub(crate) commit: Commit,
+    /// Grows whenever the taking task has read its identities and repeats anew.
+    pub(crate) epoch: u64,
     pub(crate) effects: Effects,
 }
 
@@ -62,6 +66,21 @@ impl Draft {
             self.books.len() - 1
         });
         &mut self.books[index].book
+    }
+
+    /// Counts the weight of entries behind `from`: a name is at most 256 bytes, a reading about 40 and its text.
+    pub(crate) fn weigh(&mut self, from: usize) {
+        const RECORD: usize = 700;
+        const READING: usize = 48;
+        let weight = |entry: &Entry| match entry {
+            Entry::Message(record) => record.readings.iter().fold(RECORD, |sum, entry| match &entry.reading.value {
+                Value::Text(text) => sum + READING + text.len(),
+                Value::Number(_) | Value::Bool(_) => sum + READING,
+            }),
+            Entry::Unread(record) => RECORD + record.payload.len(),
+            Entry::Device(_) | Entry::Series(_) | Entry::UnreadDone(_) | Entry::Book(_) => RECORD,
+        };
+        self.bytes += self.entries.iter().skip(from).map(weight).sum::<usize>();
     }
 
     /// Counts the fate of one message.

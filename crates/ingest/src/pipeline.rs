@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use clock::Clock;
 use model::{Book, DeviceId, SourceName, Timestamp};
@@ -84,6 +84,7 @@ impl Ingest {
             live: Arc::new(LiveRing::starting_after(restored.sequence, limits.live_bytes_max)),
             taken: Taken::resume(&store.stats()),
             identity_lost: AtomicBool::default(),
+            batches_lost: AtomicU64::default(),
         });
         let (inlet, inbox) = Inlet::bounded(limits.inlet_messages_max);
         let (commands, commands_in) = mpsc::channel(COMMANDS_MAX);
@@ -175,6 +176,12 @@ impl Ingest {
         let (done, retried) = oneshot::channel();
         self.commands.send(Command::Retry { id, done }).await.map_err(|_| StoreError::Closed)?;
         retried.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Batches since start that the store refused or lost. Their senders were not acknowledged.
+    #[must_use]
+    pub fn batches_lost(&self) -> u64 {
+        self.shared.batches_lost.load(Ordering::Relaxed)
     }
 
     /// The sequence up to which everything is durable and shown.

@@ -1,7 +1,7 @@
 //! What both tasks and the handle see.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::bindings::Bindings;
 use crate::heard::HeardList;
@@ -18,10 +18,13 @@ pub(crate) struct Shared {
     pub(crate) taken: Taken,
     /// A batch was not stored: the taking task's identities are ahead of the store's and must be read anew.
     pub(crate) identity_lost: AtomicBool,
+    /// Batches since start that were not stored.
+    pub(crate) batches_lost: AtomicU64,
 }
 
 impl Shared {
     pub(crate) fn identity_lost(&self) {
+        self.batches_lost.fetch_add(1, Ordering::Relaxed);
         self.identity_lost.store(true, Ordering::Release);
     }
 

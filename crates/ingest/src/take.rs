@@ -1,6 +1,6 @@
 //! The taking task: everything that waits becomes one batch.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,7 +8,10 @@ use clock::Clock;
 use decode::{Availability, Content, DecoderId, Found};
 use model::{DeviceId, DeviceKey, Reading, ReadingKey, RejectReason, SourceName, TimeSource, Timestamp, Topic};
 use source::{Inbound, Outcome};
-use store::{Entry, MessageRecord, Readings, RepeatMark, Restored, SeriesReading, StoreError, UnreadId, UnreadRecord};
+use store::{
+    Entry, MessageRecord, Readings, RepeatMark, RepeatWindow, Restored, SeriesReading, StoreError, UnreadId,
+    UnreadRecord,
+};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::bindings::Bound;
@@ -16,7 +19,7 @@ use crate::command::{Added, Command, Retried};
 use crate::draft::{Arrival, Draft, Waiting, excerpt};
 use crate::heard::{Heard, HeardReading};
 use crate::identity::Identity;
-use crate::repeats::{RepeatWindow, message_hash};
+use crate::repeats::message_hash;
 use crate::shared::Shared;
 use crate::stamp::Stamper;
 use crate::time_policy::Judged;
@@ -42,6 +45,18 @@ pub(crate) struct Taker {
     last_unread: u64,
     unaccepted: usize,
     recounted: Timestamp,
+    /// See [`Waiting`].
+    epoch: u64,
+    /// Unread messages ingested again whose batch is under way or durable: their ids are never used again.
+    retried: HashSet<UnreadId>,
+}
+
+/// What becomes of an unread message that is ingested again.
+enum Retry {
+    /// It can be read: answered once this is durable.
+    Submit(Box<Draft>, Outcome),
+    /// Nothing to do.
+    Answer(Retried),
 }
 
 /// The parts of a message that its readings need.
@@ -65,12 +80,14 @@ impl Taker {
     ) -> Self {
         Self {
             identity: Identity::resume(restored),
-            repeats: RepeatWindow::resume(restored.repeats.clone()),
+            repeats: RepeatWindow::resume(&restored.repeats),
             stamper: Stamper::resume(restored.last_received),
             topics: HashMap::new(),
             last_unread: restored.last_unread.map_or(0, |id| id.0),
             unaccepted: shared.registry.unaccepted(),
             recounted: Timestamp::MIN,
+            epoch: 0,
+            retried: HashSet::new(),
             store,
             clock,
             shared,
@@ -108,23 +125,30 @@ impl Taker {
 
     /// Puts everything taken into batches; false when the settling task is gone.
     async fn take_all(&mut self, taken: &mut Vec<Inbound>, waiting: &mpsc::Sender<Waiting>) -> bool {
-        if self.shared.take_identity_lost() {
-            let restored = self.store.restored();
-            self.identity = Identity::resume(&restored);
-            self.shared.registry.catch_up(&restored);
-        }
+        self.catch_up();
         let now = self.clock.now();
         let bound = self.shared.bindings.current();
         let mut draft = Draft::default();
         for inbound in taken.drain(..) {
             self.take(inbound, now, &bound, &mut draft);
-            if draft.payload_bytes >= self.limits.batch_bytes_max
-                && !self.submit(std::mem::take(&mut draft), waiting).await
-            {
+            if draft.bytes >= self.limits.batch_bytes_max && !self.submit(std::mem::take(&mut draft), waiting).await {
                 return false;
             }
         }
         self.submit(draft, waiting).await
+    }
+
+    /// After a batch that was not stored: what it would have made known is not, and its senders will send it again.
+    fn catch_up(&mut self) {
+        if !self.shared.take_identity_lost() {
+            return;
+        }
+        let restored = self.store.restored();
+        self.identity = Identity::resume(&restored);
+        self.repeats = RepeatWindow::resume(&restored.repeats);
+        self.retried.clear();
+        self.epoch += 1;
+        self.shared.registry.catch_up(&restored);
     }
 
     async fn submit(&self, draft: Draft, waiting: &mpsc::Sender<Waiting>) -> bool {
@@ -133,16 +157,16 @@ impl Taker {
         }
         let (batch, effects) = draft.close();
         let commit = self.store.append(batch).await;
-        waiting.send(Waiting { commit, effects }).await.is_ok()
+        waiting.send(Waiting { commit, epoch: self.epoch, effects }).await.is_ok()
     }
 
     fn take(&mut self, inbound: Inbound, now: Timestamp, bound: &Bound, draft: &mut Draft) {
         self.shared.taken.count(&inbound.source);
-        draft.payload_bytes += inbound.payload.len() + inbound.topic.as_str().len();
+        let entries_before = draft.entries.len();
         let mut mark = None;
         if let Some(repeat) = inbound.repeat {
             let hash = message_hash(&inbound);
-            if self.repeats.holds(&inbound.client, repeat, hash, now) {
+            if repeat.marked && self.repeats.holds(&inbound.client, repeat.id, hash, now) {
                 draft.count(&inbound.source, Outcome::Duplicate);
                 draft.effects.replies.push((inbound.reply, Outcome::Duplicate));
                 return;
@@ -174,6 +198,7 @@ impl Taker {
         if let (Some(mark), Outcome::Stored { .. } | Outcome::Unread) = (&arriving.mark, outcome) {
             self.repeats.accept(mark);
         }
+        draft.weigh(entries_before);
         draft.count(&inbound.source, outcome);
         draft.effects.replies.push((inbound.reply, outcome));
     }
@@ -361,14 +386,23 @@ impl Taker {
     async fn obey(&mut self, command: Command, waiting: &mpsc::Sender<Waiting>) {
         match command {
             Command::AddDevice { key, done } => self.add_device(key, done, waiting).await,
-            Command::Retry { id, done } => {
-                let retried = self.retry(id, waiting).await;
-                let _ = done.send(retried);
-            }
+            Command::Retry { id, done } => match self.retry(id).await {
+                Ok(Retry::Submit(mut draft, outcome)) => {
+                    draft.effects.retried.push((done, outcome));
+                    self.submit(*draft, waiting).await;
+                }
+                Ok(Retry::Answer(retried)) => {
+                    let _ = done.send(Ok(retried));
+                }
+                Err(error) => {
+                    let _ = done.send(Err(error));
+                }
+            },
         }
     }
 
     async fn add_device(&mut self, key: DeviceKey, done: oneshot::Sender<Added>, waiting: &mpsc::Sender<Waiting>) {
+        self.catch_up();
         if self.identity.device(key.as_str()).is_some() {
             let _ = done.send(Added::Exists);
             return;
@@ -379,10 +413,15 @@ impl Taker {
         self.submit(draft, waiting).await;
     }
 
-    async fn retry(&mut self, id: UnreadId, waiting: &mpsc::Sender<Waiting>) -> Result<Retried, StoreError> {
-        let Some(record) = self.store.unread_one(id).await? else { return Ok(Retried::NotFound) };
-        let Ok(topic) = Topic::parse(&record.topic) else { return Ok(Retried::StillUnread) };
-        let Ok(inbox) = SourceName::parse("inbox") else { return Ok(Retried::StillUnread) };
+    async fn retry(&mut self, id: UnreadId) -> Result<Retry, StoreError> {
+        self.catch_up();
+        let record = match self.store.unread_one(id).await? {
+            Some(record) if !self.retried.contains(&id) => record,
+            Some(_) | None => return Ok(Retry::Answer(Retried::NotFound)),
+        };
+        let (Ok(topic), Ok(inbox)) = (Topic::parse(&record.topic), SourceName::parse("inbox")) else {
+            return Ok(Retry::Answer(Retried::StillUnread));
+        };
         let bound = self.shared.bindings.current();
         let (content, device) = self.decode(&topic, &record.payload, &bound);
         let stamp = ReadingKey { time: record.received, n: record.n };
@@ -396,14 +435,14 @@ impl Taker {
             mark: None,
         };
         let outcome = match content {
-            Content::Unreadable { .. } => return Ok(Retried::StillUnread),
+            Content::Unreadable { .. } => return Ok(Retry::Answer(Retried::StillUnread)),
             Content::Readings(found) => self.readings(&arriving, found, device.as_ref(), &mut draft),
             Content::NoReading { kind, .. } => Outcome::NoReading { kind },
         };
         self.shared.taken.count(&inbox);
         draft.count(&inbox, outcome);
         draft.entries.push(Entry::UnreadDone(id));
-        self.submit(draft, waiting).await;
-        Ok(Retried::Done(outcome))
+        self.retried.insert(id);
+        Ok(Retry::Submit(Box::new(draft), outcome))
     }
 }

@@ -268,3 +268,76 @@ async fn a_message_that_names_no_device_is_its_senders() {
     assert_eq!(bench.values("board", "temperature").await.len(), 1);
     bench.finish().await;
 }
+
+#[tokio::test]
+async fn a_refused_batch_leaves_no_repeat_mark() {
+    let memory = Arc::new(MemoryStore::default());
+    let flaky = Arc::new(FlakyStore::around(Arc::clone(&memory) as Arc<dyn Readings>));
+    flaky.fail_append(1, Fault::NotStored("too_large"));
+    let mut bench = Bench::on(flaky, memory, Limits::default()).await;
+    bench.send("a/temperature", b"1", first(7)).await;
+    assert_eq!(bench.outcomes.recv().await.unwrap().1, Outcome::Unknown);
+    bench.send("a/temperature", b"1", marked(7)).await;
+    assert_eq!(bench.outcomes.recv().await.unwrap().1, Outcome::Stored { readings: 1 });
+    assert_eq!(bench.values("a", "temperature").await.len(), 1);
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn a_repeat_on_its_way_behind_a_refused_original_is_not_acknowledged() {
+    let memory = Arc::new(MemoryStore::default());
+    let flaky = Arc::new(FlakyStore::around(Arc::clone(&memory) as Arc<dyn Readings>));
+    flaky.fail_append(1, Fault::NotStored("too_large"));
+    let limits = Limits { batch_messages_max: 1, ..Limits::default() };
+    let mut bench = Bench::on(flaky, memory, limits).await;
+    // Both are taken in before the first one's fate is known: this test's runtime has one thread.
+    bench.send("a/temperature", b"1", first(7)).await;
+    bench.send("a/temperature", b"1", marked(7)).await;
+    for _ in 0..2 {
+        let outcome = bench.outcomes.recv().await.unwrap().1;
+        assert!(matches!(outcome, Outcome::Unknown | Outcome::Stored { .. }), "{outcome:?}");
+    }
+    bench.stop.send_replace(true);
+}
+
+#[tokio::test]
+async fn wide_messages_make_small_batches() {
+    let store = Arc::new(MemoryStore::default());
+    let mut bench = Bench::on(Arc::clone(&store) as _, store, Limits::default()).await;
+    let wide = format!(r#"{{"a":[{}]}}"#, ["1"; 250].join(","));
+    for _ in 0..1_000 {
+        bench.send("wide/board", wide.as_bytes(), None).await;
+    }
+    for _ in 0..1_000 {
+        assert_eq!(bench.outcomes.recv().await.unwrap().1, Outcome::Stored { readings: 250 });
+    }
+    // 250,000 readings weigh some 12 MB in the log: never in one batch, which would be refused.
+    assert!(bench.ingest.newest_sequence().0 >= 10, "{:?}", bench.ingest.newest_sequence());
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn a_change_goes_to_its_end_when_its_caller_goes_away() {
+    let mut bench = Bench::new().await;
+    bench.publish("a/temperature", "1").await;
+    let rename = |name: &str| DeviceChange { name: Some(Some(name.into())), ..DeviceChange::default() };
+    for _ in 0..5 {
+        let mut change = Box::pin(bench.ingest.change_device("a", None, rename("Attic")));
+        let first_step = std::future::poll_fn(|context| {
+            let _ = change.as_mut().poll(context);
+            std::task::Poll::Ready(())
+        });
+        first_step.await;
+        drop(change);
+    }
+    let mut list = bench.ingest.list_version();
+    while bench.ingest.device("a").unwrap().version == 0 {
+        list.changed().await.unwrap();
+    }
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    let device = bench.ingest.change_device("a", None, rename("Loft")).await.unwrap();
+    assert_eq!(device.document.name.as_deref(), Some("Loft"));
+    bench.finish().await;
+}

@@ -15,7 +15,7 @@ use ingest::{Ingest, IngestTasks, TimePolicy};
 use store::{Catalog, Readings};
 use store_embedded::EmbeddedStore;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::config::{Config, Listen};
@@ -87,6 +87,7 @@ impl App {
                 store_kind: "embedded",
             }),
             demo: demo.clone().map(|demo| demo as _),
+            queries: Arc::new(Semaphore::new(api::QUERIES_MAX)),
             more_metrics: metrics::of(Arc::clone(&broker)),
         };
         let router = api::router(state, ui_assets::router());
@@ -112,8 +113,10 @@ impl App {
         let moved = moved(&self.config, http_at, mqtt_at);
         print!("{}", greeting::lines(&self.reach, self.access.sentence(), &moved, self.config.open_lan));
         let running = self.config.data.join(announce::RUNNING_FILE);
-        announce::write(&running, http_at, mqtt_at)
-            .with_context(|| format!("{} cannot be written", running.display()))?;
+        if let Err(error) = announce::write(&running, http_at, mqtt_at) {
+            // It only helps `sensorium publish`; a full disk must not keep people from reading.
+            tracing::warn!(%error, file = %running.display(), "cannot be written");
+        }
         if let Some(file) = &self.config.announce {
             announce::write(file, http_at, mqtt_at).with_context(|| format!("{} cannot be written", file.display()))?;
         }

@@ -26,5 +26,5 @@ pub use memory::MemoryStore;
 pub use readings::{
     Commit, CommitOutcome, Degraded, Novelty, Order, Readings, Restored, Sequence, StoreError, StoreStats,
 };
-pub use repeats::{REPEATS_MAX, REPEATS_PER_CLIENT_MAX, REPEATS_WINDOW_MS};
+pub use repeats::{REPEATS_MAX, REPEATS_PER_CLIENT_MAX, REPEATS_WINDOW_MS, RepeatWindow};
 pub use state::{Gate, Refusal, Remembered, State, UNREAD_BYTES_MAX, UNREAD_MAX};

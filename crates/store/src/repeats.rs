@@ -1,4 +1,4 @@
-//! The repeat window as a store keeps it: what ingest gets back after a restart.
+//! The repeat window: which accepted publishes a client may be sending again. Ingest asks it; a store keeps it over restarts.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -23,8 +23,10 @@ struct Mark {
     packet_id: u16,
 }
 
+/// Accepted publishes by client. A repeat is recognised by packet id and hash; whether it is marked as one is the caller's
+/// to check, since the id alone suppresses nothing (MQTT 4.3.2-5).
 #[derive(Clone, Debug, Default)]
-pub(crate) struct RepeatWindow {
+pub struct RepeatWindow {
     clients: HashMap<Arc<str>, VecDeque<Mark>>,
     total: usize,
     next_ordinal: u64,
@@ -32,7 +34,28 @@ pub(crate) struct RepeatWindow {
 }
 
 impl RepeatWindow {
-    pub(crate) fn accept(&mut self, mark: &RepeatMark) {
+    /// The window of these marks, oldest first.
+    #[must_use]
+    pub fn resume(marks: &[RepeatMark]) -> Self {
+        let mut window = Self::default();
+        for mark in marks {
+            window.accept(mark);
+        }
+        window
+    }
+
+    /// Whether this client's publish was accepted within the hour before `now`.
+    #[must_use]
+    pub fn holds(&self, client: &str, packet_id: u16, hash: u64, now: Timestamp) -> bool {
+        let same = |mark: &Mark| {
+            let age = now.millis() - mark.accepted.millis();
+            mark.packet_id == packet_id && mark.hash == hash && age < REPEATS_WINDOW_MS
+        };
+        self.clients.get(client).is_some_and(|marks| marks.iter().any(same))
+    }
+
+    /// Remembers an accepted publish.
+    pub fn accept(&mut self, mark: &RepeatMark) {
         self.newest = self.newest.max(Some(mark.accepted));
         let marks = self.clients.entry(Arc::clone(&mark.client)).or_default();
         if marks.len() == REPEATS_PER_CLIENT_MAX {
@@ -96,6 +119,17 @@ mod tests {
 
     fn mark(client: &str, packet_id: u16, accepted: i64) -> RepeatMark {
         RepeatMark { client: client.into(), packet_id, hash: 1, accepted: Timestamp::saturating(accepted) }
+    }
+
+    #[test]
+    fn only_equal_id_and_content_of_the_same_client_within_the_hour_is_a_repeat() {
+        let window = RepeatWindow::resume(&[mark("c", 7, 0)]);
+        let holds = |client, id, hash, now| window.holds(client, id, hash, Timestamp::saturating(now));
+        assert!(holds("c", 7, 1, 1));
+        assert!(!holds("c", 7, 2, 1), "other content");
+        assert!(!holds("c", 8, 1, 1), "other id");
+        assert!(!holds("d", 7, 1, 1), "other client");
+        assert!(!holds("c", 7, 1, REPEATS_WINDOW_MS), "an hour later");
     }
 
     #[test]
