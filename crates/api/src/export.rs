@@ -6,7 +6,9 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
 use model::{Reading, ReadingKey, TimeRange, Timestamp, Value};
+use serde::Deserialize;
 use store::{Order, SeriesRecord, StoreError};
+use utoipa::ToSchema;
 
 use crate::state::ApiState;
 use crate::wire::Cell;
@@ -15,7 +17,8 @@ use crate::wire::Cell;
 const PAGE: usize = 5_000;
 
 /// The form of the lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Format {
     /// `time,device,metric,value,unit,quality`, with a header line (RFC 4180).
     Csv,
@@ -32,6 +35,13 @@ impl Format {
             "application/x-ndjson" => Some(Self::Ndjson),
             _ => None,
         })
+    }
+
+    fn extension(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Ndjson => "ndjson",
+        }
     }
 
     fn media_type(self) -> &'static str {
@@ -67,6 +77,8 @@ pub fn stream(
     order: Order,
     format: Format,
 ) -> Response {
+    let name = file_name(&device, series.metric.as_str());
+    let disposition = format!("attachment; filename=\"{name}.{}\"", format.extension());
     let export = Export { state, device, series, range, order, format };
     let lines = stream::try_unfold((export, Next::Head), |(export, next)| async move {
         let after = match next {
@@ -85,7 +97,14 @@ pub fn stream(
         };
         Ok(Some((export.lines(&readings), (export, next))))
     });
-    ([(header::CONTENT_TYPE, format.media_type())], Body::from_stream(lines)).into_response()
+    let headers = [(header::CONTENT_TYPE, format.media_type().to_owned()), (header::CONTENT_DISPOSITION, disposition)];
+    (headers, Body::from_stream(lines)).into_response()
+}
+
+/// A file's name that every system takes: what is not a letter, digit, `.`, `_` or `-` becomes `-`.
+fn file_name(device: &str, metric: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' };
+    format!("{device}-{metric}").chars().map(plain).collect()
 }
 
 impl Export {
@@ -169,6 +188,11 @@ mod tests {
         assert_eq!(inert("kitchen"), "kitchen");
         assert_eq!(time_text(Timestamp::saturating(1_700_000_000_000)), "2023-11-14T22:13:20.000Z");
         assert_eq!(time_text(Timestamp::saturating(1_700_000_000_120)), "2023-11-14T22:13:20.120Z");
+    }
+
+    #[test]
+    fn a_file_has_a_plain_name() {
+        assert_eq!(file_name("esp32/dht \"é", "temperature"), "esp32-dht----temperature");
     }
 
     #[test]

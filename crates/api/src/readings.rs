@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use store::{Order, SeriesRecord};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::export;
+use crate::export::{self, Format};
 use crate::params::{Query, Time, bounded, range};
 use crate::problem::Problem;
 use crate::state::ApiState;
@@ -34,6 +34,8 @@ pub struct ReadingsQuery {
     limit: Option<u32>,
     /// From the answer before.
     cursor: Option<String>,
+    /// `csv` or `ndjson` streams the whole range as a file, like the `Accept` header.
+    format: Option<Format>,
 }
 
 /// Oldest or newest first.
@@ -95,7 +97,7 @@ pub async fn readings(
         Some(Direction::Asc) | None => Order::Ascending,
     };
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or("");
-    if let Some(format) = export::Format::accepted(accept) {
+    if let Some(format) = query.format.or_else(|| Format::accepted(accept)) {
         return Ok(export::stream(state, query.device, series, range, order, format));
     }
     let limit = bounded("limit", query.limit, LIMIT_DEFAULT, LIMIT_MAX)? as usize;

@@ -15,8 +15,8 @@ use crate::rhythm::Rhythm;
 const UNKNOWN_RHYTHM_MS: i64 = 5 * 60 * 1000;
 /// A device is stale after this many of its own intervals.
 const INTERVALS_MISSED: i64 = 3;
-/// No interval counts for less than this, so that a burst does not make a device stale a moment later.
-const INTERVAL_MIN_MS: i64 = 5_000;
+/// No silence shorter than this is one, so that a burst does not make a device stale a moment later.
+const PATIENCE_MIN_MS: i64 = 60_000;
 
 /// Whether a device is heard from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -304,6 +304,6 @@ fn status(device: &Device, metrics: &[MetricView], now: Timestamp) -> Status {
     let fastest = metrics.iter().filter_map(|metric| metric.interval_ms).min();
     let slowest = fastest.max(device.arrivals.interval_ms());
     let patience =
-        slowest.map_or(UNKNOWN_RHYTHM_MS, |interval| i64::from(interval).max(INTERVAL_MIN_MS) * INTERVALS_MISSED);
+        slowest.map_or(UNKNOWN_RHYTHM_MS, |interval| (i64::from(interval) * INTERVALS_MISSED).max(PATIENCE_MIN_MS));
     if now.millis() - last_seen.millis() > patience { Status::Stale } else { Status::Online }
 }

@@ -16,12 +16,11 @@ use store::{Catalog, Readings};
 use store_embedded::EmbeddedStore;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinHandle;
 
 use crate::config::{Config, Listen};
 use crate::demo::Demo;
 use crate::greeting::{self, Reach};
-use crate::{access, announce, metrics};
+use crate::{access, announce, metrics, pages};
 
 /// How long connections get to finish what they are doing.
 const LISTENERS_DEADLINE: Duration = Duration::from_secs(3);
@@ -101,13 +100,7 @@ impl App {
         let take = tokio::spawn(self.ingest_tasks.take);
         let settle = tokio::spawn(self.ingest_tasks.settle);
         let mut broker = tokio::spawn(Arc::clone(&self.broker).serve(self.mqtt, stopped(listening.clone())));
-        let service = self.router.into_make_service_with_connect_info::<SocketAddr>();
-        let serve = axum::serve(self.http, service).with_graceful_shutdown(stopped(listening.clone()));
-        let mut pages: JoinHandle<()> = tokio::spawn(async move {
-            if let Err(error) = serve.await {
-                tracing::error!(%error, "the HTTP listener failed");
-            }
-        });
+        let mut pages = tokio::spawn(pages::serve(self.http, self.router, stopped(listening.clone())));
         let demo = self.demo.map(|demo| tokio::spawn(demo.run(listening)));
 
         let moved = moved(&self.config, http_at, mqtt_at);

@@ -7,8 +7,10 @@ mod config;
 mod demo;
 mod greeting;
 mod metrics;
+mod pages;
 mod publish;
 
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -38,7 +40,9 @@ fn serve_until_stopped(serve: &config::Serve) -> anyhow::Result<()> {
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     run(async {
         let app = app::App::build(config).await?;
-        app.run(app::stop_signal()).await
+        app.run(app::stop_signal()).await?;
+        let _ = writeln!(std::io::stdout(), "Stopped; everything acknowledged is on the disk.");
+        Ok(())
     })
 }
 
@@ -47,8 +51,12 @@ fn run(future: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
 }
 
 fn print_openapi() -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(&api::openapi())?);
-    Ok(())
+    let document = serde_json::to_string_pretty(&api::openapi())?;
+    match writeln!(std::io::stdout(), "{document}") {
+        // Whoever reads it has seen enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
 }
 
 /// One line an event; `SENSORIUM_LOG` chooses what is logged.
@@ -56,6 +64,7 @@ fn log_to_stderr(json: bool) {
     use tracing_subscriber::EnvFilter;
     let filter =
         EnvFilter::builder().with_env_var("SENSORIUM_LOG").try_from_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr);
     if json { lines.json().init() } else { lines.init() }
 }

@@ -1,5 +1,6 @@
 //! `sensorium publish`: one message over MQTT at QoS 1.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 
@@ -17,7 +18,10 @@ pub async fn publish(publish: Publish) -> anyhow::Result<()> {
     let broker = publish.mqtt.or_else(|| announce::mqtt_of(&publish.data)).unwrap_or(fallback);
     send(broker, &topic, publish.payload.into_bytes(), publish.retain)
         .await
-        .with_context(|| format!("{topic} could not be published to {broker}; is the server running?"))
+        .with_context(|| format!("{topic} could not be published to {broker}; is the server running?"))?;
+    // Nobody who reads this may be taken for a failure.
+    let _ = writeln!(std::io::stdout(), "{topic} was acknowledged by {broker}");
+    Ok(())
 }
 
 async fn send(broker: SocketAddr, topic: &Topic, payload: Vec<u8>, retain: bool) -> Result<(), ClientError> {

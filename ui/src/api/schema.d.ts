@@ -413,6 +413,11 @@ export interface components {
          * @enum {string}
          */
         Direction: "asc" | "desc";
+        /**
+         * @description The form of the lines.
+         * @enum {string}
+         */
+        Format: "csv" | "ndjson";
         /** @description `ready`, or `degraded` with reasons. */
         Health: {
             reasons: components["schemas"]["Reason"][];
@@ -1097,6 +1102,8 @@ export interface operations {
                 limit?: number | null;
                 /** @description From the answer before. */
                 cursor?: string | null;
+                /** @description `csv` or `ndjson` streams the whole range as a file, like the `Accept` header. */
+                format?: components["schemas"]["Format"] | null;
             };
             header?: never;
             path?: never;
