@@ -17,9 +17,10 @@ import { t } from '../i18n/index.ts';
 import { now, serverNow } from '../state/clock.ts';
 import { devices, latest, loadDevices } from '../state/fleet.ts';
 import { foot } from '../state/foot.ts';
+import { spanFor } from '../state/range.ts';
 import { lastHeardAt, statusOf } from '../state/status.ts';
 import { query, withKept } from '../state/url.ts';
-import { backToLive, range, show } from '../state/view.ts';
+import { backToLive, range, show, usualMs } from '../state/view.ts';
 import '../styles/chart.css';
 import '../styles/device.css';
 
@@ -56,6 +57,10 @@ const gutterOf = (width: number) => (width < 600 ? 38 : 52);
 function DeviceView({ device }: { device: Device }) {
   const names = device.metrics.map((metric) => metric.name).join('\n');
   const first = useFirstReading(device);
+  // Before the board is made: it reads once, and the right span.
+  useMemo(() => {
+    usualMs.value = spanFor(first, serverNow());
+  }, [device.key, first]);
   const board = useMemo(
     () => new Board(device.key, device.metrics, range.peek()),
     [device.key, names],

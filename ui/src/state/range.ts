@@ -30,20 +30,28 @@ const unitMs: Record<string, number> = { s: 1000, m: MINUTE, h: HOUR, d: DAY, y:
 /** Narrower than this there is nothing left to tell apart. */
 export const shortestSpan = 100;
 
-/** The range that `from` and `to` of a query string ask for; the default if they make no sense. */
-export function parseRange(from: string | null, to: string | null): Range {
+/** Spans for what is younger than a day; the last is the usual one. */
+export const spans = [5 * MINUTE, HOUR, 6 * HOUR, DAY] as const;
+
+/** The shortest span that holds all readings since the first, or else a day. */
+export function spanFor(firstReading: number | null, now: number): number {
+  return spans.find((span) => firstReading !== null && now - firstReading <= span) ?? DAY;
+}
+
+/** The range that `from` and `to` of a query string ask for; `usual` if they make no sense. */
+export function parseRange(from: string | null, to: string | null, usual = defaultRange): Range {
   if (from === 'all') return { kind: 'all' };
   const relative = /^now-(\d+)([smhdy])$/.exec(from ?? '');
   if (relative) {
     const ms = Number(relative[1]) * (unitMs[relative[2] ?? ''] ?? 0);
-    return ms > 0 ? { kind: 'last', ms } : defaultRange;
+    return ms > 0 ? { kind: 'last', ms } : usual;
   }
   const start = Number(from);
   const end = Number(to);
   if (from && to && Number.isFinite(start) && Number.isFinite(end) && end > start) {
     return { kind: 'fixed', from: Math.round(start), to: Math.round(end) };
   }
-  return defaultRange;
+  return usual;
 }
 
 /** The inverse of `parseRange`. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { spanFor } from './sparks.ts';
+import { spanFor } from './range.ts';
 
 const HOUR = 3_600_000;
 

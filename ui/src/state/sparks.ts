@@ -8,10 +8,9 @@ import { seriesName } from '../api/live.ts';
 import type { Metric, SeriesId, Windows } from '../api/types.ts';
 import { type SparkData, sparkOf } from '../components/Spark.tsx';
 import { serverNow } from './clock.ts';
+import { spanFor, spans } from './range.ts';
 
 const HOUR = 3_600_000;
-/** Spans that a sparkline may cover; the last is the usual one. */
-const spans = [HOUR / 12, HOUR, 6 * HOUR, 24 * HOUR] as const;
 const width = 120;
 const atOnce = 200;
 const gatherMs = 30;
@@ -29,12 +28,6 @@ interface Wish {
 const visible = new Map<string, Wish>();
 const asked = new Map<string, number>();
 let timer: ReturnType<typeof setTimeout> | undefined;
-
-/** The shortest span that holds all readings of the series, or else a day. */
-export function spanFor(firstReading: number | null, now: number): number {
-  const age = firstReading === null ? 24 * HOUR : now - firstReading;
-  return spans.find((span) => age <= span) ?? 24 * HOUR;
-}
 
 /** When a series began: the server's word, or what a day of windows has shown. */
 const seen = new Map<string, number>();

@@ -3,8 +3,11 @@ import { computed, effect, signal } from '@preact/signals';
 import { defaultRange, parseRange, type Range, rangeParams } from './range.ts';
 import { query, route, setQuery } from './url.ts';
 
+/** What a page shows whose address names no range: it fits the age of the data. */
+export const usualMs = signal(86_400_000);
+
 export const range = computed<Range>(() =>
-  parseRange(query.value.get('from'), query.value.get('to')),
+  parseRange(query.value.get('from'), query.value.get('to'), { kind: 'last', ms: usualMs.value }),
 );
 
 const lastFollowing = signal<Range>(defaultRange);
