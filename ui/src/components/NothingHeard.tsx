@@ -15,7 +15,7 @@ export function NothingHeard() {
       <h1>{t('nothing.title')}</h1>
       <ListeningLine received={received} />
       <p>{mqtt ? t('nothing.listening', { address: mqtt }) : t('nothing.waiting')}</p>
-      <CopyLine line={`sensorium publish ${topic} ${reading}`} label={t('nothing.by_cli')} />
+      {mqtt && <CopyLine line={ownLine(mqtt)} label={t('nothing.by_cli')} />}
       {mqtt && <CopyLine line={mosquittoLine(mqtt)} label={t('nothing.by_mqtt')} />}
       <CopyLine
         line={`curl -d ${reading} ${http}/api/v1/ingest/${topic}`}
@@ -23,6 +23,11 @@ export function NothingHeard() {
       />
     </section>
   );
+}
+
+/** Our own program takes the address of an MQTT server as host and port. */
+function ownLine(address: string): string {
+  return `sensorium publish --mqtt ${address.replace(/^mqtts?:\/\//, '')} ${topic} ${reading}`;
 }
 
 function mosquittoLine(address: string): string {

@@ -29,7 +29,8 @@ export function decimalsSent(value: number): number {
 /** Decimals to show: `sent`, but no more than about four figures in all. */
 export function decimalsShown(value: number, sent: number): number {
   const size = Math.abs(value);
-  const most = size < 10 ? 3 : size < 100 ? 2 : size < 10_000 ? 1 : 0;
+  if (size === 0) return 0;
+  const most = size < 10 ? 3 : size < 100 ? 2 : size < 1000 ? 1 : 0;
   return Math.min(sent, most);
 }
 
