@@ -165,7 +165,7 @@ test('30: with no devices, the page says how to send the first reading', async (
     '/',
     async (page) => {
       await page.getByRole('heading', { name: 'Nothing heard yet' }).waitFor();
-      await page.getByText('sensorium publish home/kitchen/climate').waitFor();
+      await page.getByText(/sensorium publish --mqtt [\w.]+:\d+ home\/kitchen\/climate/).waitFor();
       await page.getByRole('button', { name: /Copy the line: curl/ }).click();
       await page.getByText('Copied').waitFor();
     },
