@@ -62,7 +62,7 @@ impl From<Timestamp> for i64 {
 }
 
 /// `from` inclusive, `to` exclusive. `from >= to` is the empty range, which is legal and contains nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimeRange {
     /// First millisecond inside.
     pub from: Timestamp,

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{Book, DeviceId, DeviceKey, Kind, MetricName, Reading, SeriesId, SourceName, Timestamp, Unit, UnitSource};
+use model::{
+    Book, DeviceId, DeviceKey, Kind, MetricName, Reading, SeriesId, SourceName, TimeRange, Timestamp, Unit, UnitSource,
+};
 use serde::{Deserialize, Serialize};
 
 /// Entries in the order in which they take effect.
@@ -29,7 +31,65 @@ pub enum Entry {
     UnreadDone(UnreadId),
     /// What this batch adds to the books of one source.
     Book(BookDelta),
+    /// Readings are no longer answered, or answered again. Alone in its batch.
+    Hidden(HiddenRecord),
+    /// A device, its series and all their readings are gone. Alone in its batch.
+    DeviceDeleted(DeviceId),
+    /// A device's series and readings become another's. Alone in its batch.
+    DeviceMerged(MergeRecord),
+    /// Readings before a time have expired, and later ones of such a time do so at once. Alone in its batch.
+    Expired(ExpiryRecord),
 }
+
+impl Entry {
+    /// Whether it decides about readings that are there already; such an entry is alone in its batch.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        match self {
+            Self::Hidden(_) | Self::DeviceDeleted(_) | Self::DeviceMerged(_) | Self::Expired(_) => true,
+            Self::Device(_)
+            | Self::Series(_)
+            | Self::Message(_)
+            | Self::Unread(_)
+            | Self::UnreadDone(_)
+            | Self::Book(_) => false,
+        }
+    }
+}
+
+/// A range of a series that is hidden or shown again. The readings stay, whatever becomes of them meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HiddenRecord {
+    /// A series that exists.
+    pub series: SeriesId,
+    /// Which times; readings that come later are hidden, too.
+    pub range: TimeRange,
+    /// False shows them again.
+    pub hidden: bool,
+}
+
+/// Two devices that are one. Of a metric that both have, `from`'s readings go to `into`'s series, else the series as a whole
+/// changes hands. Where both hold a reading of one key, that of `into` counts as the later one. Hidden ranges of both hold
+/// for what was put together, and so does the later retention floor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergeRecord {
+    /// Is gone afterwards; its id is never used again.
+    pub from: DeviceId,
+    /// Stays.
+    pub into: DeviceId,
+}
+
+/// A retention floor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpiryRecord {
+    /// Series that exist, at most [`EXPIRY_SERIES_MAX`].
+    pub series: Vec<SeriesId>,
+    /// Readings before it are gone. An earlier one than before changes nothing.
+    pub before: Timestamp,
+}
+
+/// Most series of one [`ExpiryRecord`]; more are refused with `too_many_series` and belong into another batch.
+pub const EXPIRY_SERIES_MAX: usize = 10_000;
 
 /// A device's identity. What people call it and where it stands is a catalogue document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

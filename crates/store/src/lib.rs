@@ -9,6 +9,8 @@
 mod batch;
 mod catalog;
 mod flaky;
+mod gate;
+mod gone;
 mod memory;
 mod readings;
 mod repeats;
@@ -17,14 +19,16 @@ mod state;
 pub mod testing;
 
 pub use batch::{
-    Batch, BookDelta, DeviceRecord, Entry, MessageRecord, RepeatMark, SeriesReading, SeriesRecord, UnreadId,
-    UnreadRecord,
+    Batch, BookDelta, DeviceRecord, EXPIRY_SERIES_MAX, Entry, ExpiryRecord, HiddenRecord, MergeRecord, MessageRecord,
+    RepeatMark, SeriesReading, SeriesRecord, UnreadId, UnreadRecord,
 };
 pub use catalog::{Catalog, CatalogError, Claim, DOCUMENT_BYTES_MAX, Document, Expected, Version, check_version};
 pub use flaky::{Fault, FlakyStore};
+pub use gate::{Gate, Refusal};
+pub use gone::{Gone, HIDDEN_RANGES_MAX};
 pub use memory::MemoryStore;
 pub use readings::{
     Commit, CommitOutcome, Degraded, Novelty, Order, Readings, Restored, Sequence, StoreError, StoreStats,
 };
 pub use repeats::{REPEATS_MAX, REPEATS_PER_CLIENT_MAX, REPEATS_WINDOW_MS, RepeatWindow};
-pub use state::{Gate, Refusal, Remembered, State, UNREAD_BYTES_MAX, UNREAD_MAX};
+pub use state::{GoneCounts, MergePlan, Remembered, State, UNREAD_BYTES_MAX, UNREAD_MAX};

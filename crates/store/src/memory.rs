@@ -8,7 +8,8 @@ use model::{Reading, ReadingKey, SeriesId, TimeRange, Timestamp};
 use windows::{Grid, Window};
 
 use crate::catalog::{DOCUMENT_BYTES_MAX, check_version};
-use crate::state::{Gate, State, UNREAD_MAX};
+use crate::gate::Gate;
+use crate::state::{GoneCounts, State, UNREAD_MAX};
 use crate::{
     Batch, Catalog, CatalogError, Claim, Commit, CommitOutcome, Document, Entry, Expected, MessageRecord, Novelty,
     Order, Readings, Restored, Sequence, StoreError, StoreStats, UnreadId, UnreadRecord, Version,
@@ -80,6 +81,7 @@ impl Memory {
             return CommitOutcome::NotStored(refusal.as_str());
         }
         for entry in &batch.entries {
+            self.make_room(entry);
             self.state.apply(entry);
             if let Entry::Message(message) = entry {
                 let novelty = self.keep(message);
@@ -90,9 +92,76 @@ impl Memory {
         CommitOutcome::Durable(self.sequence)
     }
 
+    /// What an entry does to readings that are there, before it is applied.
+    fn make_room(&mut self, entry: &Entry) {
+        let mut gone = GoneCounts::default();
+        match entry {
+            Entry::DeviceDeleted(device) => {
+                for series in self.state.series_of(*device) {
+                    gone.deleted += self.readings.remove(&series).unwrap_or_default().len() as u64;
+                    self.newest_received.remove(&series);
+                }
+            }
+            Entry::Expired(record) => {
+                gone.expired = record.series.iter().map(|series| self.expire(*series, record.before)).sum();
+            }
+            Entry::DeviceMerged(merge) => {
+                for (from, into) in self.state.merge_plan(*merge).absorbed {
+                    if let Some(floor) = self.state.merged_floor(from, into) {
+                        gone.expired += self.expire(from, floor) + self.expire(into, floor);
+                    }
+                    gone.absorbed += self.absorb(from, into);
+                }
+            }
+            Entry::Device(_)
+            | Entry::Series(_)
+            | Entry::Message(_)
+            | Entry::Unread(_)
+            | Entry::UnreadDone(_)
+            | Entry::Book(_)
+            | Entry::Hidden(_) => {}
+        }
+        self.state.count_gone(gone);
+    }
+
+    fn expire(&mut self, series: SeriesId, before: Timestamp) -> u64 {
+        let Some(readings) = self.readings.get_mut(&series) else { return 0 };
+        let kept = readings.split_off(&ReadingKey { time: before, n: 0 });
+        let expired = std::mem::replace(readings, kept).len() as u64;
+        if readings.is_empty() {
+            self.newest_received.remove(&series);
+        }
+        expired
+    }
+
+    /// Answers how many keys were in both.
+    fn absorb(&mut self, from: SeriesId, into: SeriesId) -> u64 {
+        let (mut both, of_from) = (0, self.readings.remove(&from).unwrap_or_default());
+        let readings = self.readings.entry(into).or_default();
+        for (key, reading) in of_from {
+            let there = readings.get(&key);
+            both += u64::from(there.is_some());
+            // The one of `into` counts as the later, and of equal values the earlier reading stays.
+            if there.is_none_or(|there| there.value == reading.value) {
+                readings.insert(key, reading);
+            }
+        }
+        let newest = [self.newest_received.remove(&from), self.newest_received.remove(&into)];
+        // Of equal keys the mark of `into` stays.
+        if let Some(newest) = newest.into_iter().flatten().max_by_key(|(key, _)| *key) {
+            self.newest_received.insert(into, newest);
+        }
+        both
+    }
+
     fn keep(&mut self, message: &MessageRecord) -> Novelty {
         let mut novelty = Novelty::default();
         for item in &message.readings {
+            if self.state.floor(item.series).is_some_and(|floor| item.reading.key.time < floor) {
+                novelty.stored += 1;
+                self.state.count_gone(GoneCounts { expired: 1, ..GoneCounts::default() });
+                continue;
+            }
             let readings = self.readings.entry(item.series).or_default();
             match readings.get(&item.reading.key) {
                 Some(earlier) if earlier.value == item.reading.value => {
@@ -111,11 +180,14 @@ impl Memory {
         novelty
     }
 
+    /// What is answered of a series.
     fn of(&self, series: SeriesId) -> Result<impl DoubleEndedIterator<Item = &Reading>, StoreError> {
         if !self.state.knows(series) {
             return Err(StoreError::UnknownSeries(series));
         }
-        Ok(self.readings.get(&series).into_iter().flat_map(BTreeMap::values))
+        let gone = self.state.gone(series);
+        let all = self.readings.get(&series).into_iter().flat_map(BTreeMap::values);
+        Ok(all.filter(move |reading| !gone.contains(reading.key.time)))
     }
 }
 
@@ -181,6 +253,7 @@ impl Readings for MemoryStore {
         StoreStats {
             books: memory.state.books().clone(),
             readings: memory.readings.values().map(|readings| readings.len() as u64).sum(),
+            gone: memory.state.gone_counts(),
             unread: memory.state.unread().len() as u64,
             unread_dropped: memory.state.unread_dropped(),
             commits: memory.sequence.0,

@@ -10,7 +10,7 @@ use model::{Book, Reading, ReadingKey, SeriesId, SourceName, TimeRange, Timestam
 use tokio::sync::oneshot;
 use windows::{Grid, Window};
 
-use crate::{Batch, DeviceRecord, RepeatMark, SeriesRecord, UnreadId, UnreadRecord};
+use crate::{Batch, DeviceRecord, GoneCounts, RepeatMark, SeriesRecord, UnreadId, UnreadRecord};
 
 /// A position in the log. Grows by one with every batch, over restarts too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,7 +21,7 @@ pub struct Sequence(pub u64);
 pub enum CommitOutcome {
     /// On stable storage and readable. Says nothing about novelty.
     Durable(Sequence),
-    /// Certainly not stored, and why: `closed`, `too_large`, `unknown_series`.
+    /// Certainly not stored, and why: `closed`, `too_large`, or a [`crate::Refusal`].
     NotStored(&'static str),
     /// May or may not be stored. Repeat the same write or drop the connection; never acknowledge.
     Unknown,
@@ -106,8 +106,11 @@ pub struct Degraded {
 pub struct StoreStats {
     /// The sum of all [`crate::BookDelta`]s, with the novelty of the readings filled in by the store.
     pub books: BTreeMap<SourceName, Book>,
-    /// Distinct readings that can be read.
+    /// Distinct readings that are there, hidden ones too. When nothing is unsettled: all that the books call stored =
+    /// `readings + gone.deleted + gone.expired + gone.absorbed`.
     pub readings: u64,
+    /// Readings that were stored and are no longer there.
+    pub gone: GoneCounts,
     /// Unread messages in the list.
     pub unread: u64,
     /// Unread messages dropped because the list was full.
@@ -135,7 +138,7 @@ pub struct Restored {
     pub devices: Vec<DeviceRecord>,
     /// Every series as last described, by id.
     pub series: Vec<SeriesRecord>,
-    /// The newest reading of each series that has one, with the server time of the message that brought it.
+    /// The newest reading of each series that has one, hidden or not, with the server time of the message that brought it.
     pub latest: Vec<(SeriesId, Reading, Timestamp)>,
     /// The repeat window: at most the last 128 of each client, oldest first.
     pub repeats: Vec<RepeatMark>,
@@ -162,6 +165,13 @@ pub struct Restored {
 ///   first and last bit for bit, sum to 1e-12 relative. Bad readings, text and NaN never count.
 /// * **Latest.** The reading with the greatest key, of any judgement; none for an empty series.
 /// * **Identity.** Readings of a series that no entry introduced make the batch `NotStored("unknown_series")`.
+/// * **Hiding.** A hidden range is not answered by reads, windows and latest, nor are readings that come into it later; shown
+///   again they are all there, corrections included. At most [`crate::HIDDEN_RANGES_MAX`] separate ranges of a series.
+/// * **Delete.** A deleted device is gone with its series and readings when the commit resolves, for good: a series of it is
+///   unknown, no id is given again, and a batch that was appended later cannot refer to it.
+/// * **Merge.** See [`crate::MergeRecord`]; afterwards `from` and the series that were absorbed are unknown.
+/// * **Expiry.** Readings before the floor are gone when the commit resolves; one that comes later counts as stored and
+///   expired at once. `stats().gone` counts what went, by cause, exactly.
 /// * **Unread.** The list is bounded (`unread_max`, oldest dropped and counted); `UnreadDone` takes one out.
 /// * **Restart.** `restored` after a reopen equals what was appended: identities, books, repeats, stamps.
 #[async_trait]

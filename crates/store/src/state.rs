@@ -1,12 +1,13 @@
 //! What a store remembers besides readings: identities, books, the repeat window, the unread list, stamps. Pure; every
 //! store that keeps a log applies the same entries to it and so cannot differ from the others.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
-use model::{Book, DeviceId, SeriesId, SourceName, Timestamp};
+use model::{Book, DeviceId, SeriesId, SourceName, TimeRange, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::repeats::RepeatWindow;
-use crate::{DeviceRecord, Entry, Novelty, RepeatMark, SeriesRecord, UnreadId, UnreadRecord};
+use crate::{DeviceRecord, Entry, Gone, MergeRecord, Novelty, RepeatMark, SeriesRecord, UnreadId, UnreadRecord};
 
 /// Unread messages kept. Beyond it the oldest is dropped and counted.
 pub const UNREAD_MAX: usize = 10_000;
@@ -26,6 +27,9 @@ pub struct State {
     unread_dropped: u64,
     last_received: Option<Timestamp>,
     last_unread: Option<UnreadId>,
+    hidden: BTreeMap<SeriesId, Gone>,
+    floors: BTreeMap<SeriesId, Timestamp>,
+    gone: GoneCounts,
 }
 
 /// A [`State`] taken apart, for a store that keeps it on disk.
@@ -47,26 +51,32 @@ pub struct Remembered {
     pub last_received: Option<Timestamp>,
     /// The greatest unread id ever given.
     pub last_unread: Option<UnreadId>,
+    /// What is hidden, by series.
+    pub hidden: BTreeMap<SeriesId, Gone>,
+    /// Retention floors by series.
+    pub floors: BTreeMap<SeriesId, Timestamp>,
+    /// What is no longer there.
+    pub gone: GoneCounts,
 }
 
-/// Why a batch cannot be taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// Readings of a series that no entry introduced.
-    UnknownSeries,
-    /// A series of a device that no entry introduced.
-    UnknownDevice,
+/// Readings that were stored and are no longer there, by cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GoneCounts {
+    /// Their device was deleted.
+    pub deleted: u64,
+    /// They lay before the retention floor.
+    pub expired: u64,
+    /// Their key was in both of two series that became one.
+    pub absorbed: u64,
 }
 
-impl Refusal {
-    /// The word in [`crate::CommitOutcome::NotStored`].
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::UnknownSeries => "unknown_series",
-            Self::UnknownDevice => "unknown_device",
-        }
-    }
+/// What a merge of two devices does to their series.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MergePlan {
+    /// Series that change hands as they are.
+    pub moved: Vec<SeriesId>,
+    /// Series whose readings go into another: (from, into).
+    pub absorbed: Vec<(SeriesId, SeriesId)>,
 }
 
 impl State {
@@ -90,6 +100,9 @@ impl State {
             unread_dropped: kept.unread_dropped,
             last_received: kept.last_received,
             last_unread: kept.last_unread,
+            hidden: kept.hidden,
+            floors: kept.floors,
+            gone: kept.gone,
         };
         for mark in &kept.repeats {
             state.repeats.accept(mark);
@@ -124,7 +137,123 @@ impl State {
                 self.drop_unread(*id);
             }
             Entry::Book(delta) => self.books.entry(delta.source.clone()).or_default().add(&delta.book),
+            Entry::Hidden(record) => {
+                let gone = self.hidden.entry(record.series).or_default();
+                if record.hidden { gone.add(record.range) } else { gone.remove(record.range) }
+            }
+            Entry::DeviceDeleted(device) => self.delete(*device),
+            Entry::DeviceMerged(merge) => self.merge(*merge),
+            Entry::Expired(record) => {
+                for series in &record.series {
+                    let floor = self.floors.entry(*series).or_insert(record.before);
+                    *floor = record.before.max(*floor);
+                }
+            }
         }
+    }
+
+    fn delete(&mut self, device: DeviceId) {
+        for series in self.series_of(device) {
+            self.forget(series);
+        }
+        self.devices.remove(&device);
+    }
+
+    fn merge(&mut self, merge: MergeRecord) {
+        let MergePlan { moved, absorbed } = self.merge_plan(merge);
+        for series in moved {
+            if let Some(record) = self.series.get_mut(&series) {
+                record.device = merge.into;
+            }
+        }
+        for (from, into) in absorbed {
+            if let Some(hidden) = self.hidden.remove(&from) {
+                self.hidden.entry(into).or_default().extend(&hidden);
+            }
+            if let Some(floor) = self.merged_floor(from, into) {
+                self.floors.insert(into, floor);
+            }
+            self.forget(from);
+        }
+        self.devices.remove(&merge.from);
+    }
+
+    fn forget(&mut self, series: SeriesId) {
+        self.series.remove(&series);
+        self.hidden.remove(&series);
+        self.floors.remove(&series);
+    }
+
+    /// What `merge` will do, asked before it is applied.
+    #[must_use]
+    pub fn merge_plan(&self, merge: MergeRecord) -> MergePlan {
+        let of_into: BTreeMap<_, SeriesId> = self
+            .series
+            .values()
+            .filter(|series| series.device == merge.into)
+            .map(|series| (&series.metric, series.id))
+            .collect();
+        let mut plan = MergePlan::default();
+        for series in self.series.values().filter(|series| series.device == merge.from) {
+            match of_into.get(&series.metric) {
+                Some(into) => plan.absorbed.push((series.id, *into)),
+                None => plan.moved.push(series.id),
+            }
+        }
+        plan
+    }
+
+    /// The floor of two series that become one.
+    #[must_use]
+    pub fn merged_floor(&self, from: SeriesId, into: SeriesId) -> Option<Timestamp> {
+        self.floor(from).max(self.floor(into))
+    }
+
+    /// The series of a device, by id.
+    #[must_use]
+    pub fn series_of(&self, device: DeviceId) -> Vec<SeriesId> {
+        self.series.values().filter(|series| series.device == device).map(|series| series.id).collect()
+    }
+
+    /// Before which time nothing of a series is kept.
+    #[must_use]
+    pub fn floor(&self, series: SeriesId) -> Option<Timestamp> {
+        self.floors.get(&series).copied()
+    }
+
+    /// What is hidden, by series.
+    #[must_use]
+    pub fn hidden(&self) -> &BTreeMap<SeriesId, Gone> {
+        &self.hidden
+    }
+
+    /// Every floor, by series.
+    #[must_use]
+    pub fn floors(&self) -> &BTreeMap<SeriesId, Timestamp> {
+        &self.floors
+    }
+
+    /// What a read of a series leaves out: hidden ranges and everything before the floor.
+    #[must_use]
+    pub fn gone(&self, series: SeriesId) -> Gone {
+        let mut gone = self.hidden.get(&series).cloned().unwrap_or_default();
+        if let Some(floor) = self.floor(series) {
+            gone.add(TimeRange { from: Timestamp::MIN, to: floor });
+        }
+        gone
+    }
+
+    /// Counts readings that are no longer there.
+    pub fn count_gone(&mut self, gone: GoneCounts) {
+        self.gone.deleted += gone.deleted;
+        self.gone.expired += gone.expired;
+        self.gone.absorbed += gone.absorbed;
+    }
+
+    /// What is no longer there, so far.
+    #[must_use]
+    pub fn gone_counts(&self) -> GoneCounts {
+        self.gone
     }
 
     /// Adds what became of readings of `source`.
@@ -230,48 +359,4 @@ impl State {
 
 fn weight(record: &UnreadRecord) -> usize {
     record.payload.len() + record.topic.len() + record.client.len() + record.detail.len() + record.reason.len()
-}
-
-/// Checks batches before they are written, in the order in which they will be. What an accepted batch introduces is known
-/// to the next one, although it is not durable yet: batches take effect in order or not at all.
-#[derive(Clone, Debug, Default)]
-pub struct Gate {
-    devices: HashSet<DeviceId>,
-    series: HashSet<SeriesId>,
-}
-
-impl Gate {
-    /// Knows what `state` knows.
-    #[must_use]
-    pub fn behind(state: &State) -> Self {
-        Self { devices: state.devices.keys().copied().collect(), series: state.series.keys().copied().collect() }
-    }
-
-    /// Lets a batch through, or says why not; then nothing of it is remembered.
-    ///
-    /// # Errors
-    /// It refers to something that was never introduced.
-    pub fn admit(&mut self, entries: &[Entry]) -> Result<(), Refusal> {
-        let (mut devices, mut series) = (Vec::new(), Vec::new());
-        let refusal = entries.iter().find_map(|entry| match entry {
-            Entry::Device(device) => {
-                devices.extend(self.devices.insert(device.id).then_some(device.id));
-                None
-            }
-            Entry::Series(record) if !self.devices.contains(&record.device) => Some(Refusal::UnknownDevice),
-            Entry::Series(record) => {
-                series.extend(self.series.insert(record.id).then_some(record.id));
-                None
-            }
-            Entry::Message(message) => {
-                let known = message.readings.iter().all(|reading| self.series.contains(&reading.series));
-                (!known).then_some(Refusal::UnknownSeries)
-            }
-            Entry::Unread(_) | Entry::UnreadDone(_) | Entry::Book(_) => None,
-        });
-        let Some(refusal) = refusal else { return Ok(()) };
-        devices.iter().for_each(|id| _ = self.devices.remove(id));
-        series.iter().for_each(|id| _ = self.series.remove(id));
-        Err(refusal)
-    }
 }
