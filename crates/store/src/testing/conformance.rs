@@ -6,7 +6,7 @@ use windows::{Grid, Window};
 use super::scene::{
     all, as_values, at, batch, book, device, durable, key, message, numbers, range, reading, series, source,
 };
-use super::{Adapter, conformance_catalog, conformance_restart};
+use super::{Adapter, conformance_catalog, conformance_removal, conformance_restart};
 use crate::{CommitOutcome, Entry, Order, Readings, Sequence, StoreError};
 
 /// Runs every test, each on an empty store.
@@ -26,6 +26,7 @@ pub async fn run_all(adapter: &mut dyn Adapter) {
     latest_is_the_greatest_key_of_any_judgement(adapter).await;
     a_batch_with_an_unknown_series_leaves_nothing(adapter).await;
     reads_answer_the_same_before_and_after_a_flush(adapter).await;
+    conformance_removal::run_all(adapter).await;
     conformance_restart::run_all(adapter).await;
     conformance_catalog::run_all(adapter).await;
 }

@@ -7,6 +7,7 @@
 
 pub mod conformance;
 mod conformance_catalog;
+mod conformance_removal;
 mod conformance_restart;
 pub mod oracle;
 mod oracle_check;

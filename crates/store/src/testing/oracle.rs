@@ -3,15 +3,17 @@
 
 use std::sync::Arc;
 
-use model::{ReadingKey, Value};
+use model::{DeviceId, ReadingKey, SeriesId, Value};
 
-use super::oracle_check::{compare_all, compare_some};
-use super::scene::{Dice, at, batch, book, device, mark, message, reading, series, unread};
+use super::oracle_check::{compare_all, compare_some, some_range};
+use super::scene::{Dice, at, batch, book, device, mark, message, reading, series_named, unread};
 use super::{Adapter, Opened, UNREAD_MAX};
-use crate::{Batch, CommitOutcome, Entry, MemoryStore, Readings, Sequence, UnreadId};
+use crate::{
+    Batch, CommitOutcome, Entry, ExpiryRecord, HiddenRecord, MemoryStore, MergeRecord, Readings, Sequence, UnreadId,
+};
 
 /// Series that a run works with, at most.
-const SERIES_MAX: u32 = 6;
+const SERIES_MAX: usize = 6;
 
 /// What the run knows.
 pub(super) struct Run {
@@ -20,7 +22,7 @@ pub(super) struct Run {
     pub(super) step: usize,
     pub(super) oracle: Arc<MemoryStore>,
     pub(super) opened: Opened,
-    /// Series introduced so far, ids 1 to this.
+    /// Series introduced so far, ids 1 to this; some are gone again.
     pub(super) series: u32,
     pub(super) now: i64,
     /// Keys used, for repeats and late neighbours.
@@ -92,6 +94,7 @@ impl Run {
     /// Batches that nobody waited for when the crash came are there as a prefix, each as a whole, and those that were
     /// reported durable are among them.
     async fn crash_in_flight(mut self, adapter: &mut dyn Adapter) -> Self {
+        let known_before = self.series;
         let mut under_way = Vec::new();
         for _ in 0..self.dice.roll(8) {
             // Only batches that are certainly taken, so that their place is known.
@@ -125,7 +128,8 @@ impl Run {
             }
         }
         // A series that was under way may be lost, too.
-        self.series = u32::try_from(self.oracle.restored().series.len()).unwrap();
+        let known = self.oracle.restored().series.iter().map(|series| series.id.0).max();
+        self.series = known_before.max(known.unwrap_or(0));
         self.used.retain(|(id, ..)| *id <= self.series);
         compare_all(&self, false).await;
         self
@@ -133,14 +137,15 @@ impl Run {
 
     fn batch(&mut self) -> Batch {
         match self.dice.roll(20) {
-            _ if self.series == 0 => self.new_series(),
-            0 if self.series < SERIES_MAX => self.new_series(),
+            _ if self.alive().is_empty() => self.new_series(),
+            0 if self.alive().len() < SERIES_MAX => self.new_series(),
             1 => {
                 self.next_unread += 1 + self.dice.roll(2);
                 let mut record = unread(self.next_unread, self.now);
                 record.repeat = self.dice.chance(50).then(|| mark("u", 1, self.now));
                 batch(vec![Entry::Unread(record), book("mqtt", 1, 0)])
             }
+            4 | 5 => self.decision(),
             2 => {
                 let id = self.next_unread.saturating_sub(self.dice.roll(UNREAD_MAX as u64 + 5));
                 batch(vec![Entry::UnreadDone(UnreadId(id))])
@@ -153,14 +158,49 @@ impl Run {
         }
     }
 
+    /// Two series for each device, with the same two metrics, so that a merge finds a pair.
     fn new_series(&mut self) -> Batch {
         self.series += 1;
+        let devices = self.oracle.restored().devices;
+        if self.series.is_multiple_of(2) && devices.iter().all(|device| device.id.0 != self.series / 2) {
+            // The device is gone, and no id is used again.
+            self.series += 1;
+        }
         let of = self.series.div_ceil(2);
-        batch(vec![device(of), series(self.series, of)])
+        let metric = if self.series.is_multiple_of(2) { "humidity" } else { "temperature" };
+        batch(vec![device(of), series_named(self.series, of, metric)])
+    }
+
+    /// Series that are known.
+    pub(super) fn alive(&self) -> Vec<SeriesId> {
+        self.oracle.restored().series.iter().map(|series| series.id).collect()
+    }
+
+    /// Something about readings that are there already.
+    fn decision(&mut self) -> Batch {
+        let alive = self.alive();
+        let devices: Vec<DeviceId> = self.oracle.restored().devices.iter().map(|device| device.id).collect();
+        let id = *self.dice.pick(&alive).unwrap();
+        let (from, into) = (*self.dice.pick(&devices).unwrap(), *self.dice.pick(&devices).unwrap());
+        let entry = match self.dice.roll(20) {
+            0 => Entry::DeviceDeleted(from),
+            1..4 => Entry::DeviceMerged(MergeRecord { from, into }),
+            4..8 => {
+                let near = self.dice.pick(&self.used).map_or(self.now, |used| used.1.time.millis());
+                let back = i64::try_from(self.dice.roll(100_000)).unwrap();
+                let series = alive.into_iter().filter(|_| self.dice.chance(60)).collect();
+                Entry::Expired(ExpiryRecord { series, before: at(near.min(self.now - back)) })
+            }
+            _ => {
+                let range = some_range(self);
+                Entry::Hidden(HiddenRecord { series: id, range, hidden: self.dice.chance(60) })
+            }
+        };
+        batch(vec![entry])
     }
 
     fn message_batch(&mut self) -> Batch {
-        if self.series == 0 {
+        if self.alive().is_empty() {
             return self.new_series();
         }
         let mut entries = Vec::new();
@@ -180,8 +220,9 @@ impl Run {
     }
 
     fn next_reading(&mut self) -> (u32, model::Reading) {
-        let id = u32::try_from(1 + self.dice.roll(u64::from(self.series))).unwrap();
-        let earlier = self.dice.pick(&self.used.clone()).cloned();
+        let alive = self.alive();
+        let id = self.dice.pick(&alive).map_or(1, |id| id.0);
+        let earlier = self.dice.pick(&self.used.clone()).cloned().filter(|(id, ..)| alive.contains(&SeriesId(*id)));
         let (id, key, value) = match (self.dice.roll(10), earlier) {
             // The same key again, with the same value or another.
             (0, Some((id, key, value))) => (id, key, value),

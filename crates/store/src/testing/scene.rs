@@ -62,10 +62,14 @@ pub(super) fn device(id: u32) -> Entry {
 }
 
 pub(super) fn series(id: u32, device: u32) -> Entry {
+    series_named(id, device, &format!("metric_{id}"))
+}
+
+pub(super) fn series_named(id: u32, device: u32, metric: &str) -> Entry {
     Entry::Series(SeriesRecord {
         id: SeriesId(id),
         device: DeviceId(device),
-        metric: MetricName::parse(&format!("metric_{id}")).unwrap(),
+        metric: MetricName::parse(metric).unwrap(),
         unit: None,
         unit_source: UnitSource::None,
         kind: Kind::Measurement,
