@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use model::{Book, Reading, ReadingKey, SeriesId, SourceName, Timestamp};
+use model::{Book, Reading, ReadingKey, SeriesId, SourceName, TimeRange, Timestamp};
 use rusqlite::types::ToSql;
 use rusqlite::{Connection, params};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use store::{Remembered, RepeatMark, Sequence, State, StoreError, UnreadId};
+use store::{Gone, Remembered, RepeatMark, Sequence, SeriesRecord, State, StoreError, UnreadId};
 
 use crate::database::{failed, meta, set_meta};
 use crate::memory::{Checkpoint, Extent, Memory, Settled, Track};
@@ -45,6 +45,10 @@ pub(crate) fn write(connection: &Connection, checkpoint: &Checkpoint, settled: &
     (|| {
         set_meta(connection, "facts", packed(&facts)?)?;
         set_meta(connection, "books", packed(&books)?)?;
+        set_meta(connection, "gone", packed(&checkpoint.gone)?)?;
+        if let Some(hidden) = &checkpoint.hidden {
+            write_hidden(connection, hidden)?;
+        }
         if let Some(repeats) = &checkpoint.repeats {
             set_meta(connection, "repeats", packed(repeats)?)?;
         }
@@ -117,9 +121,70 @@ pub(crate) fn read(connection: &Connection, unread_max: usize) -> Result<Memory,
         unread_dropped: facts.unread_dropped,
         last_received: facts.last_received,
         last_unread: facts.last_unread,
+        hidden: read_hidden(connection)?,
+        floors: meta_packed(connection, "floors")?.unwrap_or_default(),
+        gone: meta_packed(connection, "gone")?.unwrap_or_default(),
     };
     let tracks = read_tracks(connection)?;
     Ok(Memory::resume(State::resume(unread_max, kept), tracks, Sequence(facts.cut), facts.distinct))
+}
+
+fn write_hidden(connection: &Connection, hidden: &BTreeMap<SeriesId, Gone>) -> rusqlite::Result<()> {
+    let ranges: BTreeMap<SeriesId, &[TimeRange]> =
+        hidden.iter().map(|(series, gone)| (*series, gone.ranges())).filter(|(_, ranges)| !ranges.is_empty()).collect();
+    set_meta(connection, "hidden", packed(&ranges)?)
+}
+
+fn read_hidden(connection: &Connection) -> Result<BTreeMap<SeriesId, Gone>, StoreError> {
+    let ranges: BTreeMap<SeriesId, Vec<TimeRange>> = meta_packed(connection, "hidden")?.unwrap_or_default();
+    Ok(ranges.into_iter().map(|(series, ranges)| (series, Gone::from(ranges))).collect())
+}
+
+/// The part of the database that a barrier changes beside rows of frames: everything about identity, and the cut.
+pub(crate) fn write_barrier(
+    connection: &Connection,
+    state: &State,
+    cut: Sequence,
+    distinct: u64,
+) -> Result<(), StoreError> {
+    let facts = Facts {
+        cut: cut.0,
+        distinct,
+        unread_dropped: state.unread_dropped(),
+        last_received: state.last_received(),
+        last_unread: state.last_unread(),
+    };
+    (|| {
+        set_meta(connection, "facts", packed(&facts)?)?;
+        set_meta(connection, "gone", packed(&state.gone_counts())?)?;
+        set_meta(connection, "floors", packed(state.floors())?)?;
+        write_hidden(connection, state.hidden())
+    })()
+    .map_err(failed("writing a barrier"))
+}
+
+/// What is known of one series.
+pub(crate) fn write_series(connection: &Connection, record: &SeriesRecord, track: &Track) -> Result<(), StoreError> {
+    (|| {
+        let latest = track.latest.as_ref().map(packed).transpose()?;
+        let stored = track.stored;
+        connection
+            .prepare_cached(
+                "UPDATE series SET record = ?2, latest = ?3, first_ms = ?4, last_ms = ?5, last_n = ?6, span_ms = ?7 \
+                 WHERE id = ?1",
+            )?
+            .execute(params![
+                record.id.0,
+                packed(record)?,
+                latest,
+                stored.map(|extent| extent.first_ms),
+                stored.map(|extent| extent.last.time.millis()),
+                stored.map(|extent| extent.last.n),
+                stored.map(|extent| extent.span_ms),
+            ])
+            .map(drop)
+    })()
+    .map_err(failed("writing a series"))
 }
 
 fn read_tracks(connection: &Connection) -> Result<HashMap<SeriesId, Track>, StoreError> {

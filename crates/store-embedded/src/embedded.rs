@@ -75,11 +75,48 @@ impl EmbeddedStore {
         tokio::task::spawn_blocking(move || database.read(work)).await.unwrap_or(Err(StoreError::Closed))
     }
 
+    /// The request for readings of a series, with what is left out of it now.
+    fn request(
+        &self,
+        series: SeriesId,
+        range: TimeRange,
+        order: Order,
+        after: Option<ReadingKey>,
+        limit: usize,
+    ) -> Result<Request, StoreError> {
+        let gone = self.known(series)?.state.gone(series);
+        Ok(Request { series, range, order, after, limit, gone })
+    }
+
+    /// The answer, unless the series went away while it was looked for: then rows of it may have been missed.
+    fn still_known<T>(&self, series: SeriesId, answer: T) -> Result<T, StoreError> {
+        self.known(series).map(|_| answer)
+    }
+
     /// What is in memory, taken before the database's moment: what is moved meanwhile is found twice, never not at all.
     /// The second answer is whether the database may hold something of it, too.
     fn look(&self, request: &Request) -> Result<(Vec<Found>, bool), StoreError> {
         let memory = self.known(request.series)?;
         Ok((request.fresh(&memory), memory.stored_inside(request.series, request.rest())))
+    }
+
+    /// The newest reading of each series, and the places of those whose newest is hidden.
+    fn newest(&self, series: &[SeriesId]) -> Result<(Vec<Option<Reading>>, Vec<usize>), StoreError> {
+        self.check_open()?;
+        let memory = self.memory();
+        let (mut newest, mut covered) = (Vec::with_capacity(series.len()), Vec::new());
+        for (at, id) in series.iter().enumerate() {
+            if !memory.state.knows(*id) {
+                return Err(StoreError::UnknownSeries(*id));
+            }
+            let latest = memory.tracks.get(id).and_then(|track| track.latest.as_ref()).map(|(reading, _)| reading);
+            let hidden = memory.state.hidden().get(id);
+            if latest.zip(hidden).is_some_and(|(reading, hidden)| hidden.contains(reading.key.time)) {
+                covered.push(at);
+            }
+            newest.push(latest.cloned());
+        }
+        Ok((newest, covered))
     }
 
     fn stop(&self, abandon: bool) -> Result<(), StoreError> {
@@ -149,35 +186,35 @@ impl Readings for EmbeddedStore {
         after: Option<ReadingKey>,
         limit: usize,
     ) -> Result<Vec<Reading>, StoreError> {
-        let request = Request { series, range, order, after, limit };
+        let request = self.request(series, range, order, after, limit)?;
         let (fresh, stored) = self.look(&request)?;
         if !stored || limit == 0 {
             return Ok(reading::of_memory(fresh, &request));
         }
-        self.read_database(move |snapshot| reading::merged(snapshot, &request, fresh)).await
+        let answer = self.read_database(move |snapshot| reading::merged(snapshot, &request, fresh)).await?;
+        self.still_known(series, answer)
     }
 
     async fn windows(&self, series: SeriesId, grid: Grid) -> Result<Vec<Window>, StoreError> {
         let range = grid.range();
-        let request = Request { series, range, order: Order::Ascending, after: None, limit: usize::MAX };
+        let request = self.request(series, range, Order::Ascending, None, usize::MAX)?;
         let (fresh, stored) = self.look(&request)?;
         if !stored {
             return Ok(windowing::of_memory(grid, fresh));
         }
-        self.read_database(move |snapshot| windowing::windows(snapshot, series, grid, fresh)).await
+        let answer = self
+            .read_database(move |snapshot| windowing::windows(snapshot, series, grid, &request.gone, fresh))
+            .await?;
+        self.still_known(series, answer)
     }
 
     async fn latest(&self, series: &[SeriesId]) -> Result<Vec<Option<Reading>>, StoreError> {
-        self.check_open()?;
-        let memory = self.memory();
-        let latest = |series: &SeriesId| {
-            if !memory.state.knows(*series) {
-                return Err(StoreError::UnknownSeries(*series));
-            }
-            let track = memory.tracks.get(series);
-            Ok(track.and_then(|track| track.latest.as_ref()).map(|(reading, _)| reading.clone()))
-        };
-        series.iter().map(latest).collect()
+        let (mut answer, covered) = self.newest(series)?;
+        for at in covered {
+            let (Some(id), Some(place)) = (series.get(at), answer.get_mut(at)) else { continue };
+            *place = self.read(*id, TimeRange::ALL, Order::Descending, None, 1).await?.pop();
+        }
+        Ok(answer)
     }
 
     async fn unread(&self, before: Option<UnreadId>, limit: usize) -> Result<Vec<UnreadRecord>, StoreError> {
@@ -197,6 +234,7 @@ impl Readings for EmbeddedStore {
         StoreStats {
             books: memory.state.books().clone(),
             readings: memory.distinct,
+            gone: memory.state.gone_counts(),
             unread: memory.state.unread().len() as u64,
             unread_dropped: memory.state.unread_dropped(),
             disk_bytes: log_disk + Health::get(&health.database_bytes),

@@ -164,7 +164,7 @@ struct Verdict {
 
 impl Ground {
     /// Writes a generation left over from a failed attempt, then everything else that was durable at the call.
-    fn flush(&self) -> Result<(), StoreError> {
+    pub(crate) fn flush(&self) -> Result<(), StoreError> {
         let target = self.memory.read().unwrap_or_else(PoisonError::into_inner).durable;
         loop {
             let frozen = {

@@ -11,6 +11,7 @@ use store::Degraded;
 pub(crate) enum Part {
     Log,
     Room,
+    Barrier,
     Database,
 }
 

@@ -19,6 +19,7 @@
 
 #![warn(missing_docs)]
 
+mod barrier;
 mod catalog;
 mod checkpoint;
 mod database;
@@ -33,6 +34,7 @@ mod options;
 mod queue;
 mod reading;
 mod record;
+mod removal;
 mod rows;
 mod windowing;
 mod writer;

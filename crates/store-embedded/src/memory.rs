@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use model::{Book, Reading, ReadingKey, SeriesId, SourceName, TimeRange, Timestamp, Value};
 use store::{
-    Batch, DeviceRecord, Entry, MessageRecord, Novelty, RepeatMark, Restored, Sequence, SeriesRecord, State, UnreadId,
-    UnreadRecord,
+    Batch, DeviceRecord, Entry, Gone, GoneCounts, MessageRecord, Novelty, RepeatMark, Restored, Sequence, SeriesRecord,
+    State, UnreadId, UnreadRecord,
 };
 
 use crate::head::Head;
@@ -49,6 +49,8 @@ pub(crate) struct Checkpoint {
     pub(crate) latest: Vec<(SeriesId, (Reading, Timestamp))>,
     pub(crate) repeats: Option<Vec<RepeatMark>>,
     pub(crate) unread: Option<Vec<UnreadRecord>>,
+    pub(crate) hidden: Option<BTreeMap<SeriesId, Gone>>,
+    pub(crate) gone: GoneCounts,
     pub(crate) unread_dropped: u64,
     pub(crate) last_received: Option<Timestamp>,
     pub(crate) last_unread: Option<UnreadId>,
@@ -67,6 +69,7 @@ struct Changed {
     series: BTreeSet<SeriesId>,
     repeats: bool,
     unread: bool,
+    hidden: bool,
 }
 
 /// See the module. Whoever holds it sees one durable moment.
@@ -114,8 +117,8 @@ impl Memory {
                 Entry::Series(series) => _ = self.changed.series.insert(series.id),
                 Entry::Message(message) => {
                     self.changed.repeats |= message.repeat.is_some();
-                    let novelty = self.keep(message);
-                    self.distinct += novelty.stored;
+                    let (novelty, expired) = self.keep(message);
+                    self.distinct += novelty.stored - expired;
                     self.state.count(&message.source, novelty);
                 }
                 Entry::Unread(record) => {
@@ -123,16 +126,26 @@ impl Memory {
                     self.changed.unread = true;
                 }
                 Entry::UnreadDone(_) => self.changed.unread = true,
+                Entry::Hidden(_) => self.changed.hidden = true,
                 Entry::Book(_) => {}
+                // Executed by `barrier`, which brings memory up to date itself.
+                Entry::DeviceDeleted(_) | Entry::DeviceMerged(_) | Entry::Expired(_) => {}
             }
         }
         self.durable = sequence;
     }
 
-    fn keep(&mut self, message: &MessageRecord) -> Novelty {
-        let mut novelty = Novelty::default();
+    /// Answers the novelty, and how many of the new ones had expired before they came.
+    fn keep(&mut self, message: &MessageRecord) -> (Novelty, u64) {
+        let (mut novelty, mut expired) = (Novelty::default(), 0);
         for item in &message.readings {
             let (series, reading) = (item.series, &item.reading);
+            if self.state.floor(series).is_some_and(|floor| reading.key.time < floor) {
+                novelty.stored += 1;
+                expired += 1;
+                self.state.count_gone(GoneCounts { expired: 1, ..GoneCounts::default() });
+                continue;
+            }
             let unsettled = match self.earlier(series, reading.key) {
                 Earlier::Value(value) if value == reading.value => {
                     novelty.duplicate += 1;
@@ -157,7 +170,7 @@ impl Memory {
                 track.latest = Some((reading.clone(), message.received));
             }
         }
-        novelty
+        (novelty, expired)
     }
 
     fn earlier(&self, series: SeriesId, key: ReadingKey) -> Earlier {
@@ -192,6 +205,8 @@ impl Memory {
             latest: head.series().filter_map(|(id, _)| newest(id)).collect(),
             repeats: changed.repeats.then(|| self.state.repeats()),
             unread: changed.unread.then(|| self.state.unread().values().cloned().collect()),
+            hidden: changed.hidden.then(|| self.state.hidden().clone()),
+            gone: self.state.gone_counts(),
             unread_dropped: self.state.unread_dropped(),
             last_received: self.state.last_received(),
             last_unread: self.state.last_unread(),

@@ -4,12 +4,13 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rusqlite::Connection;
-use store::{Gate, Sequence, StoreError};
+use store::{Batch, Gate, Sequence, StoreError};
 use wal::{Files, Log, RealFiles, StoreId};
 
+use crate::barrier;
 use crate::checkpoint;
 use crate::database::{Database, meta, set_meta};
 use crate::embedded::{EmbeddedStore, Parts, Threads};
@@ -19,7 +20,7 @@ use crate::memory::Memory;
 use crate::options::{Limits, OpenError, Options};
 use crate::queue::Queue;
 use crate::record;
-use crate::writer::Writer;
+use crate::writer::{Writer, is_barrier};
 
 /// Opens the data directory `dir`, making it if it is not there, and reads back what its log holds.
 ///
@@ -37,20 +38,25 @@ pub fn open(dir: &Path, options: Options) -> Result<EmbeddedStore, OpenError> {
             source,
         })?),
     };
-    let (memory, log, frames) = read_back(dir, &database, files, limits)?;
     let health = Arc::new(Health::default());
-    Health::set(&health.frames, frames);
+    let queue = Arc::new(Queue::bounded(limits.queue_bytes_max));
+    let memory = Arc::new(RwLock::new(in_database(dir, &database, limits)?));
+    let ground = Arc::new(Ground {
+        memory: Arc::clone(&memory),
+        database: Arc::clone(&database),
+        health: Arc::clone(&health),
+        queue: Arc::clone(&queue),
+        frame_rows_max: limits.frame_rows_max,
+    });
+    let log = replay_log(dir, &ground, files, limits)?;
+    let (gate, next) = {
+        let memory = memory.read().unwrap_or_else(PoisonError::into_inner);
+        Health::set(&health.log_bytes, log.bytes_beyond(memory.cut.0));
+        (Gate::behind(&memory.state), memory.durable.0 + 1)
+    };
     Health::set(&health.database_bytes, database.disk_bytes());
     Health::set(&health.log_disk_bytes, log.disk_bytes());
-    Health::set(&health.log_bytes, log.bytes_beyond(memory.cut.0));
-    let (gate, next) = (Gate::behind(&memory.state), memory.durable.0 + 1);
-    let parts = Parts {
-        memory: Arc::new(RwLock::new(memory)),
-        queue: Arc::new(Queue::bounded(limits.queue_bytes_max)),
-        flusher: Arc::new(Flusher::default()),
-        database,
-        health,
-    };
+    let parts = Parts { memory, queue, flusher: Arc::new(Flusher::default()), database, health };
     let writer = Writer {
         log,
         gate,
@@ -58,11 +64,12 @@ pub fn open(dir: &Path, options: Options) -> Result<EmbeddedStore, OpenError> {
         queue: Arc::clone(&parts.queue),
         memory: Arc::clone(&parts.memory),
         flusher: Arc::clone(&parts.flusher),
+        ground: Arc::clone(&ground),
         health: Arc::clone(&parts.health),
         clock,
         limits,
     };
-    let threads = start_threads(&parts, writer, lock, limits).map_err(|source| OpenError::Directory {
+    let threads = start_threads(&parts, writer, ground, lock).map_err(|source| OpenError::Directory {
         dir: dir.to_owned(),
         doing: "served by threads",
         source,
@@ -72,14 +79,7 @@ pub fn open(dir: &Path, options: Options) -> Result<EmbeddedStore, OpenError> {
     Ok(EmbeddedStore { parts, threads: Mutex::new(Some(threads)), closed: AtomicBool::new(false) })
 }
 
-fn start_threads(parts: &Parts, writer: Writer, lock: File, limits: Limits) -> std::io::Result<Threads> {
-    let ground = Ground {
-        memory: Arc::clone(&parts.memory),
-        database: Arc::clone(&parts.database),
-        health: Arc::clone(&parts.health),
-        queue: Arc::clone(&parts.queue),
-        frame_rows_max: limits.frame_rows_max,
-    };
+fn start_threads(parts: &Parts, writer: Writer, ground: Arc<Ground>, lock: File) -> std::io::Result<Threads> {
     let flusher = Arc::clone(&parts.flusher);
     let flush_thread = std::thread::Builder::new().name("store-flush".to_owned());
     let flusher = flush_thread.spawn(move || {
@@ -131,29 +131,32 @@ fn lock_directory(dir: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// What the database and, behind its cut, the log hold.
-fn read_back(
-    dir: &Path,
-    database: &Database,
-    files: Arc<dyn Files>,
-    limits: Limits,
-) -> Result<(Memory, Log, u64), OpenError> {
-    let connection = database.writer();
-    let in_database =
-        |source: rusqlite::Error| OpenError::Database { dir: dir.to_owned(), doing: "being read", source };
-    let store_id = store_id(&connection).map_err(in_database)?;
+/// What the database holds, as of its cut.
+fn in_database(dir: &Path, database: &Database, limits: Limits) -> Result<Memory, OpenError> {
+    checkpoint::read(&database.writer(), limits.unread_max)
+        .map_err(|error: StoreError| OpenError::Damaged { dir: dir.to_owned(), what: error.to_string() })
+}
+
+/// Applies what the log holds behind the cut. A barrier in it is executed at its place, as it would have been without the
+/// crash.
+fn replay_log(dir: &Path, ground: &Ground, files: Arc<dyn Files>, limits: Limits) -> Result<Log, OpenError> {
+    let failed = |source: rusqlite::Error| OpenError::Database { dir: dir.to_owned(), doing: "being read", source };
+    let (store_id, had_log, frames) = {
+        let connection = ground.database.writer();
+        let frames: i64 = connection.query_row("SELECT count(*) FROM frames", [], |row| row.get(0)).map_err(failed)?;
+        let had_log = meta::<i64>(&connection, "log_made").map_err(failed)?.is_some();
+        (store_id(&connection).map_err(failed)?, had_log, frames)
+    };
     let Some(store_id) = store_id else {
         return Err(OpenError::Damaged { dir: dir.to_owned(), what: "it has no store id".to_owned() });
     };
-    let had_log = meta::<i64>(&connection, "log_made").map_err(in_database)?.is_some();
-    let mut memory = checkpoint::read(&connection, limits.unread_max)
-        .map_err(|error: StoreError| OpenError::Damaged { dir: dir.to_owned(), what: error.to_string() })?;
-    let cut = memory.cut.0;
+    Health::set(&ground.health.frames, frames.cast_unsigned());
+    let cut = ground.memory.read().unwrap_or_else(PoisonError::into_inner).cut.0;
     let sizes = wal::Options { segment_bytes: limits.segment_bytes, ..wal::Options::default() };
     let opened = Log::open(files, store_id, sizes, cut, had_log, &mut |record| {
         for (sequence, batch) in (record.first..).zip(record::decode(record.payload)?) {
             if sequence > cut {
-                memory.apply(Sequence(sequence), &batch);
+                replay(ground, Sequence(sequence), &batch).map_err(|error| error.to_string())?;
             }
         }
         Ok(())
@@ -168,10 +171,18 @@ fn read_back(
         );
     }
     if !had_log {
-        note_log(&connection).map_err(in_database)?;
+        note_log(&ground.database.writer()).map_err(failed)?;
     }
-    let frames: i64 = connection.query_row("SELECT count(*) FROM frames", [], |row| row.get(0)).map_err(in_database)?;
-    Ok((memory, log, frames.cast_unsigned()))
+    Ok(log)
+}
+
+fn replay(ground: &Ground, sequence: Sequence, batch: &Batch) -> Result<(), StoreError> {
+    if is_barrier(batch) {
+        ground.flush()?;
+        return batch.entries.iter().try_for_each(|entry| barrier::execute(ground, sequence, entry));
+    }
+    ground.memory.write().unwrap_or_else(PoisonError::into_inner).apply(sequence, batch);
+    Ok(())
 }
 
 /// From now on a directory without a log is damaged. That the note itself is on the medium is not worth a sync: the

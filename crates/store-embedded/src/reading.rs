@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use model::{Reading, ReadingKey, SeriesId, TimeRange};
 use rusqlite::Connection;
-use store::{Order, StoreError};
+use store::{Gone, Order, StoreError};
 
 use crate::memory::Memory;
 use crate::rows::{readings, span_ms, visit};
@@ -21,13 +21,15 @@ pub(crate) struct Found {
 }
 
 /// What is asked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) series: SeriesId,
     pub(crate) range: TimeRange,
     pub(crate) order: Order,
     pub(crate) after: Option<ReadingKey>,
     pub(crate) limit: usize,
+    /// What is left out.
+    pub(crate) gone: Gone,
 }
 
 impl Request {
@@ -46,7 +48,7 @@ impl Request {
             Order::Ascending => key > after,
             Order::Descending => key < after,
         });
-        behind && self.range.contains(key.time)
+        behind && self.range.contains(key.time) && !self.gone.contains(key.time)
     }
 
     /// What is in memory, at most `limit` of each generation: more cannot be among the first `limit` of all.

@@ -19,5 +19,6 @@ CREATE TABLE frame_series (
   last_ms INTEGER NOT NULL, rows INTEGER NOT NULL, summary BLOB NOT NULL,
   PRIMARY KEY (series, first_ms, frame)
 ) WITHOUT ROWID;
+CREATE INDEX frame_series_by_frame ON frame_series (frame);
 CREATE INDEX frame_series_by_last ON frame_series (series, last_ms);
 CREATE TABLE unread (id INTEGER PRIMARY KEY, record BLOB NOT NULL);

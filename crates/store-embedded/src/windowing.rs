@@ -1,9 +1,9 @@
 //! Windows of a series. A frame's summary is used where the frame lies wholly inside one window and nothing else touches
 //! its times; a frame that nothing else touches is decoded by column; what overlaps is read and merged by key.
 
-use model::{SeriesId, TimeRange};
+use model::{SeriesId, TimeRange, Timestamp};
 use rusqlite::Connection;
-use store::{Order, StoreError};
+use store::{Gone, Order, StoreError};
 use windows::{Grid, Window, fold_ascending};
 
 use crate::reading::{Found, fold, sort};
@@ -20,6 +20,7 @@ pub(crate) fn windows(
     connection: &Connection,
     series: SeriesId,
     grid: Grid,
+    gone: &Gone,
     fresh: Vec<Found>,
 ) -> Result<Vec<Window>, StoreError> {
     let Some(span_ms) = span_ms(connection, series)? else { return Ok(of_memory(grid, fresh)) };
@@ -30,8 +31,9 @@ pub(crate) fn windows(
     })?;
     let mut loose = fresh;
     loosen(connection, series, grid.range(), &mut rows, &mut loose)?;
+    loose.retain(|found| !gone.contains(found.reading.key.time));
     sort(&mut loose);
-    let mut sweep = Sweep { connection, series, sums: Sums::over(grid), charted: frame::Charted::default() };
+    let mut sweep = Sweep { connection, series, gone, sums: Sums::over(grid), charted: frame::Charted::default() };
     let mut loose = loose.into_iter().peekable();
     let mut rest = rows.as_slice();
     while let Some(first) = rest.first() {
@@ -42,7 +44,9 @@ pub(crate) fn windows(
         sweep.sums.add_found(before);
         let inside: Vec<Found> = std::iter::from_fn(|| loose.next_if(|found| millis(found) <= last_ms)).collect();
         match cluster {
-            [alone] if inside.is_empty() => sweep.add_alone(alone)?,
+            [alone] if inside.is_empty() && !gone.touches(at(alone.first_ms), at(alone.last_ms)) => {
+                sweep.add_alone(alone)?
+            }
             several => sweep.add_merged(several, inside)?,
         }
     }
@@ -58,12 +62,16 @@ pub(crate) fn of_memory(grid: Grid, mut fresh: Vec<Found>) -> Vec<Window> {
     sums.windows
 }
 
+fn at(millis: i64) -> Timestamp {
+    Timestamp::saturating(millis)
+}
+
 fn millis(found: &Found) -> i64 {
     found.reading.key.time.millis()
 }
 
 /// How many of `rows`, in order of their first reading, touch one another.
-fn cluster_len(rows: &[FrameRow]) -> usize {
+pub(crate) fn cluster_len(rows: &[FrameRow]) -> usize {
     let mut reach = i64::MIN;
     let apart = rows.iter().enumerate().position(|(at, row)| {
         let apart = at > 0 && row.first_ms > reach;
@@ -106,6 +114,7 @@ fn loosen(
 struct Sweep<'a> {
     connection: &'a Connection,
     series: SeriesId,
+    gone: &'a Gone,
     sums: Sums,
     charted: frame::Charted,
 }
@@ -134,7 +143,8 @@ impl Sweep<'_> {
             let ready = pending.partition_point(|found| millis(found) < row.first_ms);
             self.sums.add_found(pending.drain(..ready));
             let inside = readings(self.connection, row.frame, self.series)?;
-            let inside = inside.into_iter().filter(|reading| range.contains(reading.key.time));
+            let wanted = |time| range.contains(time) && !self.gone.contains(time);
+            let inside = inside.into_iter().filter(|reading| wanted(reading.key.time));
             pending.extend(inside.map(|reading| Found { rank: row.rank, reading }));
         }
         sort(&mut pending);

@@ -6,10 +6,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use clock::Clock;
-use store::{CommitOutcome, Gate, Sequence};
+use store::{Batch, CommitOutcome, Entry, Gate, Sequence};
 use wal::{AppendError, Cause, Log};
 
-use crate::flush::Flusher;
+use crate::barrier;
+use crate::flush::{Flusher, Ground};
 use crate::health::{Health, Part};
 use crate::memory::Memory;
 use crate::options::Limits;
@@ -30,6 +31,7 @@ pub(crate) struct Writer {
     pub(crate) queue: Arc<Queue>,
     pub(crate) memory: Arc<RwLock<Memory>>,
     pub(crate) flusher: Arc<Flusher>,
+    pub(crate) ground: Arc<Ground>,
     pub(crate) health: Arc<Health>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Limits,
@@ -84,13 +86,11 @@ impl Writer {
             admitted.push((sequence, waiting.batch));
             fates.push((waiting.commit, CommitOutcome::Durable(sequence)));
         }
-        let durable = admitted.is_empty() || self.append(u32::try_from(admitted.len()).unwrap_or(u32::MAX), &payload);
+        let mut durable =
+            admitted.is_empty() || self.append(u32::try_from(admitted.len()).unwrap_or(u32::MAX), &payload);
         if durable && let Some((last, _)) = admitted.last() {
             self.next = last.0 + 1;
-            let mut memory = self.memory.write().unwrap_or_else(PoisonError::into_inner);
-            for (sequence, batch) in &admitted {
-                memory.apply(*sequence, batch);
-            }
+            durable = self.apply(&admitted);
         }
         for (commit, fate) in fates {
             let fate =
@@ -99,6 +99,47 @@ impl Writer {
             let _ = commit.send(fate);
         }
         durable
+    }
+
+    /// Brings memory up to date. Answers false when a barrier could not be executed before the store was closed: then
+    /// the next open does it.
+    fn apply(&self, admitted: &[(Sequence, Batch)]) -> bool {
+        for group in admitted.chunk_by(|(_, left), (_, right)| !is_barrier(left) && !is_barrier(right)) {
+            if let [(sequence, batch)] = group
+                && is_barrier(batch)
+            {
+                if !self.pass_barrier(*sequence, batch) {
+                    return false;
+                }
+                continue;
+            }
+            let mut memory = self.memory.write().unwrap_or_else(PoisonError::into_inner);
+            group.iter().for_each(|(sequence, batch)| memory.apply(*sequence, batch));
+        }
+        true
+    }
+
+    /// Has everything before a barrier flushed, then executes it.
+    fn pass_barrier(&self, sequence: Sequence, batch: &Batch) -> bool {
+        loop {
+            let flushed = self.flusher.ask_and_wait();
+            let passed = flushed.and_then(|()| {
+                batch.entries.iter().try_for_each(|entry| barrier::execute(&self.ground, sequence, entry))
+            });
+            match passed {
+                Ok(()) => {
+                    self.health.well(Part::Barrier);
+                    return true;
+                }
+                Err(error) => {
+                    let detail = format!("a deletion, merge or expiry waits for the database: {error}");
+                    self.health.trouble(Part::Barrier, "barrier_waits", detail);
+                    if !self.queue.pause(RETRY) {
+                        return false;
+                    }
+                }
+            }
+        }
     }
 
     fn append(&mut self, count: u32, payload: &[u8]) -> bool {
@@ -169,6 +210,11 @@ impl Writer {
         }
         if self.queue.is_abandoned() { Ended::Abandoned } else { Ended::Unsettled }
     }
+}
+
+/// Whether a batch is executed on the database at its place in the log.
+pub(crate) fn is_barrier(batch: &Batch) -> bool {
+    matches!(batch.entries.as_slice(), [Entry::DeviceDeleted(_) | Entry::DeviceMerged(_) | Entry::Expired(_)])
 }
 
 fn described(error: &AppendError) -> (&'static str, &'static str) {
