@@ -160,7 +160,7 @@ async fn columns(
     }
     let width = width as usize;
     let first = state.store.read(series.id, range, Order::Ascending, None, width + 1).await?;
-    let windows = state.store.windows(series.id, grid).await?;
+    let windows = state.store.windows(series.id, grid.clone()).await?;
     let number = |value: f64| value.is_finite().then_some(value);
     let column = |of: fn(&Window) -> f64| {
         windows.iter().map(|window| (window.count > 0).then(|| of(window)).and_then(number)).collect()

@@ -83,7 +83,7 @@ async fn windows_of(
     let cpu_before = cpu_ms();
     for _ in 0..9 {
         let started = clock.monotonic();
-        let windows = store.windows(SeriesId(1), grid).await?;
+        let windows = store.windows(SeriesId(1), grid.clone()).await?;
         times.push(ms(clock, started));
         readings = windows.iter().map(|window| window.count).sum();
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
-use model::{Reading, ReadingKey, SeriesId, TimeRange};
+use model::{Kind, Reading, ReadingKey, SeriesId, TimeRange};
 use rusqlite::Transaction;
 use store::{Batch, Commit, CommitOutcome, Order, Readings, Restored, StoreError, StoreStats, UnreadId, UnreadRecord};
 use windows::{Grid, Window};
@@ -199,11 +199,12 @@ impl Readings for EmbeddedStore {
         let range = grid.range();
         let request = self.request(series, range, Order::Ascending, None, usize::MAX)?;
         let (fresh, stored) = self.look(&request)?;
+        let kind = self.known(series)?.state.series().get(&series).map_or(Kind::Measurement, |record| record.kind);
         if !stored {
-            return Ok(windowing::of_memory(grid, fresh));
+            return Ok(windowing::of_memory(kind, &grid, fresh));
         }
         let answer = self
-            .read_database(move |snapshot| windowing::windows(snapshot, series, grid, &request.gone, fresh))
+            .read_database(move |snapshot| windowing::windows(snapshot, series, kind, &grid, &request.gone, fresh))
             .await?;
         self.still_known(series, answer)
     }

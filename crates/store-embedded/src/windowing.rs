@@ -1,13 +1,13 @@
 //! Windows of a series. A frame's summary is used where the frame lies wholly inside one window and nothing else touches
 //! its times; a frame that nothing else touches is decoded by column; what overlaps is read and merged by key.
 
-use model::{SeriesId, TimeRange, Timestamp};
+use model::{Kind, SeriesId, TimeRange, Timestamp};
 use rusqlite::Connection;
 use store::{Gone, Order, StoreError};
 use windows::{Grid, Window, fold_ascending};
 
 use crate::reading::{Found, fold, sort};
-use crate::rows::{FrameRow, readings, span_ms, visit, with_frame};
+use crate::rows::{FrameRow, known, readings, visit, with_frame};
 
 /// A frame of at most so many readings that overlaps others is taken apart, so that a few late readings spread over a
 /// year do not make the whole year overlap.
@@ -19,21 +19,22 @@ const LOOSE_TOTAL_MAX: u64 = 256 * 1_024;
 pub(crate) fn windows(
     connection: &Connection,
     series: SeriesId,
-    grid: Grid,
+    kind: Kind,
+    grid: &Grid,
     gone: &Gone,
     fresh: Vec<Found>,
 ) -> Result<Vec<Window>, StoreError> {
-    let Some(span_ms) = span_ms(connection, series)? else { return Ok(of_memory(grid, fresh)) };
+    let Some(known) = known(connection, series)? else { return Ok(of_memory(kind, grid, fresh)) };
     let mut rows = Vec::new();
-    visit(connection, series, span_ms, grid.range(), Order::Ascending, &mut |row| {
+    visit(connection, series, known, grid.range(), Order::Ascending, &mut |row| {
         rows.push(row);
         Ok(true)
     })?;
     let mut loose = fresh;
-    loosen(connection, series, grid.range(), &mut rows, &mut loose)?;
+    loosen(connection, grid.range(), &mut rows, &mut loose)?;
     loose.retain(|found| !gone.contains(found.reading.key.time));
     sort(&mut loose);
-    let mut sweep = Sweep { connection, series, gone, sums: Sums::over(grid), charted: frame::Charted::default() };
+    let mut sweep = Sweep { connection, gone, sums: Sums::over(kind, grid), charted: frame::Charted::default() };
     let mut loose = loose.into_iter().peekable();
     let mut rest = rows.as_slice();
     while let Some(first) = rest.first() {
@@ -55,9 +56,9 @@ pub(crate) fn windows(
 }
 
 /// The windows when everything is in memory.
-pub(crate) fn of_memory(grid: Grid, mut fresh: Vec<Found>) -> Vec<Window> {
+pub(crate) fn of_memory(kind: Kind, grid: &Grid, mut fresh: Vec<Found>) -> Vec<Window> {
     sort(&mut fresh);
-    let mut sums = Sums::over(grid);
+    let mut sums = Sums::over(kind, grid);
     sums.add_found(fresh.into_iter());
     sums.windows
 }
@@ -84,7 +85,6 @@ pub(crate) fn cluster_len(rows: &[FrameRow]) -> usize {
 /// Takes small overlapping frames out of `rows` and puts their readings to the loose ones.
 fn loosen(
     connection: &Connection,
-    series: SeriesId,
     range: TimeRange,
     rows: &mut Vec<FrameRow>,
     loose: &mut Vec<Found>,
@@ -102,7 +102,7 @@ fn loosen(
                 continue;
             }
             total += row.rows;
-            let inside = readings(connection, row.frame, series)?;
+            let inside = readings(connection, row)?;
             let inside = inside.into_iter().filter(|reading| range.contains(reading.key.time));
             loose.extend(inside.map(|reading| Found { rank: row.rank, reading }));
         }
@@ -113,9 +113,8 @@ fn loosen(
 
 struct Sweep<'a> {
     connection: &'a Connection,
-    series: SeriesId,
     gone: &'a Gone,
-    sums: Sums,
+    sums: Sums<'a>,
     charted: frame::Charted,
 }
 
@@ -124,13 +123,14 @@ impl Sweep<'_> {
         let grid = self.sums.grid;
         if let Some(index) = grid.index_of(row.first_ms)
             && grid.index_of(row.last_ms) == Some(index)
+            && matches!(self.sums.kind, Kind::Measurement | Kind::State | Kind::Text)
         {
             self.sums.merge(index, &row.summary);
             return Ok(());
         }
-        let (series, charted) = (self.series, &mut self.charted);
-        with_frame(self.connection, row.frame, |opened| opened.charted_into(series, charted))?;
-        fold_ascending(&self.charted.times, &self.charted.numbers, grid, &mut self.sums.windows);
+        let charted = &mut self.charted;
+        with_frame(self.connection, row, |opened| opened.charted_into(row.col, charted))?;
+        fold_ascending(&self.charted.times, &self.charted.numbers, grid, self.sums.kind, &mut self.sums.windows);
         Ok(())
     }
 
@@ -142,7 +142,7 @@ impl Sweep<'_> {
             sort(&mut pending);
             let ready = pending.partition_point(|found| millis(found) < row.first_ms);
             self.sums.add_found(pending.drain(..ready));
-            let inside = readings(self.connection, row.frame, self.series)?;
+            let inside = readings(self.connection, row)?;
             let wanted = |time| range.contains(time) && !self.gone.contains(time);
             let inside = inside.into_iter().filter(|reading| wanted(reading.key.time));
             pending.extend(inside.map(|reading| Found { rank: row.rank, reading }));
@@ -154,14 +154,15 @@ impl Sweep<'_> {
 }
 
 /// Windows being added up, in order of key.
-struct Sums {
-    grid: Grid,
+struct Sums<'a> {
+    kind: Kind,
+    grid: &'a Grid,
     windows: Vec<Window>,
 }
 
-impl Sums {
-    fn over(grid: Grid) -> Self {
-        Self { grid, windows: vec![Window::default(); grid.count()] }
+impl<'a> Sums<'a> {
+    fn over(kind: Kind, grid: &'a Grid) -> Self {
+        Self { kind, grid, windows: vec![Window::default(); grid.count()] }
     }
 
     fn merge(&mut self, index: usize, later: &Window) {
@@ -174,7 +175,7 @@ impl Sums {
         fold(sorted, |reading| {
             let index = self.grid.index_of(reading.key.time.millis());
             if let Some(window) = index.and_then(|index| self.windows.get_mut(index)) {
-                window.push_reading(&reading);
+                window.push_reading(self.kind, &reading);
             }
         });
     }

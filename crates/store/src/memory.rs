@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use model::{Reading, ReadingKey, SeriesId, TimeRange, Timestamp};
+use model::{Kind, Reading, ReadingKey, SeriesId, TimeRange, Timestamp};
 use windows::{Grid, Window};
 
 use crate::catalog::{DOCUMENT_BYTES_MAX, check_version};
@@ -225,11 +225,13 @@ impl Readings for MemoryStore {
 
     async fn windows(&self, series: SeriesId, grid: Grid) -> Result<Vec<Window>, StoreError> {
         let memory = self.open()?;
+        // The kind of now, whatever it was when the readings came.
+        let kind = memory.state.series().get(&series).map_or(Kind::Measurement, |record| record.kind);
         let mut windows = vec![Window::default(); grid.count()];
         for reading in memory.of(series)? {
             let index = grid.index_of(reading.key.time.millis());
             if let Some(window) = index.and_then(|index| windows.get_mut(index)) {
-                window.push_reading(reading);
+                window.push_reading(kind, reading);
             }
         }
         Ok(windows)

@@ -1,18 +1,20 @@
 //! Making windows of columns of readings: some nanoseconds a reading, for a year at once.
 
+use model::Kind;
+
 use crate::window::two_sum;
-use crate::{Grid, Window};
+use crate::{Aspect, Grid, Window};
 
 /// Independent running sums, so that the processor adds several numbers at a time.
 const LANES: usize = 8;
 
-/// Adds readings to the windows of `grid` that hold them: `out[i]` is window i, `times` ascend, `numbers` has one for each
+/// Adds readings of a series of `kind` to the windows of `grid` that hold them: `out[i]` is window i, `times` ascend, `numbers` has one for each
 /// of them, and all of them come after what is in `out` already. Readings outside the grid or beyond `out`, NaN, and
 /// times without a number are passed over.
 ///
 /// Windows are walked from boundary to boundary: there is a division for each window that has readings, none for each
 /// reading.
-pub fn fold_ascending(times: &[i64], numbers: &[f64], grid: Grid, out: &mut [Window]) {
+pub fn fold_ascending(times: &[i64], numbers: &[f64], grid: &Grid, kind: Kind, out: &mut [Window]) {
     let end = times.partition_point(|time| *time < grid.end_ms());
     let start = times.partition_point(|time| *time < grid.t0_ms());
     let (mut times, mut numbers) = match (times.get(start..end), numbers.get(start..)) {
@@ -21,12 +23,11 @@ pub fn fold_ascending(times: &[i64], numbers: &[f64], grid: Grid, out: &mut [Win
     };
     while let Some(index) = times.first().and_then(|time| grid.index_of(*time)) {
         let Some(window) = out.get_mut(index) else { return };
-        let boundary = grid.t0_ms() + grid.step().millis() * i64::try_from(index + 1).unwrap_or(i64::MAX);
-        let run = run_below(times, boundary);
+        let run = run_below(times, grid.edge_ms(index + 1));
         let Some((of_window, later)) = numbers.split_at_checked(run) else {
-            return window.merge(&summarize(numbers));
+            return window.merge(&summarize(numbers, kind));
         };
-        window.merge(&summarize(of_window));
+        window.merge(&summarize(of_window, kind));
         numbers = later;
         times = times.get(run..).unwrap_or_default();
     }
@@ -46,7 +47,7 @@ fn run_below(times: &[i64], boundary: i64) -> usize {
 }
 
 /// The window of `numbers` in order; NaN does not count.
-fn summarize(numbers: &[f64]) -> Window {
+fn summarize(numbers: &[f64], kind: Kind) -> Window {
     let (Some(first), Some(last)) = (numbers.first().copied(), numbers.last().copied()) else {
         return Window::default();
     };
@@ -57,14 +58,14 @@ fn summarize(numbers: &[f64]) -> Window {
     }
     let mut window = lanes.window(u64::try_from(numbers.len() - rest.len()).unwrap_or(u64::MAX));
     for number in rest {
-        window.push(*number);
+        window.push(Kind::Measurement, *number);
     }
     // Infinities leave no carry, and comparisons do not see NaN: both are rare enough to be done one by one.
     if !(window.sum + window.carry).is_finite() {
-        return one_by_one(numbers);
+        return one_by_one(numbers, kind);
     }
     (window.min, window.max) = signed_zeros(numbers, window.min, window.max);
-    Window { first, last, ..window }
+    Window { first, last, aspect: Aspect::of(kind, numbers), ..window }
 }
 
 /// Sums with what they rounded off, and extremes, of every eighth number.
@@ -117,10 +118,10 @@ fn signed_zeros(numbers: &[f64], min: f64, max: f64) -> (f64, f64) {
     (signed(min, -0.0), signed(max, 0.0))
 }
 
-fn one_by_one(numbers: &[f64]) -> Window {
+fn one_by_one(numbers: &[f64], kind: Kind) -> Window {
     let mut window = Window::default();
     for number in numbers.iter().filter(|number| !number.is_nan()) {
-        window.push(*number);
+        window.push(kind, *number);
     }
     window
 }

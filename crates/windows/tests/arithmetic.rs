@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use model::{Resolution, TimeRange, Timestamp};
+use model::{Kind, Resolution, TimeRange, Timestamp};
 use proptest::prelude::*;
-use windows::{Grid, WINDOWS_MAX, Window, fold_ascending};
+use windows::{Aspect, Grid, WINDOWS_MAX, Window, fold_ascending};
+
+const PLAIN: Kind = Kind::Measurement;
 
 /// What a window is, said without any trick. The sum is exact where all numbers are whole.
 fn brute(numbers: &[f64]) -> Window {
@@ -17,6 +19,7 @@ fn brute(numbers: &[f64]) -> Window {
         carry: 0.0,
         first: numbers.first().copied().unwrap_or(0.0),
         last: numbers.last().copied().unwrap_or(0.0),
+        aspect: Aspect::Plain,
     }
 }
 
@@ -73,12 +76,11 @@ fn readings() -> impl Strategy<Value = Vec<(i64, f64)>> {
     })
 }
 
-fn in_windows(readings: &[(i64, f64)], grid: Grid) -> Vec<Vec<f64>> {
+fn in_windows(readings: &[(i64, f64)], grid: &Grid) -> Vec<Vec<f64>> {
     let mut windows = vec![Vec::new(); grid.count()];
     for (time, number) in readings {
         for (index, window) in windows.iter_mut().enumerate() {
-            let start = grid.t0_ms() + grid.step().millis() * index as i64;
-            if (start..start + grid.step().millis()).contains(time) {
+            if (grid.edge_ms(index)..grid.edge_ms(index + 1)).contains(time) {
                 window.push(*number);
             }
         }
@@ -90,7 +92,7 @@ proptest! {
     #[test]
     fn pushing_one_by_one_is_brute_force(numbers in prop::collection::vec(number(), 0..300)) {
         let mut window = Window::default();
-        numbers.iter().for_each(|number| window.push(*number));
+        numbers.iter().for_each(|number| window.push(PLAIN, *number));
         assert_same(&window, &numbers);
     }
 
@@ -99,7 +101,7 @@ proptest! {
         let mut whole = Window::default();
         for group in &groups {
             let mut window = Window::default();
-            group.iter().for_each(|number| window.push(*number));
+            group.iter().for_each(|number| window.push(PLAIN, *number));
             whole.merge(&window);
         }
         assert_same(&whole, &groups.concat());
@@ -122,9 +124,9 @@ proptest! {
         cuts.sort_unstable();
         for pair in cuts.windows(2) {
             let (times, numbers): (Vec<i64>, Vec<f64>) = readings[pair[0]..pair[1]].iter().copied().unzip();
-            fold_ascending(&times, &numbers, grid, &mut out);
+            fold_ascending(&times, &numbers, &grid, PLAIN, &mut out);
         }
-        for (window, numbers) in out.iter().zip(in_windows(&readings, grid)) {
+        for (window, numbers) in out.iter().zip(in_windows(&readings, &grid)) {
             assert_same(window, &numbers);
         }
     }
@@ -173,12 +175,12 @@ fn grids_at_the_edges() {
 fn an_odd_number_of_columns_or_windows_is_no_panic() {
     let grid = Grid::covering(range(0, 10_000), Resolution::from_millis(1000).unwrap());
     let mut out = vec![Window::default(); 2];
-    fold_ascending(&[0, 500, 1500, 2500, 9999], &[1.0, 2.0, 3.0], grid, &mut out);
+    fold_ascending(&[0, 500, 1500, 2500, 9999], &[1.0, 2.0, 3.0], &grid, PLAIN, &mut out);
     assert_eq!((out[0].count, out[1].count), (2, 1));
-    fold_ascending(&[], &[1.0], grid, &mut out);
-    fold_ascending(&[1], &[], grid, &mut out);
-    fold_ascending(&[i64::MIN, i64::MAX], &[1.0, 1.0], grid, &mut out);
-    fold_ascending(&[1], &[1.0], Grid::covering(range(3, 3), grid.step()), &mut out);
+    fold_ascending(&[], &[1.0], &grid, PLAIN, &mut out);
+    fold_ascending(&[1], &[], &grid, PLAIN, &mut out);
+    fold_ascending(&[i64::MIN, i64::MAX], &[1.0, 1.0], &grid, PLAIN, &mut out);
+    fold_ascending(&[1], &[1.0], &Grid::covering(range(3, 3), grid.resolution().unwrap()), PLAIN, &mut out);
     assert_eq!((out[0].count, out[1].count), (2, 1));
 }
 
@@ -188,7 +190,7 @@ fn nan_never_counts_and_infinities_are_numbers() {
     let fold = |numbers: &[f64]| {
         let mut out = [Window::default()];
         let times: Vec<i64> = (0..numbers.len() as i64).collect();
-        fold_ascending(&times, numbers, grid, &mut out);
+        fold_ascending(&times, numbers, &grid, PLAIN, &mut out);
         out[0]
     };
     let window = fold(&[f64::NAN, 2.0, f64::NAN, 4.0, f64::NAN, f64::NAN]);
@@ -206,12 +208,12 @@ fn sums_do_not_drift_over_a_year() {
     let count = 3_153_600;
     let (mut one_by_one, mut times) = (Window::default(), Vec::new());
     for index in 0..count {
-        one_by_one.push(0.1);
+        one_by_one.push(PLAIN, 0.1);
         times.push(index * 10_000);
     }
     let grid = Grid::covering(range(0, count * 10_000), Resolution::from_millis(7 * 86_400_000).unwrap());
     let mut out = vec![Window::default(); grid.count()];
-    fold_ascending(&times, &vec![0.1; times.len()], grid, &mut out);
+    fold_ascending(&times, &vec![0.1; times.len()], &grid, PLAIN, &mut out);
     let mut merged = Window::default();
     out.iter().for_each(|window| merged.merge(window));
     for window in [one_by_one, merged] {

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use model::{Flaw, Judgement, Reading, ReadingKey, Resolution, TimeRange, TimeSource, Timestamp, Value};
+use model::{Flaw, Judgement, Kind, Reading, ReadingKey, Resolution, TimeRange, TimeSource, Timestamp, Value};
 use serde_json::Value as Json;
 use windows::{Grid, Window, fold_ascending};
 
@@ -15,7 +15,7 @@ fn range(case: &Json) -> TimeRange {
     TimeRange { from: time("from"), to: time("to") }
 }
 
-fn assert_grid(grid: Grid, case: &Json) {
+fn assert_grid(grid: &Grid, case: &Json) {
     assert_eq!(Some(grid.t0_ms()), case["t0"].as_i64(), "{}", case["note"]);
     assert_eq!(Some(grid.count() as u64), case["count"].as_u64(), "{}", case["note"]);
 }
@@ -53,7 +53,7 @@ fn a_range_and_a_width_give_the_grid() {
     for case in vectors()["grids"].as_array().unwrap() {
         let step = Resolution::for_width(range(case), u32::try_from(case["width"].as_u64().unwrap()).unwrap());
         assert_eq!(Some(step.millis()), case["step_ms"].as_i64(), "{}", case["note"]);
-        assert_grid(Grid::covering(range(case), step), case);
+        assert_grid(&Grid::covering(range(case), step), case);
     }
 }
 
@@ -61,18 +61,18 @@ fn a_range_and_a_width_give_the_grid() {
 fn readings_give_the_windows_one_by_one_and_folded() {
     for case in vectors()["folds"].as_array().unwrap() {
         let grid = Grid::covering(range(case), Resolution::from_millis(case["step_ms"].as_i64().unwrap()).unwrap());
-        assert_grid(grid, case);
+        assert_grid(&grid, case);
         let readings: Vec<Reading> = case["readings"].as_array().unwrap().iter().map(reading).collect();
         let mut pushed = vec![Window::default(); grid.count()];
         for reading in &readings {
             if let Some(index) = grid.index_of(reading.key.time.millis()) {
-                pushed[index].push_reading(reading);
+                pushed[index].push_reading(Kind::Measurement, reading);
             }
         }
         let charted = |reading: &Reading| Some((reading.key.time.millis(), reading.charted()?));
         let (times, numbers): (Vec<i64>, Vec<f64>) = readings.iter().filter_map(charted).unzip();
         let mut folded = vec![Window::default(); grid.count()];
-        fold_ascending(&times, &numbers, grid, &mut folded);
+        fold_ascending(&times, &numbers, &grid, Kind::Measurement, &mut folded);
         for (index, expected) in case["windows"].as_array().unwrap().iter().enumerate() {
             assert_window(&pushed[index], expected, &case["note"]);
             assert_window(&folded[index], expected, &case["note"]);

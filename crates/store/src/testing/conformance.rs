@@ -1,6 +1,6 @@
 //! The contract of [`Readings`], sentence by sentence. [`run_all`] is what an adapter calls.
 
-use model::{Reading, ReadingKey, Resolution, SeriesId, Timestamp, Value};
+use model::{Kind, Reading, ReadingKey, Resolution, SeriesId, Timestamp, Value};
 use windows::{Grid, Window};
 
 use super::scene::{
@@ -177,11 +177,11 @@ async fn strange_ranges_are_empty_and_unknown_series_are_errors(adapter: &mut dy
     assert!(matches!(store.latest(&[unknown]).await, Err(StoreError::UnknownSeries(_))));
 }
 
-pub(super) fn brute_force(readings: &[Reading], grid: Grid) -> Vec<Window> {
+pub(super) fn brute_force(readings: &[Reading], grid: &Grid, kind: Kind) -> Vec<Window> {
     let mut windows = vec![Window::default(); grid.count()];
     for reading in readings {
         if let Some(index) = grid.index_of(reading.key.time.millis()) {
-            windows[index].push_reading(reading);
+            windows[index].push_reading(kind, reading);
         }
     }
     windows
@@ -215,8 +215,8 @@ async fn windows_equal_brute_force(adapter: &mut dyn Adapter) {
     for step_ms in [1_000, 60_000, 3_600_000, 86_400_000] {
         for (from, to) in [(0, 2_000_000), (123_456, 654_321), (-5_000_000, -1), (700, 701)] {
             let grid = Grid::covering(range(from, to), Resolution::from_millis(step_ms).unwrap());
-            let found = store.windows(SeriesId(1), grid).await.unwrap();
-            assert_windows(&found, &brute_force(&readings, grid), &format!("step {step_ms} from {from}"));
+            let found = store.windows(SeriesId(1), grid.clone()).await.unwrap();
+            assert_windows(&found, &brute_force(&readings, &grid, Kind::Measurement), &format!("step {step_ms} from {from}"));
         }
     }
     let none = Grid::covering(range(5, 5), Resolution::from_millis(1_000).unwrap());
@@ -237,7 +237,7 @@ async fn what_is_no_number_never_counts(adapter: &mut dyn Adapter) {
     durable(&*store, batch(vec![Entry::Message(message(readings))])).await;
     let grid = Grid::covering(range(0, 1_000), Resolution::from_millis(1_000).unwrap());
     for _ in 0..2 {
-        let windows = store.windows(SeriesId(1), grid).await.unwrap();
+        let windows = store.windows(SeriesId(1), grid.clone()).await.unwrap();
         let Window { count, min, max, sum, first, last, .. } = windows[0];
         assert_eq!((count, min, max, sum, first, last), (3, 0.0, 2_000.0, 2_001.0, 1.0, 2_000.0));
         assert!(min.is_sign_negative());

@@ -89,8 +89,8 @@ pub(super) async fn compare_some(run: &mut Run) {
         }
         5..9 => {
             let grid = some_grid(run, asked);
-            let expected = run.oracle.windows(id, grid).await.unwrap();
-            let found = run.opened.readings.windows(id, grid).await.unwrap();
+            let expected = run.oracle.windows(id, grid.clone()).await.unwrap();
+            let found = run.opened.readings.windows(id, grid.clone()).await.unwrap();
             assert_windows(&found, &expected, &format!("{what}: {id:?} {grid:?}"));
         }
         _ => {
