@@ -135,6 +135,7 @@ impl Work<'_> {
             let both = self.count_shared(from, into)?;
             self.done.gone.absorbed += both;
             removal::absorb(self.connection, from, into)?;
+            rows::tally_again(self.connection, into)?;
             self.join_tracks(from, into);
             self.forget(from)?;
         }
@@ -153,6 +154,7 @@ impl Work<'_> {
         }
         self.done.gone.expired += self.count_readings(series, TimeRange { from, to: before })?;
         removal::expire(self.connection, series, before)?;
+        rows::tally_again(self.connection, series)?;
         let extent = self.extent(series)?;
         if let Some(track) = self.done.tracks.get_mut(&series) {
             track.stored = extent;
@@ -205,9 +207,9 @@ impl Work<'_> {
     /// Distinct keys of a series in a range, hidden ones too. A frame that lies inside and that nothing else touches is
     /// counted without being opened.
     fn count_readings(&self, series: SeriesId, range: TimeRange) -> Result<u64, StoreError> {
-        let Some(span_ms) = rows::span_ms(self.connection, series)? else { return Ok(0) };
+        let Some(known) = rows::known(self.connection, series)? else { return Ok(0) };
         let mut frames: Vec<FrameRow> = Vec::new();
-        rows::visit(self.connection, series, span_ms, range, Order::Ascending, &mut |row| {
+        rows::visit(self.connection, series, known, range, Order::Ascending, &mut |row| {
             frames.push(row);
             Ok(true)
         })?;

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use crate::options::OpenError;
 
 /// The format of the data directory that this version writes and reads. `FORMAT.md` describes it.
-pub const FORMAT: i64 = 1;
+pub const FORMAT: i64 = 2;
 /// Tells a database of ours from others: "SENS".
 const APPLICATION: i64 = 0x5345_4E53;
 const SCHEMA: &str = include_str!("schema.sql");

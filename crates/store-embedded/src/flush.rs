@@ -12,7 +12,7 @@ use store::{Novelty, StoreError};
 
 use crate::checkpoint;
 use crate::database::{Database, failed};
-use crate::frames::{Strand, encode_device, summary_bytes};
+use crate::frames::{Strand, encode_device};
 use crate::health::{Health, Part};
 use crate::memory::{Extent, Frozen, Memory, Settled};
 use crate::queue::Queue;
@@ -202,9 +202,9 @@ impl Ground {
         let writing = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(failed("starting to write a flush"))?;
-        let extents = &mut settled.extents;
-        encoded.iter().try_for_each(|frame| insert(&writing, frame, extents)).map_err(failed("writing frames"))?;
+        encoded.iter().try_for_each(|frame| insert(&writing, frame, &mut settled)).map_err(failed("writing frames"))?;
         checkpoint::write(&writing, &frozen.checkpoint, &settled)?;
+        settled.tallies.iter().try_for_each(|(series, added)| rows::tally_more(&writing, *series, *added))?;
         writing.commit().map_err(failed("committing a flush"))?;
         Ok((settled, frames))
     }
@@ -287,33 +287,20 @@ fn count(
     stored == Some(value)
 }
 
-fn insert(connection: &Connection, encoded: &Encoded, extents: &mut HashMap<SeriesId, Extent>) -> rusqlite::Result<()> {
+/// Writes a frame and its rows, behind everything that is there.
+fn insert(connection: &Connection, encoded: &Encoded, settled: &mut Settled) -> rusqlite::Result<()> {
     let rows = encoded.summaries.iter().map(|summary| summary.rows).max().unwrap_or(0);
-    // The rank decides between frames that hold one key; a merged frame will take the greatest of what it merges.
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO frames (rank, rows, blob) VALUES ((SELECT coalesce(max(id), 0) + 1 FROM frames), ?1, ?2)",
-    )?;
-    statement.execute(params![rows.cast_signed(), encoded.blob])?;
+    let mut statement = connection.prepare_cached("INSERT INTO frames (rows, crc, blob) VALUES (?1, ?2, ?3)")?;
+    statement.execute(params![rows.cast_signed(), encoded.checksum, encoded.blob])?;
     let frame = connection.last_insert_rowid();
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO frame_series (series, first_ms, frame, rank, last_ms, rows, summary) \
-         VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6)",
-    )?;
     for summary in &encoded.summaries {
-        let (Some(first), Some(last)) = (summary.first_key, summary.last_key) else { continue };
-        let (first_ms, last_ms) = (first.time.millis(), last.time.millis());
-        let summary_blob = summary_bytes(summary);
-        statement.execute(params![
-            summary.series.0,
-            first_ms,
-            frame,
-            last_ms,
-            summary.rows.cast_signed(),
-            summary_blob
-        ])?;
-        let span_ms = last_ms - first_ms;
-        let extent = extents.entry(summary.series).or_insert(Extent { first_ms, last, span_ms });
-        extent.first_ms = extent.first_ms.min(first_ms);
+        // A frame is never behind its id, so its id ranks it behind all that is there.
+        let Some(row) = rows::insert(connection, frame, frame, encoded.checksum, summary)? else { continue };
+        settled.tallies.entry(summary.series).or_default().add(&row);
+        let Some(last) = summary.last_key else { continue };
+        let span_ms = row.last_ms - row.first_ms;
+        let extent = settled.extents.entry(summary.series).or_insert(Extent { first_ms: row.first_ms, last, span_ms });
+        extent.first_ms = extent.first_ms.min(row.first_ms);
         extent.last = extent.last.max(last);
         extent.span_ms = extent.span_ms.max(span_ms);
     }

@@ -4,7 +4,7 @@ use std::iter::Peekable;
 
 use frame::{Cell, Column, EncodeError, Encoded, Frame};
 use model::{Reading, ReadingKey, SeriesId};
-use windows::Window;
+use windows::{Aspect, Window};
 
 /// Most series that are put into one frame.
 const SERIES_MAX: usize = 64;
@@ -120,25 +120,6 @@ fn split(mut frame: Frame) -> (Frame, Frame) {
     }
     frame.columns.retain(|column| column.cells.iter().any(Option::is_some));
     (frame, right)
-}
-
-/// A window as the database keeps it: six little-endian numbers of 8 bytes. No REAL column, because those lose −0.0.
-pub(crate) fn summary_bytes(summary: &frame::Summary) -> [u8; 48] {
-    let mut bytes = [0; 48];
-    let numbers = [summary.min, summary.max, summary.sum, summary.first, summary.last].map(f64::to_le_bytes);
-    let parts = std::iter::once(summary.count.to_le_bytes()).chain(numbers);
-    for (place, part) in bytes.chunks_exact_mut(8).zip(parts) {
-        place.copy_from_slice(&part);
-    }
-    bytes
-}
-
-/// The window that [`summary_bytes`] made bytes of.
-pub(crate) fn read_summary(bytes: &[u8]) -> Option<Window> {
-    let parts: [[u8; 8]; 6] = bytes.as_chunks::<8>().0.try_into().ok()?;
-    let [count, min, max, sum, first, last] = parts;
-    let [min, max, sum, first, last] = [min, max, sum, first, last].map(f64::from_le_bytes);
-    Some(Window { count: u64::from_le_bytes(count), min, max, sum, carry: 0.0, first, last })
 }
 
 #[cfg(test)]

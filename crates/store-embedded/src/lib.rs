@@ -36,6 +36,7 @@ mod reading;
 mod record;
 mod removal;
 mod rows;
+mod tally;
 mod windowing;
 mod writer;
 

@@ -11,6 +11,7 @@ use store::{
 };
 
 use crate::head::Head;
+use crate::tally::Tally;
 
 /// What the database holds of a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +62,8 @@ pub(crate) struct Checkpoint {
 pub(crate) struct Settled {
     pub(crate) by_source: BTreeMap<SourceName, Novelty>,
     pub(crate) extents: HashMap<SeriesId, Extent>,
+    /// The rows that were written.
+    pub(crate) tallies: HashMap<SeriesId, Tally>,
 }
 
 #[derive(Debug, Default)]

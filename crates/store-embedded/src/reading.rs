@@ -7,16 +7,16 @@ use rusqlite::Connection;
 use store::{Gone, Order, StoreError};
 
 use crate::memory::Memory;
-use crate::rows::{readings, span_ms, visit};
+use crate::rows::{known, readings, visit};
 
 /// Ranks behind every frame's.
-const FROZEN: u64 = u64::MAX - 1;
-const HEAD: u64 = u64::MAX;
+const FROZEN: i64 = i64::MAX - 1;
+const HEAD: i64 = i64::MAX;
 
 /// A reading and where it was found: of two with one key the one of higher rank came later.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
-    pub(crate) rank: u64,
+    pub(crate) rank: i64,
     pub(crate) reading: Reading,
 }
 
@@ -76,10 +76,10 @@ pub(crate) fn merged(
     request: &Request,
     fresh: Vec<Found>,
 ) -> Result<Vec<Reading>, StoreError> {
-    let Some(span_ms) = span_ms(connection, request.series)? else { return Ok(of_memory(fresh, request)) };
+    let Some(known) = known(connection, request.series)? else { return Ok(of_memory(fresh, request)) };
     let mut pending = fresh;
     let mut answer = Vec::new();
-    visit(connection, request.series, span_ms, request.rest(), request.order, &mut |row| {
+    visit(connection, request.series, known, request.rest(), request.order, &mut |row| {
         // Frames that are still to come hold nothing on this side of the edge.
         let edge = match request.order {
             Order::Ascending => row.first_ms,
@@ -89,7 +89,7 @@ pub(crate) fn merged(
         if answer.len() >= request.limit {
             return Ok(false);
         }
-        let inside = readings(connection, row.frame, request.series)?;
+        let inside = readings(connection, &row)?;
         let wanted = inside.into_iter().filter(|reading| request.wants(reading.key));
         pending.extend(wanted.map(|reading| Found { rank: row.rank, reading }));
         Ok(true)

@@ -8,53 +8,89 @@ use store::{Order, StoreError};
 use windows::Window;
 
 use crate::database::failed;
-use crate::frames::read_summary;
+use crate::tally::Tally;
 
 /// A series in a frame.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FrameRow {
     pub(crate) frame: i64,
-    /// Of two frames with one key the one of higher rank is the later.
-    pub(crate) rank: u64,
+    /// Whose column it is inside the frame: another series' before devices were merged.
+    pub(crate) col: SeriesId,
+    /// Of two rows of a series with one key the one of higher rank is the later.
+    pub(crate) rank: i64,
     pub(crate) first_ms: i64,
     pub(crate) last_ms: i64,
     pub(crate) rows: u64,
+    /// The checksum of its frame.
+    pub(crate) crc: u32,
     /// Over all of its readings of this series.
     pub(crate) summary: Window,
 }
 
 const READING: &str = "reading frames";
 
-/// The longest frame of a series from first to last reading, as of this moment of the database (what memory knows may be
-/// of another moment); none while it has no frame.
-pub(crate) fn span_ms(connection: &Connection, series: SeriesId) -> Result<Option<i64>, StoreError> {
-    let mut statement =
-        connection.prepare_cached("SELECT span_ms FROM series WHERE id = ?1").map_err(failed(READING))?;
-    let found = statement.query_row([series.0], |row| row.get::<_, Option<i64>>(0)).optional();
-    Ok(found.map_err(failed(READING))?.flatten())
+/// What stands beside a series about its frames, as of this moment of the database (what memory knows may be of another
+/// moment).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    first_ms: i64,
+    last_ms: i64,
+    /// The longest frame from first to last reading: no frame that begins earlier than this before a range reaches it.
+    span_ms: i64,
+    tally: Tally,
+}
+
+/// What is known of the frames of a series; none while it has no frame.
+pub(crate) fn known(connection: &Connection, series: SeriesId) -> Result<Option<Known>, StoreError> {
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT first_ms, last_ms, span_ms, frames, frame_rows, frames_xor, tally_crc FROM series \
+             WHERE id = ?1 AND span_ms IS NOT NULL",
+        )
+        .map_err(failed(READING))?;
+    let found = statement.query_row([series.0], |row| {
+        let (frames, rows): (i64, i64) = (row.get(3)?, row.get(4)?);
+        let tally = Tally { frames: frames.cast_unsigned(), rows: rows.cast_unsigned(), xor: row.get(5)? };
+        let known = Known { first_ms: row.get(0)?, last_ms: row.get(1)?, span_ms: row.get(2)?, tally };
+        Ok((known, row.get::<_, u32>(6)?))
+    });
+    match found.optional().map_err(failed(READING))? {
+        // Zeros stand beside a series that never had a frame.
+        Some((known, crc)) if known.tally.crc(series) == crc || (known.tally == Tally::default() && crc == 0) => {
+            Ok(Some(known))
+        }
+        Some(_) => Err(damaged(series, "what is known of its frames does not match its checksum")),
+        None => Ok(None),
+    }
+}
+
+pub(crate) fn damaged(series: SeriesId, what: &str) -> StoreError {
+    StoreError::Damaged(format!("series {}: {what}", series.0))
 }
 
 /// Visits the frames of a series that touch `range`, ascending in order of their first reading, descending of their last,
-/// until `visit` answers false. `span_ms` is that of [`span_ms`] at the same moment: no frame that begins earlier than
-/// this before the range reaches it.
+/// until `visit` answers false. `known` is of the same moment. A visit of all frames of a series proves that none is
+/// missing.
 pub(crate) fn visit(
     connection: &Connection,
     series: SeriesId,
-    span_ms: i64,
+    known: Known,
     range: TimeRange,
     order: Order,
     visit: &mut dyn FnMut(FrameRow) -> Result<bool, StoreError>,
 ) -> Result<(), StoreError> {
     let (from, to) = (range.from.millis(), range.to.millis());
+    let Known { first_ms, last_ms, span_ms, tally } = known;
+    let mut seen = Tally::default();
     let (sql, lowest, highest) = match order {
         Order::Ascending => (
-            "SELECT frame, rank, first_ms, last_ms, rows, summary FROM frame_series \
+            "SELECT frame, col, rank, first_ms, last_ms, rows, crc, summary FROM frame_series \
              WHERE series = ?1 AND first_ms >= ?2 AND first_ms < ?3 ORDER BY first_ms",
             from.saturating_sub(span_ms),
             to,
         ),
         Order::Descending => (
-            "SELECT frame, rank, first_ms, last_ms, rows, summary FROM frame_series \
+            "SELECT frame, col, rank, first_ms, last_ms, rows, crc, summary FROM frame_series \
              WHERE series = ?1 AND last_ms >= ?2 AND last_ms < ?3 ORDER BY last_ms DESC",
             from,
             to.saturating_add(span_ms),
@@ -63,47 +99,152 @@ pub(crate) fn visit(
     let mut statement = connection.prepare_cached(sql).map_err(failed(READING))?;
     let mut rows = statement.query((series.0, lowest, highest)).map_err(failed(READING))?;
     while let Some(row) = rows.next().map_err(failed(READING))? {
-        let row = frame_row(row).map_err(failed(READING))?;
+        let row = frame_row(row, series)?;
+        seen.add(&row);
         if row.last_ms >= from && row.first_ms < to && !visit(row)? {
-            break;
+            return Ok(());
         }
+    }
+    if from <= first_ms && last_ms < to && seen != tally {
+        return Err(damaged(series, &format!("{} of its {} frames are there", seen.frames, tally.frames)));
     }
     Ok(())
 }
 
-fn frame_row(row: &Row<'_>) -> rusqlite::Result<FrameRow> {
-    let summary = read_summary(row.get_ref(5)?.as_blob()?).ok_or(rusqlite::Error::InvalidQuery)?;
-    let (rank, rows): (i64, i64) = (row.get(1)?, row.get(4)?);
-    Ok(FrameRow {
-        frame: row.get(0)?,
-        rank: rank.cast_unsigned(),
-        first_ms: row.get(2)?,
-        last_ms: row.get(3)?,
-        rows: rows.cast_unsigned(),
-        summary,
-    })
-}
-
-/// Opens a frame and hands it to `work`.
-pub(crate) fn with_frame<T>(
-    connection: &Connection,
-    frame: i64,
-    work: impl FnOnce(&frame::Opened<'_>) -> Result<T, frame::Damage>,
-) -> Result<T, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT blob FROM frames WHERE id = ?1").map_err(failed(READING))?;
-    let opened = statement.query_row([frame], |row| {
-        let blob = row.get_ref(0)?.as_blob()?;
-        Ok(frame::open(blob).and_then(|opened| work(&opened)))
-    });
-    match opened.optional().map_err(failed(READING))? {
-        Some(worked) => worked.map_err(|damage| StoreError::Damaged(format!("frame {frame}: {damage}"))),
-        None => Err(StoreError::Damaged(format!("frame {frame} is missing"))),
+fn frame_row(row: &Row<'_>, series: SeriesId) -> Result<FrameRow, StoreError> {
+    let fields = (|| {
+        let rows: i64 = row.get(5)?;
+        let fields = FrameRow {
+            frame: row.get(0)?,
+            col: SeriesId(row.get(1)?),
+            rank: row.get(2)?,
+            first_ms: row.get(3)?,
+            last_ms: row.get(4)?,
+            rows: rows.cast_unsigned(),
+            crc: row.get(6)?,
+            summary: Window::default(),
+        };
+        Ok((fields, row.get_ref(7)?.as_blob()?))
+    })();
+    let (fields, summary) = fields.map_err(failed(READING))?;
+    match read_summary(summary, fields.crc) {
+        Some(summary) => Ok(FrameRow { summary, ..fields }),
+        None => Err(damaged(series, &format!("the summary of frame {} does not match its checksum", fields.frame))),
     }
 }
 
-/// The readings of a series in a frame.
-pub(crate) fn readings(connection: &Connection, frame: i64, series: SeriesId) -> Result<Vec<Reading>, StoreError> {
-    with_frame(connection, frame, |opened| opened.readings(series))
+/// Opens the frame of a row and hands it to `work`.
+pub(crate) fn with_frame<T>(
+    connection: &Connection,
+    row: &FrameRow,
+    work: impl FnOnce(&frame::Opened<'_>) -> Result<T, frame::Damage>,
+) -> Result<T, StoreError> {
+    let damaged = |what: &str| {
+        let FrameRow { frame, rows, first_ms, last_ms, .. } = row;
+        StoreError::Damaged(format!("frame {frame} with {rows} readings from {first_ms} to {last_ms} ms {what}"))
+    };
+    let mut statement = connection.prepare_cached("SELECT blob FROM frames WHERE id = ?1").map_err(failed(READING))?;
+    let opened = statement.query_row([row.frame], |found| {
+        let blob = found.get_ref(0)?.as_blob()?;
+        Ok(match frame::open(blob) {
+            Ok(opened) if opened.checksum() != row.crc => Err("is another one than was written".to_owned()),
+            Ok(opened) if opened.series().all(|series| series != row.col) => {
+                Err(format!("has no column of series {}", row.col.0))
+            }
+            Ok(opened) => work(&opened).map_err(|damage| damage.to_string()),
+            Err(damage) => Err(damage.to_string()),
+        })
+    });
+    match opened.optional().map_err(failed(READING))? {
+        Some(worked) => worked.map_err(|what| damaged(&format!("is damaged: it {what}"))),
+        None => Err(damaged("is missing")),
+    }
+}
+
+/// The readings of a row.
+pub(crate) fn readings(connection: &Connection, row: &FrameRow) -> Result<Vec<Reading>, StoreError> {
+    with_frame(connection, row, |opened| opened.readings(row.col))
+}
+
+/// A summary as the database keeps it: six little-endian numbers of 8 bytes (no REAL column, because those lose −0.0), then
+/// a CRC32C over them that begins with the frame's.
+pub(crate) fn summary_bytes(summary: &frame::Summary, crc: u32) -> Vec<u8> {
+    let numbers = [summary.min, summary.max, summary.sum, summary.first, summary.last].map(f64::to_le_bytes);
+    let mut bytes: Vec<u8> = std::iter::once(summary.count.to_le_bytes()).chain(numbers).flatten().collect();
+    bytes.extend_from_slice(&crc32c::crc32c_append(crc, &bytes).to_le_bytes());
+    bytes
+}
+
+/// The window that [`summary_bytes`] made bytes of; none if they do not match their checksum.
+pub(crate) fn read_summary(bytes: &[u8], crc: u32) -> Option<Window> {
+    let (numbers, checksum) = bytes.split_last_chunk::<4>()?;
+    if crc32c::crc32c_append(crc, numbers) != u32::from_le_bytes(*checksum) {
+        return None;
+    }
+    let parts: [[u8; 8]; 6] = numbers.as_chunks::<8>().0.try_into().ok()?;
+    let [count, min, max, sum, first, last] = parts;
+    let [min, max, sum, first, last] = [min, max, sum, first, last].map(f64::from_le_bytes);
+    Some(Window { count: u64::from_le_bytes(count), min, max, sum, first, last, ..Window::default() })
+}
+
+/// Writes the row of one column of a frame; none for a column without readings.
+pub(crate) fn insert(
+    connection: &Connection,
+    frame: i64,
+    rank: i64,
+    crc: u32,
+    summary: &frame::Summary,
+) -> rusqlite::Result<Option<FrameRow>> {
+    let (Some(first), Some(last)) = (summary.first_key, summary.last_key) else { return Ok(None) };
+    let &frame::Summary { series, rows, count, min, max, sum, first: first_value, last: last_value, .. } = summary;
+    let (first_ms, last_ms) = (first.time.millis(), last.time.millis());
+    connection
+        .prepare_cached(
+            "INSERT INTO frame_series (series, first_ms, frame, col, rank, last_ms, rows, crc, summary) \
+             VALUES (?1, ?2, ?3, ?1, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute(rusqlite::params![
+            series.0,
+            first_ms,
+            frame,
+            rank,
+            last_ms,
+            rows.cast_signed(),
+            crc,
+            summary_bytes(summary, crc)
+        ])?;
+    let summary = Window { count, min, max, sum, first: first_value, last: last_value, ..Window::default() };
+    Ok(Some(FrameRow { frame, col: series, rank, first_ms, last_ms, rows, crc, summary }))
+}
+
+/// Adds rows to the tally of a series.
+pub(crate) fn tally_more(connection: &Connection, series: SeriesId, added: Tally) -> Result<(), StoreError> {
+    let before = known(connection, series)?.map(|known| known.tally).unwrap_or_default();
+    let tally =
+        Tally { frames: before.frames + added.frames, rows: before.rows + added.rows, xor: before.xor ^ added.xor };
+    tally.write(connection, series)
+}
+
+/// Every row of a series, in no particular order.
+pub(crate) fn all(connection: &Connection, series: SeriesId) -> Result<Vec<FrameRow>, StoreError> {
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT frame, col, rank, first_ms, last_ms, rows, crc, summary FROM frame_series WHERE series = ?1",
+        )
+        .map_err(failed(READING))?;
+    let mut rows = statement.query([series.0]).map_err(failed(READING))?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next().map_err(failed(READING))? {
+        all.push(frame_row(row, series)?);
+    }
+    Ok(all)
+}
+
+/// Counts the rows of a series anew, after some went or changed.
+pub(crate) fn tally_again(connection: &Connection, series: SeriesId) -> Result<(), StoreError> {
+    let mut tally = Tally::default();
+    all(connection, series)?.iter().for_each(|row| tally.add(row));
+    tally.write(connection, series)
 }
 
 /// What the database holds under `wanted` keys.
@@ -112,16 +253,16 @@ pub(crate) fn values_of(
     series: SeriesId,
     wanted: &HashSet<ReadingKey>,
 ) -> Result<HashMap<ReadingKey, Value>, StoreError> {
-    let mut found: HashMap<ReadingKey, (u64, Value)> = HashMap::new();
+    let mut found: HashMap<ReadingKey, (i64, Value)> = HashMap::new();
     let (first, last) = (wanted.iter().min(), wanted.iter().max());
-    if let (Some(span_ms), Some(first), Some(last)) = (span_ms(connection, series)?, first, last) {
+    if let (Some(known), Some(first), Some(last)) = (known(connection, series)?, first, last) {
         let mut times: Vec<i64> = wanted.iter().map(|key| key.time.millis()).collect();
         times.sort_unstable();
         let range = TimeRange { from: first.time, to: Timestamp::saturating(last.time.millis() + 1) };
-        visit(connection, series, span_ms, range, Order::Ascending, &mut |row| {
+        visit(connection, series, known, range, Order::Ascending, &mut |row| {
             let next = times.partition_point(|time| *time < row.first_ms);
             if times.get(next).is_some_and(|time| *time <= row.last_ms) {
-                for reading in readings(connection, row.frame, series)? {
+                for reading in readings(connection, &row)? {
                     if wanted.contains(&reading.key) && found.get(&reading.key).is_none_or(|(rank, _)| *rank < row.rank)
                     {
                         found.insert(reading.key, (row.rank, reading.value));
