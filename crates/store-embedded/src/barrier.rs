@@ -61,7 +61,7 @@ pub(crate) fn execute(ground: &Ground, sequence: Sequence, entry: &Entry) -> Res
     let Executed { gone, tracks, forgotten } = work.done;
     state.apply(entry);
     state.count_gone(gone);
-    let distinct = distinct - gone.deleted - gone.expired - gone.absorbed;
+    let distinct = distinct.saturating_sub(gone.deleted + gone.expired + gone.absorbed);
     remove_devices(&writing, entry).map_err(failed(DOING))?;
     for (series, track) in &tracks {
         if let Some(record) = state.series().get(series) {
@@ -119,7 +119,9 @@ struct Work<'a> {
 impl Work<'_> {
     fn delete(&mut self, all: Vec<SeriesId>) -> Result<(), StoreError> {
         for series in all {
-            self.done.gone.deleted += self.count_readings(series, TimeRange::ALL)?;
+            // What lies before the floor is in frames that reach over it, and was counted as expired.
+            let from = self.state.floor(series).unwrap_or(Timestamp::MIN);
+            self.done.gone.deleted += self.count_readings(series, TimeRange { from, to: Timestamp::MAX })?;
             removal::remove_series(self.connection, series)?;
             self.forget(series)?;
         }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use store::testing::{Adapter, Opened, UNREAD_MAX, conformance, oracle};
+use store::testing::{Adapter, Opened, UNREAD_MAX, conformance, every_call, oracle};
 use store_embedded::{EmbeddedStore, Limits, Options, open};
 use wal::SimFiles;
 
@@ -89,6 +89,11 @@ async fn the_contract_holds_with_tiny_limits() {
 async fn the_contract_holds_on_simulated_files() {
     let mut adapter = Embedded { simulated: Some(SimFiles::seeded(0)), ..Embedded::with(limits()) };
     conformance::run_all(&mut adapter).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whichever_call_fails_nothing_is_lost() {
+    every_call::run_all(&mut Embedded::with(tiny())).await;
 }
 
 /// `ORACLE_SEEDS=from..to` runs others than the few of every day.

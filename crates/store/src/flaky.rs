@@ -1,4 +1,4 @@
-//! A store that fails on command, around any other: for tests of whoever appends.
+//! A store that fails on command, around any other: for tests of whoever uses one.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +9,7 @@ use windows::{Grid, Window};
 
 use crate::{Batch, Commit, CommitOutcome, Order, Readings, Restored, StoreError, StoreStats, UnreadId, UnreadRecord};
 
-/// What becomes of one append.
+/// What becomes of one append; any other call meets an error of the medium instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Certainly not stored, with this reason.
@@ -20,7 +20,7 @@ pub enum Fault {
     UnknownAndLost,
 }
 
-/// Passes everything on but the appends it was told to fail.
+/// Passes everything on but the calls it was told to fail.
 pub struct FlakyStore {
     inner: Arc<dyn Readings>,
     plan: Mutex<Plan>,
@@ -30,6 +30,8 @@ pub struct FlakyStore {
 struct Plan {
     appends: u64,
     faults: BTreeMap<u64, Fault>,
+    calls: u64,
+    call: Option<(u64, Fault)>,
 }
 
 impl FlakyStore {
@@ -46,18 +48,47 @@ impl FlakyStore {
         plan.faults.insert(append, fault);
     }
 
-    fn next_fault(&self) -> Option<Fault> {
+    /// The `nth` call from now on (1 = the next one) that can fail meets `fault`, whatever it is.
+    pub fn fail_call(&self, nth: u64, fault: Fault) {
+        let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
+        plan.call = Some((plan.calls + nth, fault));
+    }
+
+    /// Whether the fault of [`FlakyStore::fail_call`] has not been met yet.
+    #[must_use]
+    pub fn is_armed(&self) -> bool {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner).call.is_some()
+    }
+
+    fn next_append(&self) -> Option<Fault> {
         let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
         plan.appends += 1;
         let append = plan.appends;
-        plan.faults.remove(&append)
+        plan.faults.remove(&append).or_else(|| plan.next_call())
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        match self.plan.lock().unwrap_or_else(PoisonError::into_inner).next_call() {
+            None => Ok(()),
+            Some(_) => {
+                Err(StoreError::Io { doing: "a call".to_owned(), source: std::io::Error::other("told to fail") })
+            }
+        }
+    }
+}
+
+impl Plan {
+    fn next_call(&mut self) -> Option<Fault> {
+        self.calls += 1;
+        let calls = self.calls;
+        self.call.take_if(|(call, _)| *call == calls).map(|(_, fault)| fault)
     }
 }
 
 #[async_trait]
 impl Readings for FlakyStore {
     async fn append(&self, batch: Batch) -> Commit {
-        let outcome = match self.next_fault() {
+        let outcome = match self.next_append() {
             None => return self.inner.append(batch).await,
             Some(Fault::NotStored(reason)) => CommitOutcome::NotStored(reason),
             Some(Fault::UnknownAndLost) => CommitOutcome::Unknown,
@@ -80,22 +111,27 @@ impl Readings for FlakyStore {
         after: Option<ReadingKey>,
         limit: usize,
     ) -> Result<Vec<Reading>, StoreError> {
+        self.check()?;
         self.inner.read(series, range, order, after, limit).await
     }
 
     async fn windows(&self, series: SeriesId, grid: Grid) -> Result<Vec<Window>, StoreError> {
+        self.check()?;
         self.inner.windows(series, grid).await
     }
 
     async fn latest(&self, series: &[SeriesId]) -> Result<Vec<Option<Reading>>, StoreError> {
+        self.check()?;
         self.inner.latest(series).await
     }
 
     async fn unread(&self, before: Option<UnreadId>, limit: usize) -> Result<Vec<UnreadRecord>, StoreError> {
+        self.check()?;
         self.inner.unread(before, limit).await
     }
 
     async fn unread_one(&self, id: UnreadId) -> Result<Option<UnreadRecord>, StoreError> {
+        self.check()?;
         self.inner.unread_one(id).await
     }
 
@@ -108,6 +144,7 @@ impl Readings for FlakyStore {
     }
 
     async fn flush(&self) -> Result<(), StoreError> {
+        self.check()?;
         self.inner.flush().await
     }
 

@@ -5,12 +5,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use model::{DeviceId, DeviceKey, Timestamp};
-use store::testing::{Adapter, MemoryAdapter, Opened, conformance};
+use store::testing::{Adapter, MemoryAdapter, Opened, conformance, every_call};
 use store::{Batch, CommitOutcome, DeviceRecord, Entry, Fault, FlakyStore, MemoryStore, Readings, Sequence};
 
 #[tokio::test]
 async fn the_memory_store_keeps_the_contract() {
     conformance::run_all(&mut MemoryAdapter::default()).await;
+}
+
+#[tokio::test]
+async fn whichever_call_fails_nothing_is_lost() {
+    every_call::run_all(&mut MemoryAdapter::default()).await;
 }
 
 /// The wrapper around a memory store, without faults.

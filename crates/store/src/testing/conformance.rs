@@ -216,7 +216,11 @@ async fn windows_equal_brute_force(adapter: &mut dyn Adapter) {
         for (from, to) in [(0, 2_000_000), (123_456, 654_321), (-5_000_000, -1), (700, 701)] {
             let grid = Grid::covering(range(from, to), Resolution::from_millis(step_ms).unwrap());
             let found = store.windows(SeriesId(1), grid.clone()).await.unwrap();
-            assert_windows(&found, &brute_force(&readings, &grid, Kind::Measurement), &format!("step {step_ms} from {from}"));
+            assert_windows(
+                &found,
+                &brute_force(&readings, &grid, Kind::Measurement),
+                &format!("step {step_ms} from {from}"),
+            );
         }
     }
     let none = Grid::covering(range(5, 5), Resolution::from_millis(1_000).unwrap());
