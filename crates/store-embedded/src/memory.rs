@@ -256,6 +256,8 @@ impl Memory {
             repeats: self.state.repeats(),
             last_received: self.state.last_received(),
             last_unread: self.state.last_unread(),
+            hidden: self.state.restored_hidden(),
+            floors: self.state.floors().iter().map(|(series, floor)| (*series, *floor)).collect(),
         }
     }
 }

@@ -278,6 +278,8 @@ impl Readings for MemoryStore {
             repeats: memory.state.repeats(),
             last_received: memory.state.last_received(),
             last_unread: memory.state.last_unread(),
+            hidden: memory.state.restored_hidden(),
+            floors: memory.state.floors().iter().map(|(series, floor)| (*series, *floor)).collect(),
         }
     }
 

@@ -10,7 +10,7 @@ use model::{Book, Reading, ReadingKey, SeriesId, SourceName, TimeRange, Timestam
 use tokio::sync::oneshot;
 use windows::{Grid, Window};
 
-use crate::{Batch, DeviceRecord, GoneCounts, RepeatMark, SeriesRecord, UnreadId, UnreadRecord};
+use crate::{Batch, DeviceRecord, Gone, GoneCounts, RepeatMark, SeriesRecord, UnreadId, UnreadRecord};
 
 /// A position in the log. Grows by one with every batch, over restarts too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -146,6 +146,10 @@ pub struct Restored {
     pub last_received: Option<Timestamp>,
     /// The greatest unread id ever given.
     pub last_unread: Option<UnreadId>,
+    /// What is hidden, by series; series of which nothing is are left out.
+    pub hidden: Vec<(SeriesId, Gone)>,
+    /// Retention floors, by series.
+    pub floors: Vec<(SeriesId, Timestamp)>,
 }
 
 /// Keeps readings. The contract, each sentence with a test in the conformance suite:
@@ -188,6 +192,20 @@ pub trait Readings: Send + Sync + 'static {
         after: Option<ReadingKey>,
         limit: usize,
     ) -> Result<Vec<Reading>, StoreError>;
+
+    /// How many readings `read` would answer of `range`.
+    async fn count(&self, series: SeriesId, range: TimeRange) -> Result<u64, StoreError> {
+        const PAGE: usize = 10_000;
+        let (mut count, mut after) = (0, None);
+        loop {
+            let page = self.read(series, range, Order::Ascending, after, PAGE).await?;
+            count += page.len() as u64;
+            match page.last() {
+                Some(last) if page.len() == PAGE => after = Some(last.key),
+                Some(_) | None => return Ok(count),
+            }
+        }
+    }
 
     /// One window for each step of `grid`; see *Windows*.
     async fn windows(&self, series: SeriesId, grid: Grid) -> Result<Vec<Window>, StoreError>;

@@ -227,6 +227,13 @@ impl State {
         &self.hidden
     }
 
+    /// What is hidden of each series of which something is, for [`crate::Restored`].
+    #[must_use]
+    pub fn restored_hidden(&self) -> Vec<(SeriesId, Gone)> {
+        let hidden = self.hidden.iter().filter(|(_, gone)| !gone.is_empty());
+        hidden.map(|(series, gone)| (*series, gone.clone())).collect()
+    }
+
     /// Every floor, by series.
     #[must_use]
     pub fn floors(&self) -> &BTreeMap<SeriesId, Timestamp> {
