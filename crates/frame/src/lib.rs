@@ -23,6 +23,7 @@ mod encode;
 mod numbers;
 mod open;
 mod packed;
+mod sequence;
 mod symbols;
 mod texts;
 mod times;
@@ -30,6 +31,7 @@ mod types;
 
 pub use encode::{EncodeError, Encoded, encode};
 pub use open::{Charted, Damage, Opened, open};
+pub use sequence::{pack_integers, pack_numbers, unpack_integers, unpack_numbers};
 pub use types::{Cell, Column, Frame, Summary};
 
 /// The format that [`encode`] writes.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use frame::{EncodeError, Encoded};
-use model::{DeviceId, ReadingKey, SeriesId, SourceName, Value};
+use model::{DeviceId, Kind, ReadingKey, SeriesId, SourceName, Value};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use store::{Novelty, StoreError};
 
@@ -16,7 +16,7 @@ use crate::frames::{Strand, encode_device};
 use crate::health::{Health, Part};
 use crate::memory::{Extent, Frozen, Memory, Settled};
 use crate::queue::Queue;
-use crate::rows;
+use crate::{hours, rows};
 
 /// Between attempts on a medium that refuses.
 const RETRY: Duration = Duration::from_secs(1);
@@ -187,9 +187,14 @@ impl Ground {
     fn write(&self, frozen: &Frozen) -> Result<(Settled, u64), StoreError> {
         let Verdict { mut settled, duplicates } = self.database.read(|snapshot| self.settle(snapshot, frozen))?;
         let mut encoded = Vec::new();
+        let kind = |series: SeriesId| {
+            let memory = self.memory.read().unwrap_or_else(PoisonError::into_inner);
+            memory.state.series().get(&series).map_or(Kind::Measurement, |record| record.kind)
+        };
         for strands in self.strands_by_device(frozen, &duplicates) {
             let kept = encode_device::<EncodeError>(strands, self.frame_rows_max, &mut |frame| {
-                encoded.push(frame);
+                let hours = hours::of_frame(&frame, kind);
+                encoded.push((frame, hours));
                 Ok(())
             });
             kept.map_err(|error| StoreError::Io {
@@ -202,7 +207,10 @@ impl Ground {
         let writing = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(failed("starting to write a flush"))?;
-        encoded.iter().try_for_each(|frame| insert(&writing, frame, &mut settled)).map_err(failed("writing frames"))?;
+        for (frame, hours) in &encoded {
+            let id = insert(&writing, frame, &mut settled).map_err(failed("writing frames"))?;
+            hours::insert(&writing, id, hours).map_err(failed("writing hours"))?;
+        }
         checkpoint::write(&writing, &frozen.checkpoint, &settled)?;
         settled.tallies.iter().try_for_each(|(series, added)| rows::tally_more(&writing, *series, *added))?;
         writing.commit().map_err(failed("committing a flush"))?;
@@ -288,7 +296,8 @@ fn count(
 }
 
 /// Writes a frame and its rows, behind everything that is there.
-fn insert(connection: &Connection, encoded: &Encoded, settled: &mut Settled) -> rusqlite::Result<()> {
+/// Answers the id of the frame.
+fn insert(connection: &Connection, encoded: &Encoded, settled: &mut Settled) -> rusqlite::Result<i64> {
     let rows = encoded.summaries.iter().map(|summary| summary.rows).max().unwrap_or(0);
     let mut statement = connection.prepare_cached("INSERT INTO frames (rows, crc, blob) VALUES (?1, ?2, ?3)")?;
     statement.execute(params![rows.cast_signed(), encoded.checksum, encoded.blob])?;
@@ -304,5 +313,5 @@ fn insert(connection: &Connection, encoded: &Encoded, settled: &mut Settled) -> 
         extent.last = extent.last.max(last);
         extent.span_ms = extent.span_ms.max(span_ms);
     }
-    Ok(())
+    Ok(frame)
 }

@@ -28,6 +28,7 @@ mod flush;
 mod frames;
 mod head;
 mod health;
+mod hours;
 mod memory;
 mod open;
 mod options;
@@ -36,7 +37,9 @@ mod reading;
 mod record;
 mod removal;
 mod rows;
+mod spans;
 mod tally;
+mod upgrade;
 mod windowing;
 mod writer;
 

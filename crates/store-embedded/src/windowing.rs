@@ -1,13 +1,23 @@
-//! Windows of a series. A frame's summary is used where the frame lies wholly inside one window and nothing else touches
-//! its times; a frame that nothing else touches is decoded by column; what overlaps is read and merged by key.
+//! Windows of a series. The time asked for is cut into pieces, which are added up in order:
+//!
+//! * a *clean* piece belongs to one frame and nothing else touches it, no other frame, no reading in memory, nothing that
+//!   is left out. The frame's summary is used where it lies wholly inside one window, its stored hours where an hour lies
+//!   inside the piece and inside one window, its decoded columns for the rest.
+//! * a *mixed* piece is read from everything that has something there and merged by key.
+//!
+//! Nothing stored is used under another kind than the one it was stored under.
 
-use model::{Kind, SeriesId, TimeRange, Timestamp};
+use std::iter::Peekable;
+
+use model::{Kind, SeriesId, TimeRange};
 use rusqlite::Connection;
 use store::{Gone, Order, StoreError};
 use windows::{Grid, Window, fold_ascending};
 
+use crate::hours::{self, HOUR_MS, Hour};
 use crate::reading::{Found, fold, sort};
 use crate::rows::{FrameRow, known, readings, visit, with_frame};
+use crate::spans::Spans;
 
 /// A frame of at most so many readings that overlaps others is taken apart, so that a few late readings spread over a
 /// year do not make the whole year overlap.
@@ -15,7 +25,8 @@ const LOOSE_ROWS_MAX: u64 = 1_024;
 /// At most so many readings are taken out of such frames; the rest is merged frame by frame.
 const LOOSE_TOTAL_MAX: u64 = 256 * 1_024;
 
-/// The windows of `grid`, given what was fresh before the database's moment was taken.
+/// The windows of `grid` by what `kind` asks for, given what was fresh before the database's moment was taken. `fresh` is
+/// without what is `gone`.
 pub(crate) fn windows(
     connection: &Connection,
     series: SeriesId,
@@ -34,24 +45,23 @@ pub(crate) fn windows(
     loosen(connection, grid.range(), &mut rows, &mut loose)?;
     loose.retain(|found| !gone.contains(found.reading.key.time));
     sort(&mut loose);
-    let mut sweep = Sweep { connection, gone, sums: Sums::over(kind, grid), charted: frame::Charted::default() };
-    let mut loose = loose.into_iter().peekable();
-    let mut rest = rows.as_slice();
-    while let Some(first) = rest.first() {
-        let (cluster, behind) = rest.split_at(cluster_len(rest));
-        rest = behind;
-        let last_ms = cluster.iter().map(|row| row.last_ms).max().unwrap_or(first.last_ms);
-        let before = std::iter::from_fn(|| loose.next_if(|found| millis(found) < first.first_ms));
-        sweep.sums.add_found(before);
-        let inside: Vec<Found> = std::iter::from_fn(|| loose.next_if(|found| millis(found) <= last_ms)).collect();
-        match cluster {
-            [alone] if inside.is_empty() && !gone.touches(at(alone.first_ms), at(alone.last_ms)) => {
-                sweep.add_alone(alone)?
-            }
-            several => sweep.add_merged(several, inside)?,
-        }
+    let plan = Plan::of(grid, gone, &rows, &loose);
+    let mut sweep = Sweep {
+        connection,
+        rows: &rows,
+        plan: &plan,
+        sums: Sums::over(kind, grid),
+        loose: loose.into_iter().peekable(),
+        pending: Vec::new(),
+        taken: vec![false; rows.len()],
+        charted: frame::Charted::default(),
+        charted_of: None,
+        hours: None,
+        hours_of: None,
+    };
+    for piece in &plan.pieces {
+        sweep.add(piece)?;
     }
-    sweep.sums.add_found(loose);
     Ok(sweep.sums.windows)
 }
 
@@ -61,10 +71,6 @@ pub(crate) fn of_memory(kind: Kind, grid: &Grid, mut fresh: Vec<Found>) -> Vec<W
     let mut sums = Sums::over(kind, grid);
     sums.add_found(fresh.into_iter());
     sums.windows
-}
-
-fn at(millis: i64) -> Timestamp {
-    Timestamp::saturating(millis)
 }
 
 fn millis(found: &Found) -> i64 {
@@ -111,44 +117,161 @@ fn loosen(
     Ok(())
 }
 
+/// A stretch of time, start inside, end outside.
+#[derive(Clone, Copy, Debug)]
+struct Piece {
+    from: i64,
+    to: i64,
+    /// The frame that it belongs to; none for a mixed piece.
+    row: Option<usize>,
+}
+
+/// How the time asked for is cut.
+struct Plan {
+    /// In order, disjoint.
+    pieces: Vec<Piece>,
+    /// All mixed pieces.
+    mixed: Spans,
+    /// What is left out.
+    gone: Spans,
+}
+
+impl Plan {
+    /// `rows` are in order of their first reading.
+    fn of(grid: &Grid, gone: &Gone, rows: &[FrameRow], loose: &[Found]) -> Self {
+        let (start, end) = (grid.t0_ms(), grid.end_ms());
+        let mut reach = i64::MIN;
+        let overlap = |row: &FrameRow| {
+            let shared = (row.first_ms, reach.min(row.last_ms).saturating_add(1));
+            reach = reach.max(row.last_ms);
+            shared
+        };
+        let hour = |found: &Found| {
+            let start = millis(found).div_euclid(HOUR_MS) * HOUR_MS;
+            (start, start + HOUR_MS)
+        };
+        let mixed: Spans = rows.iter().map(overlap).chain(loose.iter().map(hour)).collect();
+        let gone: Spans = gone.ranges().iter().map(|range| (range.from.millis(), range.to.millis())).collect();
+        let mut pieces: Vec<Piece> = mixed.within(start, end).map(|(from, to)| Piece { from, to, row: None }).collect();
+        for (at, row) in rows.iter().enumerate() {
+            for (from, to) in mixed.outside(row.first_ms.max(start), (row.last_ms + 1).min(end)) {
+                let clean = gone.outside(from, to).into_iter();
+                pieces.extend(clean.map(|(from, to)| Piece { from, to, row: Some(at) }));
+            }
+        }
+        pieces.sort_unstable_by_key(|piece| piece.from);
+        Self { pieces, mixed, gone }
+    }
+
+    /// Whether a row has to be read for mixed pieces.
+    fn wants(&self, row: &FrameRow) -> bool {
+        self.mixed.within(row.first_ms, row.last_ms + 1).any(|(from, to)| !self.gone.outside(from, to).is_empty())
+    }
+}
+
 struct Sweep<'a> {
     connection: &'a Connection,
-    gone: &'a Gone,
+    rows: &'a [FrameRow],
+    plan: &'a Plan,
     sums: Sums<'a>,
+    loose: Peekable<std::vec::IntoIter<Found>>,
+    /// Readings of mixed pieces that are still to come, of the frames taken so far.
+    pending: Vec<Found>,
+    /// The frames whose readings of mixed pieces were read.
+    taken: Vec<bool>,
     charted: frame::Charted,
+    charted_of: Option<usize>,
+    hours: Option<Vec<Hour>>,
+    hours_of: Option<usize>,
 }
 
 impl Sweep<'_> {
-    fn add_alone(&mut self, row: &FrameRow) -> Result<(), StoreError> {
-        let grid = self.sums.grid;
-        if let Some(index) = grid.index_of(row.first_ms)
-            && grid.index_of(row.last_ms) == Some(index)
-            && matches!(self.sums.kind, Kind::Measurement | Kind::State | Kind::Text)
+    fn add(&mut self, piece: &Piece) -> Result<(), StoreError> {
+        match piece.row.and_then(|at| Some((at, self.rows.get(at)?))) {
+            Some((at, row)) => self.add_clean(at, row, piece),
+            None => self.add_mixed(piece),
+        }
+    }
+
+    fn add_clean(&mut self, at: usize, row: &FrameRow, piece: &Piece) -> Result<(), StoreError> {
+        let plain = matches!(self.sums.kind, Kind::Measurement | Kind::State | Kind::Text);
+        if plain
+            && (piece.from, piece.to) == (row.first_ms, row.last_ms + 1)
+            && let Some(index) = self.sums.same_window(piece.from, piece.to)
         {
             self.sums.merge(index, &row.summary);
             return Ok(());
         }
-        let charted = &mut self.charted;
-        with_frame(self.connection, row, |opened| opened.charted_into(row.col, charted))?;
-        fold_ascending(&self.charted.times, &self.charted.numbers, grid, self.sums.kind, &mut self.sums.windows);
+        if self.sums.grid.resolution().is_some_and(|step| step.millis() < HOUR_MS) || !self.take_hours(at, row)? {
+            return self.fold(at, row, piece.from, piece.to);
+        }
+        let hours = self.hours.take();
+        for hour in hours.iter().flatten() {
+            let end_ms = hour.start_ms + HOUR_MS;
+            if end_ms <= piece.from || hour.start_ms >= piece.to {
+                continue;
+            }
+            // What the hour has of this frame, which may begin or end in the middle of it.
+            let (from, to) = (hour.start_ms.max(row.first_ms), end_ms.min(row.last_ms + 1));
+            let whole = piece.from <= from && to <= piece.to;
+            match self.sums.same_window(from, to).filter(|_| whole) {
+                Some(index) => self.sums.merge(index, &hour.window),
+                None => self.fold(at, row, from.max(piece.from), to.min(piece.to))?,
+            }
+        }
+        self.hours = hours;
         Ok(())
     }
 
-    /// Merges frames in order of their first reading, holding no more than those that overlap at one time.
-    fn add_merged(&mut self, rows: &[FrameRow], loose: Vec<Found>) -> Result<(), StoreError> {
-        let range = self.sums.grid.range();
-        let mut pending = loose;
-        for row in rows {
-            sort(&mut pending);
-            let ready = pending.partition_point(|found| millis(found) < row.first_ms);
-            self.sums.add_found(pending.drain(..ready));
-            let inside = readings(self.connection, row)?;
-            let wanted = |time| range.contains(time) && !self.gone.contains(time);
-            let inside = inside.into_iter().filter(|reading| wanted(reading.key.time));
-            pending.extend(inside.map(|reading| Found { rank: row.rank, reading }));
+    /// Reads the stored hours of a row and answers whether there are any.
+    fn take_hours(&mut self, at: usize, row: &FrameRow) -> Result<bool, StoreError> {
+        if self.hours_of != Some(at) {
+            self.hours = hours::stored(self.connection, row, self.sums.kind)?;
+            self.hours_of = Some(at);
         }
-        sort(&mut pending);
-        self.sums.add_found(pending.into_iter());
+        Ok(self.hours.is_some())
+    }
+
+    /// Adds a part of a frame from its columns.
+    fn fold(&mut self, at: usize, row: &FrameRow, from: i64, to: i64) -> Result<(), StoreError> {
+        if self.charted_of != Some(at) {
+            self.charted_of = None;
+            let charted = &mut self.charted;
+            with_frame(self.connection, row, |opened| opened.charted_into(row.col, charted))?;
+            self.charted_of = Some(at);
+        }
+        let frame::Charted { times, numbers, .. } = &self.charted;
+        let start = times.partition_point(|time| *time < from);
+        let end = times.partition_point(|time| *time < to);
+        if let (Some(times), Some(numbers)) = (times.get(start..end), numbers.get(start..end)) {
+            fold_ascending(times, numbers, self.sums.grid, self.sums.kind, &mut self.sums.windows);
+        }
+        Ok(())
+    }
+
+    /// Merges by key, holding no more than the mixed readings of frames that overlap at one time.
+    fn add_mixed(&mut self, piece: &Piece) -> Result<(), StoreError> {
+        let range = self.sums.grid.range();
+        let near = self.rows.iter().zip(&mut self.taken).take_while(|(row, _)| row.first_ms < piece.to);
+        for (row, taken) in near.filter(|(row, taken)| !**taken && row.last_ms >= piece.from) {
+            *taken = true;
+            if !self.plan.wants(row) {
+                continue;
+            }
+            let wanted = |time: i64| self.plan.mixed.contains(time) && !self.plan.gone.contains(time);
+            let inside = readings(self.connection, row)?.into_iter();
+            let inside = inside.filter(|reading| {
+                range.contains(reading.key.time)
+                    && reading.key.time.millis() >= piece.from
+                    && wanted(reading.key.time.millis())
+            });
+            self.pending.extend(inside.map(|reading| Found { rank: row.rank, reading }));
+        }
+        let loose = &mut self.loose;
+        let mut here: Vec<Found> = std::iter::from_fn(|| loose.next_if(|found| millis(found) < piece.to)).collect();
+        here.extend(self.pending.extract_if(.., |found| millis(found) < piece.to));
+        sort(&mut here);
+        self.sums.add_found(here.into_iter());
         Ok(())
     }
 }
@@ -163,6 +286,11 @@ struct Sums<'a> {
 impl<'a> Sums<'a> {
     fn over(kind: Kind, grid: &'a Grid) -> Self {
         Self { kind, grid, windows: vec![Window::default(); grid.count()] }
+    }
+
+    /// The window that holds all of `from..to`, if one does.
+    fn same_window(&self, from: i64, to: i64) -> Option<usize> {
+        self.grid.index_of(from).filter(|index| self.grid.index_of(to - 1) == Some(*index))
     }
 
     fn merge(&mut self, index: usize, later: &Window) {

@@ -95,7 +95,10 @@ impl Aspect {
                 let (increase, carry) = join(increase, carry, across, more, more_carry);
                 Self::Total { increase, carry }
             }
-            (Self::TotalIncreasing { increase, carry }, Self::TotalIncreasing { increase: more, carry: more_carry }) => {
+            (
+                Self::TotalIncreasing { increase, carry },
+                Self::TotalIncreasing { increase: more, carry: more_carry },
+            ) => {
                 let across = step(Kind::TotalIncreasing, last, first);
                 let (increase, carry) = join(increase, carry, across, more, more_carry);
                 Self::TotalIncreasing { increase, carry }

@@ -76,9 +76,7 @@ impl Grid {
     pub fn edge_ms(&self, index: usize) -> i64 {
         match &self.0 {
             // 100,000 windows of 7 days behind the year 9999 are far inside an i64.
-            Edges::Even { t0_ms, step, count } => {
-                t0_ms + step.millis() * i64::try_from(index.min(*count)).unwrap_or(0)
-            }
+            Edges::Even { t0_ms, step, count } => t0_ms + step.millis() * i64::try_from(index.min(*count)).unwrap_or(0),
             Edges::Listed(edges) => edges.get(index).or(edges.last()).copied().unwrap_or(0),
         }
     }
