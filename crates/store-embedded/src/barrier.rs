@@ -69,9 +69,9 @@ pub(crate) fn execute(ground: &Ground, sequence: Sequence, entry: &Entry) -> Res
         }
     }
     checkpoint::write_barrier(&writing, &state, sequence, distinct)?;
+    // Nobody looks at memory and the database between the two.
+    let alone = ground.moment.write().unwrap_or_else(PoisonError::into_inner);
     writing.commit().map_err(failed(DOING))?;
-    drop(connection);
-    Health::set(&ground.health.database_bytes, ground.database.disk_bytes());
     let mut memory = ground.memory.write().unwrap_or_else(PoisonError::into_inner);
     memory.state = state;
     memory.distinct = distinct;
@@ -79,6 +79,8 @@ pub(crate) fn execute(ground: &Ground, sequence: Sequence, entry: &Entry) -> Res
     forgotten.iter().for_each(|series| _ = memory.tracks.remove(series));
     memory.durable = sequence;
     memory.cut = sequence;
+    drop((memory, alone, connection));
+    Health::set(&ground.health.database_bytes, ground.database.disk_bytes());
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use rusqlite::Transaction;
 use store::{Batch, Commit, CommitOutcome, Order, Readings, Restored, StoreError, StoreStats, UnreadId, UnreadRecord};
 use windows::{Grid, Window};
 
-use crate::database::Database;
+use crate::database::{Database, failed};
 use crate::flush::Flusher;
 use crate::health::Health;
 use crate::memory::Memory;
@@ -36,6 +36,7 @@ pub(crate) struct Parts {
     pub(crate) flusher: Arc<Flusher>,
     pub(crate) database: Arc<Database>,
     pub(crate) health: Arc<Health>,
+    pub(crate) moment: Arc<RwLock<()>>,
 }
 
 /// The two threads, and the lock that is held as long as they may write.
@@ -58,12 +59,6 @@ impl EmbeddedStore {
         self.parts.memory.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn known(&self, series: SeriesId) -> Result<RwLockReadGuard<'_, Memory>, StoreError> {
-        self.check_open()?;
-        let memory = self.memory();
-        if memory.state.knows(series) { Ok(memory) } else { Err(StoreError::UnknownSeries(series)) }
-    }
-
     /// Runs `work` on one moment of the database, away from the async threads.
     pub(crate) async fn read_database<T: Send + 'static>(
         &self,
@@ -75,29 +70,25 @@ impl EmbeddedStore {
         tokio::task::spawn_blocking(move || database.read(work)).await.unwrap_or(Err(StoreError::Closed))
     }
 
-    /// The request for readings of a series, with what is left out of it now.
-    fn request(
+    /// Takes what memory knows and then a moment of the database, with no barrier executed in between, and runs `work` on
+    /// both, away from the async threads.
+    async fn read_both<K: Send + 'static, T: Send + 'static>(
         &self,
-        series: SeriesId,
-        range: TimeRange,
-        order: Order,
-        after: Option<ReadingKey>,
-        limit: usize,
-    ) -> Result<Request, StoreError> {
-        let gone = self.known(series)?.state.gone(series);
-        Ok(Request { series, range, order, after, limit, gone })
-    }
-
-    /// The answer, unless the series went away while it was looked for: then rows of it may have been missed.
-    fn still_known<T>(&self, series: SeriesId, answer: T) -> Result<T, StoreError> {
-        self.known(series).map(|_| answer)
-    }
-
-    /// What is in memory, taken before the database's moment: what is moved meanwhile is found twice, never not at all.
-    /// The second answer is whether the database may hold something of it, too.
-    fn look(&self, request: &Request) -> Result<(Vec<Found>, bool), StoreError> {
-        let memory = self.known(request.series)?;
-        Ok((request.fresh(&memory), memory.stored_inside(request.series, request.rest())))
+        look: impl FnOnce(&Memory) -> Result<K, StoreError> + Send + 'static,
+        work: impl FnOnce(&Transaction<'_>, K) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let parts = self.parts.clone();
+        self.read_database(move |snapshot| {
+            let known = {
+                let _no_barrier = parts.moment.read().unwrap_or_else(PoisonError::into_inner);
+                let known = look(&parts.memory.read().unwrap_or_else(PoisonError::into_inner))?;
+                // The first read of a transaction is what fixes its moment.
+                snapshot.query_row("SELECT count(*) FROM meta", [], |_| Ok(())).map_err(failed("starting a read"))?;
+                known
+            };
+            work(snapshot, known)
+        })
+        .await
     }
 
     /// The newest reading of each series, and the places of those whose newest is hidden.
@@ -156,6 +147,24 @@ impl Drop for EmbeddedStore {
     }
 }
 
+/// What memory knows of a request: what it leaves out, what is fresh, and whether the database may hold something of it, too.
+/// Taken before the database's moment: what is moved meanwhile is found twice, never not at all.
+fn look(
+    memory: &Memory,
+    series: SeriesId,
+    range: TimeRange,
+    order: Order,
+    after: Option<ReadingKey>,
+    limit: usize,
+) -> Result<(Request, Vec<Found>, bool), StoreError> {
+    if !memory.state.knows(series) {
+        return Err(StoreError::UnknownSeries(series));
+    }
+    let request = Request { series, range, order, after, limit, gone: memory.state.gone(series) };
+    let (fresh, stored) = (request.fresh(memory), memory.stored_inside(series, request.rest()));
+    Ok((request, fresh, stored))
+}
+
 fn settled(outcome: CommitOutcome) -> Commit {
     let (sender, commit) = Commit::pending();
     // The receiver is in our hands, so it is there.
@@ -186,27 +195,35 @@ impl Readings for EmbeddedStore {
         after: Option<ReadingKey>,
         limit: usize,
     ) -> Result<Vec<Reading>, StoreError> {
-        let request = self.request(series, range, order, after, limit)?;
-        let (fresh, stored) = self.look(&request)?;
+        let ask = move |memory: &Memory| look(memory, series, range, order, after, limit);
+        let (request, fresh, stored) = {
+            self.check_open()?;
+            ask(&self.memory())?
+        };
         if !stored || limit == 0 {
             return Ok(reading::of_memory(fresh, &request));
         }
-        let answer = self.read_database(move |snapshot| reading::merged(snapshot, &request, fresh)).await?;
-        self.still_known(series, answer)
+        self.read_both(ask, |snapshot, (request, fresh, _)| reading::merged(snapshot, &request, fresh)).await
     }
 
     async fn windows(&self, series: SeriesId, grid: Grid) -> Result<Vec<Window>, StoreError> {
         let range = grid.range();
-        let request = self.request(series, range, Order::Ascending, None, usize::MAX)?;
-        let (fresh, stored) = self.look(&request)?;
-        let kind = self.known(series)?.state.series().get(&series).map_or(Kind::Measurement, |record| record.kind);
+        let ask = move |memory: &Memory| {
+            let (request, fresh, stored) = look(memory, series, range, Order::Ascending, None, usize::MAX)?;
+            let kind = memory.state.series().get(&series).map_or(Kind::Measurement, |record| record.kind);
+            Ok((request, kind, fresh, stored))
+        };
+        let (_, kind, fresh, stored) = {
+            self.check_open()?;
+            ask(&self.memory())?
+        };
         if !stored {
             return Ok(windowing::of_memory(kind, &grid, fresh));
         }
-        let answer = self
-            .read_database(move |snapshot| windowing::windows(snapshot, series, kind, &grid, &request.gone, fresh))
-            .await?;
-        self.still_known(series, answer)
+        self.read_both(ask, move |snapshot, (request, kind, fresh, _)| {
+            windowing::windows(snapshot, series, kind, &grid, &request.gone, fresh)
+        })
+        .await
     }
 
     async fn latest(&self, series: &[SeriesId]) -> Result<Vec<Option<Reading>>, StoreError> {

@@ -44,6 +44,8 @@ pub(crate) struct Ground {
     pub(crate) health: Arc<Health>,
     pub(crate) queue: Arc<Queue>,
     pub(crate) frame_rows_max: usize,
+    /// Held by a barrier while it is done in the database and not yet in memory.
+    pub(crate) moment: Arc<RwLock<()>>,
 }
 
 impl Flusher {

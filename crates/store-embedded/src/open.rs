@@ -47,6 +47,7 @@ pub fn open(dir: &Path, options: Options) -> Result<EmbeddedStore, OpenError> {
         health: Arc::clone(&health),
         queue: Arc::clone(&queue),
         frame_rows_max: limits.frame_rows_max,
+        moment: Arc::default(),
     });
     let log = replay_log(dir, &ground, files, limits)?;
     let (gate, next) = {
@@ -56,7 +57,14 @@ pub fn open(dir: &Path, options: Options) -> Result<EmbeddedStore, OpenError> {
     };
     Health::set(&health.database_bytes, database.disk_bytes());
     Health::set(&health.log_disk_bytes, log.disk_bytes());
-    let parts = Parts { memory, queue, flusher: Arc::new(Flusher::default()), database, health };
+    let parts = Parts {
+        memory,
+        queue,
+        flusher: Arc::new(Flusher::default()),
+        database,
+        health,
+        moment: Arc::clone(&ground.moment),
+    };
     let writer = Writer {
         log,
         gate,
