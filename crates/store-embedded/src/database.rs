@@ -12,9 +12,12 @@ use store::StoreError;
 use tokio::sync::Semaphore;
 
 use crate::options::OpenError;
+use crate::upgrade;
 
 /// The format of the data directory that this version writes and reads. `FORMAT.md` describes it.
 pub const FORMAT: i64 = 2;
+/// The format before it, which is upgraded.
+const FORMAT_1: i64 = 1;
 /// Tells a database of ours from others: "SENS".
 const APPLICATION: i64 = 0x5345_4E53;
 const SCHEMA: &str = include_str!("schema.sql");
@@ -35,8 +38,18 @@ impl Database {
         created.map_err(|source| OpenError::Directory { dir: dir.to_owned(), doing: "written", source })?;
         let failed = |doing| move |source| OpenError::Database { dir: dir.to_owned(), doing, source };
         let mut connection = Connection::open(&path).map_err(failed("opening"))?;
-        check_format(&connection, dir, &path)?;
+        let found = check_format(&connection, dir, &path)?;
         prepare_writer(&mut connection).map_err(failed("being prepared"))?;
+        if found == Some(FORMAT_1) {
+            tracing::info!(dir = %dir.display(), from = FORMAT_1, to = FORMAT, "upgrading the data directory");
+            let upgraded = upgrade::to_format_2(&mut connection);
+            upgraded.map_err(|source| OpenError::Upgrade {
+                dir: dir.to_owned(),
+                found: FORMAT_1,
+                to: FORMAT,
+                source,
+            })?;
+        }
         let readers = Mutex::new(Vec::with_capacity(readers_max));
         Ok(Self { path, writer: Mutex::new(connection), readers, permits: Semaphore::new(readers_max.max(1)) })
     }
@@ -92,7 +105,8 @@ impl Database {
     }
 }
 
-fn check_format(connection: &Connection, dir: &Path, file: &Path) -> Result<(), OpenError> {
+/// Answers the format; none for a database that is still to be made.
+fn check_format(connection: &Connection, dir: &Path, file: &Path) -> Result<Option<i64>, OpenError> {
     let failed = |source: rusqlite::Error| match source.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => OpenError::NotOurs { file: file.to_owned() },
         _ => OpenError::Database { dir: dir.to_owned(), doing: "reading its format", source },
@@ -105,10 +119,10 @@ fn check_format(connection: &Connection, dir: &Path, file: &Path) -> Result<(), 
     if application != APPLICATION && !is_new {
         return Err(OpenError::NotOurs { file: file.to_owned() });
     }
-    if !is_new && format != FORMAT {
+    if !is_new && !(FORMAT_1..=FORMAT).contains(&format) {
         return Err(OpenError::Format { dir: dir.to_owned(), found: format, supported: FORMAT });
     }
-    Ok(())
+    Ok((!is_new).then_some(format))
 }
 
 fn prepare_writer(connection: &mut Connection) -> rusqlite::Result<()> {

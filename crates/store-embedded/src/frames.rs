@@ -4,7 +4,6 @@ use std::iter::Peekable;
 
 use frame::{Cell, Column, EncodeError, Encoded, Frame};
 use model::{Reading, ReadingKey, SeriesId};
-use windows::{Aspect, Window};
 
 /// Most series that are put into one frame.
 const SERIES_MAX: usize = 64;

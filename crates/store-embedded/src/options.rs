@@ -100,6 +100,21 @@ pub enum OpenError {
         /// The format of this version.
         supported: i64,
     },
+    /// An older format that could not be brought to this one. It is as it was.
+    #[error(
+        "the data directory {} could not be upgraded from format {found} to {to}, and is as it was", .dir.display()
+    )]
+    Upgrade {
+        /// Which.
+        dir: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The format of this version.
+        to: i64,
+        /// Why.
+        #[source]
+        source: store::StoreError,
+    },
     /// A database of something else.
     #[error("{} is not a database of Sensorium", .file.display())]
     NotOurs {

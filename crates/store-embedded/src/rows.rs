@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use model::{Reading, ReadingKey, SeriesId, TimeRange, Timestamp, Value};
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use store::{Order, StoreError};
 use windows::Window;
 
@@ -13,6 +13,8 @@ use crate::tally::Tally;
 /// A series in a frame.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FrameRow {
+    /// Whose readings these are.
+    pub(crate) series: SeriesId,
     pub(crate) frame: i64,
     /// Whose column it is inside the frame: another series' before devices were merged.
     pub(crate) col: SeriesId,
@@ -105,16 +107,14 @@ pub(crate) fn visit(
             return Ok(());
         }
     }
-    if from <= first_ms && last_ms < to && seen != tally {
-        return Err(damaged(series, &format!("{} of its {} frames are there", seen.frames, tally.frames)));
-    }
-    Ok(())
+    if from <= first_ms && last_ms < to { compare(series, tally, seen) } else { Ok(()) }
 }
 
 fn frame_row(row: &Row<'_>, series: SeriesId) -> Result<FrameRow, StoreError> {
     let fields = (|| {
         let rows: i64 = row.get(5)?;
         let fields = FrameRow {
+            series,
             frame: row.get(0)?,
             col: SeriesId(row.get(1)?),
             rank: row.get(2)?,
@@ -127,7 +127,7 @@ fn frame_row(row: &Row<'_>, series: SeriesId) -> Result<FrameRow, StoreError> {
         Ok((fields, row.get_ref(7)?.as_blob()?))
     })();
     let (fields, summary) = fields.map_err(failed(READING))?;
-    match read_summary(summary, fields.crc) {
+    match read_summary(&fields, summary) {
         Some(summary) => Ok(FrameRow { summary, ..fields }),
         None => Err(damaged(series, &format!("the summary of frame {} does not match its checksum", fields.frame))),
     }
@@ -141,7 +141,7 @@ pub(crate) fn with_frame<T>(
 ) -> Result<T, StoreError> {
     let damaged = |what: &str| {
         let FrameRow { frame, rows, first_ms, last_ms, .. } = row;
-        StoreError::Damaged(format!("frame {frame} with {rows} readings from {first_ms} to {last_ms} ms {what}"))
+        self::damaged(row.series, &format!("frame {frame} with {rows} readings from {first_ms} to {last_ms} ms {what}"))
     };
     let mut statement = connection.prepare_cached("SELECT blob FROM frames WHERE id = ?1").map_err(failed(READING))?;
     let opened = statement.query_row([row.frame], |found| {
@@ -163,24 +163,44 @@ pub(crate) fn with_frame<T>(
 
 /// The readings of a row.
 pub(crate) fn readings(connection: &Connection, row: &FrameRow) -> Result<Vec<Reading>, StoreError> {
-    with_frame(connection, row, |opened| opened.readings(row.col))
+    let readings = with_frame(connection, row, |opened| opened.readings(row.col))?;
+    let found = readings.len() as u64;
+    if found == row.rows {
+        return Ok(readings);
+    }
+    Err(damaged(row.series, &format!("frame {} has {found} readings of it, {} should be there", row.frame, row.rows)))
 }
 
 /// A summary as the database keeps it: six little-endian numbers of 8 bytes (no REAL column, because those lose −0.0), then
-/// a CRC32C over them that begins with the frame's.
-pub(crate) fn summary_bytes(summary: &frame::Summary, crc: u32) -> Vec<u8> {
-    let numbers = [summary.min, summary.max, summary.sum, summary.first, summary.last].map(f64::to_le_bytes);
-    let mut bytes: Vec<u8> = std::iter::once(summary.count.to_le_bytes()).chain(numbers).flatten().collect();
-    bytes.extend_from_slice(&crc32c::crc32c_append(crc, &bytes).to_le_bytes());
+/// the CRC32C of [`summary_crc`].
+pub(crate) fn summary_bytes(row: &FrameRow) -> Vec<u8> {
+    let Window { count, min, max, sum, first, last, .. } = row.summary;
+    let numbers = [min, max, sum, first, last].map(f64::to_le_bytes);
+    let mut bytes: Vec<u8> = std::iter::once(count.to_le_bytes()).chain(numbers).flatten().collect();
+    bytes.extend_from_slice(&summary_crc(row, &bytes).to_le_bytes());
     bytes
 }
 
-/// The window that [`summary_bytes`] made bytes of; none if they do not match their checksum.
-pub(crate) fn read_summary(bytes: &[u8], crc: u32) -> Option<Window> {
+/// Over what the summary says and what it says it of: column, frame, times and number of readings.
+fn summary_crc(row: &FrameRow, numbers: &[u8]) -> u32 {
+    let mut crc = crc32c::crc32c_append(row.crc, &row.col.0.to_le_bytes());
+    for number in [row.first_ms, row.last_ms, row.rows.cast_signed()] {
+        crc = crc32c::crc32c_append(crc, &number.to_le_bytes());
+    }
+    crc32c::crc32c_append(crc, numbers)
+}
+
+/// The window that [`summary_bytes`] made bytes of; none if they are not those of this row.
+pub(crate) fn read_summary(row: &FrameRow, bytes: &[u8]) -> Option<Window> {
     let (numbers, checksum) = bytes.split_last_chunk::<4>()?;
-    if crc32c::crc32c_append(crc, numbers) != u32::from_le_bytes(*checksum) {
+    if summary_crc(row, numbers) != u32::from_le_bytes(*checksum) {
         return None;
     }
+    unguarded_summary(numbers)
+}
+
+/// The window of the six numbers alone.
+pub(crate) fn unguarded_summary(numbers: &[u8]) -> Option<Window> {
     let parts: [[u8; 8]; 6] = numbers.as_chunks::<8>().0.try_into().ok()?;
     let [count, min, max, sum, first, last] = parts;
     let [min, max, sum, first, last] = [min, max, sum, first, last].map(f64::from_le_bytes);
@@ -198,23 +218,32 @@ pub(crate) fn insert(
     let (Some(first), Some(last)) = (summary.first_key, summary.last_key) else { return Ok(None) };
     let &frame::Summary { series, rows, count, min, max, sum, first: first_value, last: last_value, .. } = summary;
     let (first_ms, last_ms) = (first.time.millis(), last.time.millis());
-    connection
-        .prepare_cached(
-            "INSERT INTO frame_series (series, first_ms, frame, col, rank, last_ms, rows, crc, summary) \
-             VALUES (?1, ?2, ?3, ?1, ?4, ?5, ?6, ?7, ?8)",
-        )?
-        .execute(rusqlite::params![
-            series.0,
-            first_ms,
-            frame,
-            rank,
-            last_ms,
-            rows.cast_signed(),
-            crc,
-            summary_bytes(summary, crc)
-        ])?;
     let summary = Window { count, min, max, sum, first: first_value, last: last_value, ..Window::default() };
-    Ok(Some(FrameRow { frame, col: series, rank, first_ms, last_ms, rows, crc, summary }))
+    let row = FrameRow { series, frame, col: series, rank, first_ms, last_ms, rows, crc, summary };
+    insert_row(connection, &row)?;
+    Ok(Some(row))
+}
+
+/// Writes a row.
+pub(crate) fn insert_row(connection: &Connection, row: &FrameRow) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO frame_series (series, first_ms, frame, col, rank, last_ms, rows, crc, summary) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?;
+    let &FrameRow { series, frame, col, rank, first_ms, last_ms, rows, crc, summary: _ } = row;
+    let summary = summary_bytes(row);
+    statement
+        .execute(params![series.0, first_ms, frame, col.0, rank, last_ms, rows.cast_signed(), crc, summary])
+        .map(drop)
+}
+
+/// Takes rows off the tally of a series.
+pub(crate) fn tally_less(connection: &Connection, series: SeriesId, removed: &[FrameRow]) -> Result<(), StoreError> {
+    let mut tally = known(connection, series)?.map(|known| known.tally).unwrap_or_default();
+    for row in removed {
+        tally.take(row).ok_or_else(|| damaged(series, "it has more frames than were counted"))?;
+    }
+    tally.write(connection, series)
 }
 
 /// Adds rows to the tally of a series.
@@ -223,6 +252,16 @@ pub(crate) fn tally_more(connection: &Connection, series: SeriesId, added: Tally
     let tally =
         Tally { frames: before.frames + added.frames, rows: before.rows + added.rows, xor: before.xor ^ added.xor };
     tally.write(connection, series)
+}
+
+/// Counts distinct readings of a series that came into frames, or went. Those before its floor do not count.
+pub(crate) fn readings_changed(connection: &Connection, series: SeriesId, by: i64) -> Result<(), StoreError> {
+    (|| {
+        let mut statement =
+            connection.prepare_cached("UPDATE series SET readings = max(0, readings + ?2) WHERE id = ?1")?;
+        statement.execute(params![series.0, by]).map(drop)
+    })()
+    .map_err(failed("counting the readings of a series"))
 }
 
 /// Every row of a series, in no particular order.
@@ -240,7 +279,27 @@ pub(crate) fn all(connection: &Connection, series: SeriesId) -> Result<Vec<Frame
     Ok(all)
 }
 
-/// Counts the rows of a series anew, after some went or changed.
+/// Compares the rows of a series with its tally.
+///
+/// # Errors
+/// [`StoreError::Damaged`] naming the series, if one is missing, changed, or one too many.
+pub(crate) fn check_tally(connection: &Connection, series: SeriesId) -> Result<(), StoreError> {
+    let expected = known(connection, series)?.map(|known| known.tally).unwrap_or_default();
+    let mut seen = Tally::default();
+    all(connection, series)?.iter().for_each(|row| seen.add(row));
+    compare(series, expected, seen)
+}
+
+fn compare(series: SeriesId, expected: Tally, seen: Tally) -> Result<(), StoreError> {
+    if seen == expected {
+        return Ok(());
+    }
+    let others = if seen.frames == expected.frames { ", but not the ones that were written" } else { "" };
+    Err(damaged(series, &format!("{} of its {} frames are there{others}", seen.frames, expected.frames)))
+}
+
+/// Counts the rows of a series anew, after some went or changed. Whoever changes them calls [`check_tally`] first, or a
+/// lost row would be forgotten.
 pub(crate) fn tally_again(connection: &Connection, series: SeriesId) -> Result<(), StoreError> {
     let mut tally = Tally::default();
     all(connection, series)?.iter().for_each(|row| tally.add(row));

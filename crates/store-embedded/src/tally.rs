@@ -25,6 +25,14 @@ impl Tally {
         self.xor ^= mark(row);
     }
 
+    /// Takes a row off that was counted; none if it cannot have been.
+    pub(crate) fn take(&mut self, row: &FrameRow) -> Option<()> {
+        self.frames = self.frames.checked_sub(1)?;
+        self.rows = self.rows.checked_sub(row.rows)?;
+        self.xor ^= mark(row);
+        Some(())
+    }
+
     /// The checksum that stands beside it.
     pub(crate) fn crc(self, series: SeriesId) -> u32 {
         let numbers = [u64::from(series.0), self.frames, self.rows, u64::from(self.xor)].map(u64::to_le_bytes);
