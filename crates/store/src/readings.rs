@@ -165,8 +165,11 @@ pub struct Restored {
 /// * **Reads.** `read` answers readings with `range.from <= time < range.to` in order of key, at most `limit`, behind
 ///   `after` in the direction of the order. Fewer than `limit` means the end. An empty or inverted range is empty,
 ///   an unknown series is an error. A read sees every batch that was durable when it was called.
-/// * **Windows.** One window for each of the grid's steps, equal to brute force over the readings in it: count, min, max,
-///   first and last bit for bit, sum to 1e-12 relative. Bad readings, text and NaN never count.
+/// * **Windows.** One window for each of the grid's, equal to brute force over the readings in it: count, min, max, first
+///   and last bit for bit, sum to 1e-12 relative. Bad readings, text and NaN never count. Beside these, by the kind that the
+///   series has now, whatever it was when the readings came: of an angle the sums of sines and cosines bit for bit, of a
+///   total the increase from its first to its last reading to 1e-12 (see [`windows::Aspect`]). What was late, replaced or
+///   hidden shows at once.
 /// * **Latest.** The reading with the greatest key, of any judgement; none for an empty series.
 /// * **Identity.** Readings of a series that no entry introduced make the batch `NotStored("unknown_series")`.
 /// * **Hiding.** A hidden range is not answered by reads, windows and latest, nor are readings that come into it later; shown

@@ -1,12 +1,12 @@
 //! The contract of [`Readings`], sentence by sentence. [`run_all`] is what an adapter calls.
 
 use model::{Kind, Reading, ReadingKey, Resolution, SeriesId, Timestamp, Value};
-use windows::{Grid, Window};
+use windows::{Aspect, Grid, Window};
 
 use super::scene::{
     all, as_values, at, batch, book, device, durable, key, message, numbers, range, reading, series, source,
 };
-use super::{Adapter, conformance_catalog, conformance_removal, conformance_restart};
+use super::{Adapter, conformance_catalog, conformance_removal, conformance_restart, conformance_windows};
 use crate::{CommitOutcome, Entry, Order, Readings, Sequence, StoreError};
 
 /// Runs every test, each on an empty store.
@@ -27,6 +27,7 @@ pub async fn run_all(adapter: &mut dyn Adapter) {
     a_batch_with_an_unknown_series_leaves_nothing(adapter).await;
     reads_answer_the_same_before_and_after_a_flush(adapter).await;
     conformance_removal::run_all(adapter).await;
+    conformance_windows::run_all(adapter).await;
     conformance_restart::run_all(adapter).await;
     conformance_catalog::run_all(adapter).await;
 }
@@ -187,7 +188,7 @@ pub(super) fn brute_force(readings: &[Reading], grid: &Grid, kind: Kind) -> Vec<
     windows
 }
 
-/// Count, min, max, first and last bit for bit, the sum to 1e-12 of what was added up.
+/// Count, min, max, first, last and direction bit for bit, sum and increase to 1e-12 of what was added up.
 pub(super) fn assert_windows(found: &[Window], expected: &[Window], what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}");
     for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
@@ -195,10 +196,21 @@ pub(super) fn assert_windows(found: &[Window], expected: &[Window], what: &str) 
             let Window { count, min, max, first, last, .. } = *window;
             (count, [min, max, first, last].map(|number| if count == 0 { 0 } else { number.to_bits() }))
         };
-        assert_eq!(bits(found), bits(expected), "{what}: window {index}: {found:?} {expected:?}");
+        let what = format!("{what}: window {index}: {found:?} {expected:?}");
+        assert_eq!(bits(found), bits(expected), "{what}");
         let size = expected.min.abs().max(expected.max.abs()) * expected.count as f64;
-        let wrong = (found.sum - expected.sum).abs();
-        assert!(found.count == 0 || wrong <= 1e-12 * size || size.is_infinite(), "{what}: {found:?} {expected:?}");
+        let near = |found: f64, expected: f64| {
+            size.is_infinite() || found == expected || (found - expected).abs() <= 1e-12 * size
+        };
+        assert!(found.count == 0 || near(found.sum, expected.sum), "{what}");
+        match (found.aspect, expected.aspect) {
+            (_, _) if found.count == 0 => {}
+            (Aspect::Total { increase, .. }, Aspect::Total { increase: expected, .. })
+            | (Aspect::TotalIncreasing { increase, .. }, Aspect::TotalIncreasing { increase: expected, .. }) => {
+                assert!(near(increase, expected), "{what}");
+            }
+            (found, expected) => assert_eq!(found, expected, "{what}"),
+        }
     }
 }
 

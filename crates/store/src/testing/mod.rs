@@ -9,6 +9,7 @@ pub mod conformance;
 mod conformance_catalog;
 mod conformance_removal;
 mod conformance_restart;
+mod conformance_windows;
 pub mod every_call;
 pub mod oracle;
 mod oracle_check;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use model::{DeviceId, ReadingKey, SeriesId, Value};
+use model::{DeviceId, Kind, ReadingKey, SeriesId, Value};
 
 use super::oracle_check::{compare_all, compare_some, some_range};
 use super::scene::{Dice, at, batch, book, device, mark, message, reading, series_named, unread};
@@ -14,6 +14,8 @@ use crate::{
 
 /// Series that a run works with, at most.
 const SERIES_MAX: usize = 6;
+
+const KINDS: [Kind; 5] = [Kind::Measurement, Kind::Angle, Kind::Total, Kind::TotalIncreasing, Kind::State];
 
 /// What the run knows.
 pub(super) struct Run {
@@ -146,6 +148,8 @@ impl Run {
                 batch(vec![Entry::Unread(record), book("mqtt", 1, 0)])
             }
             4 | 5 => self.decision(),
+            6 => self.stretch(),
+            7 => self.new_kind(),
             2 => {
                 let id = self.next_unread.saturating_sub(self.dice.roll(UNREAD_MAX as u64 + 5));
                 batch(vec![Entry::UnreadDone(UnreadId(id))])
@@ -197,6 +201,35 @@ impl Run {
             }
         };
         batch(vec![entry])
+    }
+
+    /// Some hours without a pause, so that a store has something to store of them.
+    fn stretch(&mut self) -> Batch {
+        let alive = self.alive();
+        let id = self.dice.pick(&alive).map_or(1, |id| id.0);
+        let step_ms = 10_000 + i64::try_from(self.dice.roll(20_000)).unwrap();
+        let mut tenths = i64::try_from(self.dice.roll(4_000)).unwrap();
+        let mut entries = Vec::new();
+        for _ in 0..300 + self.dice.roll(600) {
+            self.now += step_ms;
+            tenths += i64::try_from(self.dice.roll(40)).unwrap() - 12;
+            if self.dice.chance(1) {
+                tenths = 0;
+            }
+            let value = if self.dice.chance(2) { self.value() } else { Value::Number(tenths as f64 / 10.0) };
+            entries.push(Entry::Message(message(vec![(id, reading(ReadingKey { time: at(self.now), n: 0 }, value))])));
+        }
+        entries.push(book("mqtt", entries.len() as u64, entries.len() as u64));
+        batch(entries)
+    }
+
+    /// A series is found out to mean something else.
+    fn new_kind(&mut self) -> Batch {
+        let mut all = self.oracle.restored().series;
+        let at = usize::try_from(self.dice.roll(all.len() as u64)).unwrap();
+        let mut record = all.swap_remove(at);
+        record.kind = *self.dice.pick(&KINDS).unwrap();
+        batch(vec![Entry::Series(record)])
     }
 
     fn message_batch(&mut self) -> Batch {

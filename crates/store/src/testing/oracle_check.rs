@@ -3,13 +3,23 @@
 use std::collections::BTreeMap;
 
 use model::{Book, ReadingKey, Resolution, SeriesId, SourceName, TimeRange, Timestamp};
-use windows::Grid;
+use windows::{CalendarStep, Grid, Zone};
 
 use super::conformance::assert_windows;
 use super::oracle::Run;
 use super::scene::range;
 use crate::{Order, Readings, StoreError, UnreadId};
 
+/// Offsets of whole, half and quarter hours; clocks that are moved by an hour, by half of one, by a day.
+const ZONES: [&str; 7] = [
+    "UTC",
+    "Europe/Berlin",
+    "America/St_Johns",
+    "Asia/Kolkata",
+    "Asia/Kathmandu",
+    "Australia/Lord_Howe",
+    "Pacific/Apia",
+];
 const ORDERS: [Order; 2] = [Order::Ascending, Order::Descending];
 
 /// Everything of every series; with `settled` the novelty of readings as well.
@@ -117,6 +127,12 @@ pub(super) fn some_range(run: &mut Run) -> TimeRange {
 
 /// A grid over `asked` with few enough windows for a test.
 fn some_grid(run: &mut Run, asked: TimeRange) -> Grid {
+    if run.dice.chance(40) {
+        let zone = Zone::parse(run.dice.pick(&ZONES).unwrap()).unwrap();
+        let step = *run.dice.pick(&CalendarStep::ALL).unwrap();
+        let to = asked.to.millis().min(asked.from.millis().saturating_add(2_000 * 86_400_000));
+        return Grid::calendar(TimeRange { from: asked.from, to: Timestamp::saturating(to) }, step, &zone);
+    }
     let steps = Resolution::STEPS_MS;
     let step_ms = *run.dice.pick(&steps).unwrap();
     let longest = step_ms.saturating_mul(2_000);
