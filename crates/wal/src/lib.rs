@@ -7,7 +7,8 @@
 //!
 //! It knows nothing of readings: payloads are bytes. It starts no thread, waits for nothing and reads no clock; its caller
 //! decides when to try again. After a failed write or sync the file is never written again: the caller appends the
-//! same record once more and it goes into a new segment; replay skips sequences it has already seen.
+//! same record once more and it goes into a new segment; replay skips sequences it has already seen. A file of an earlier life
+//! is never written again either, and the last record of that life is written once more before anything is built on it.
 
 #![warn(missing_docs)]
 

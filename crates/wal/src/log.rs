@@ -73,15 +73,32 @@ pub(crate) struct Segment {
     pub(crate) name: String,
     /// The last sequence in it; none while it has no record that counts.
     pub(crate) last: Option<u64>,
+    /// The last sequence in front of the record that ends with `last`. Only recovery asks for it.
+    pub(crate) before: Option<u64>,
     /// Length of the file.
     pub(crate) bytes: u64,
     /// Where its records end.
     pub(crate) end: u64,
 }
 
-pub(crate) struct Active {
-    pub(crate) file: Box<dyn File>,
-    pub(crate) segment: Segment,
+struct Active {
+    file: Box<dyn File>,
+    segment: Segment,
+}
+
+/// The last record that recovery found. Nothing in the log proves that it is on the medium, so it goes into a new
+/// segment before anything else does.
+#[derive(Clone, Debug)]
+pub(crate) struct Owed {
+    pub(crate) first: u64,
+    pub(crate) count: u32,
+    pub(crate) payload: Vec<u8>,
+}
+
+impl Owed {
+    fn last(&self) -> u64 {
+        self.first.saturating_add(u64::from(self.count)).saturating_sub(1)
+    }
 }
 
 /// An open log. One owner; see the crate for the rules it keeps.
@@ -91,6 +108,7 @@ pub struct Log {
     options: Options,
     sealed: Vec<Segment>,
     active: Option<Active>,
+    owed: Option<Owed>,
     next_number: u64,
     scratch: Vec<u8>,
 }
@@ -107,10 +125,10 @@ impl Log {
         store: StoreId,
         options: Options,
         sealed: Vec<Segment>,
-        active: Option<Active>,
+        owed: Option<Owed>,
         next_number: u64,
     ) -> Self {
-        Self { files, store, options, sealed, active, next_number, scratch: Vec::new() }
+        Self { files, store, options, sealed, active: None, owed, next_number, scratch: Vec::new() }
     }
 
     /// Writes one record that carries the sequences `first .. first + count` and syncs it. It is durable when this returns.
@@ -123,6 +141,11 @@ impl Log {
             let source = io::Error::new(io::ErrorKind::InvalidInput, "the record is too long");
             return Err(AppendError { doing: "writing the log", cause: Cause::TooLarge, source });
         }
+        self.settle()?;
+        self.write(first, count, payload)
+    }
+
+    fn write(&mut self, first: u64, count: u32, payload: &[u8]) -> Result<(), AppendError> {
         let needed = record_len(payload.len()) as u64;
         let mut active = match self.active.take() {
             Some(active) if active.segment.end + needed <= self.options.segment_bytes => active,
@@ -178,10 +201,14 @@ impl Log {
             .retain(|segment| segment.last.is_some_and(|last| last > cut) || files.remove(&segment.name).is_err());
     }
 
-    /// Bytes of records in segments that hold something beyond `cut`.
+    /// Bytes of the segments that hold something beyond `cut`: of closed ones what they take on disk, which is a step at least,
+    /// and of the active one its records.
     #[must_use]
     pub fn bytes_beyond(&self, cut: u64) -> u64 {
-        self.segments().filter(|segment| segment.last.is_some_and(|last| last > cut)).map(|segment| segment.end).sum()
+        let beyond = |segment: &Segment| segment.last.is_some_and(|last| last > cut);
+        let sealed: u64 = self.sealed.iter().filter(|segment| beyond(segment)).map(|segment| segment.bytes).sum();
+        let active = self.active.as_ref().filter(|active| beyond(&active.segment));
+        sealed + active.map_or(0, |active| active.segment.end)
     }
 
     /// Everything the log takes on disk.
@@ -204,10 +231,30 @@ impl Log {
         self.sealed.push(active.segment);
     }
 
+    /// Starts a segment behind what recovery found, and puts into it what is owed.
     pub(crate) fn start_first(&mut self) -> Result<(), AppendError> {
+        if self.owed.is_some() {
+            return self.settle();
+        }
         if self.active.is_none() {
             self.active = Some(self.start_segment(0)?);
         }
+        Ok(())
+    }
+
+    /// Writes what is owed into a segment of this life. Its older copy is as good as gone from then on, so that a server
+    /// that is killed again and again keeps one copy and not one of each life.
+    fn settle(&mut self) -> Result<(), AppendError> {
+        let Some(owed) = self.owed.take() else { return Ok(()) };
+        if let Err(error) = self.write(owed.first, owed.count, &owed.payload) {
+            self.owed = Some(owed);
+            return Err(error);
+        }
+        let files = Arc::clone(&self.files);
+        for copy in self.sealed.iter_mut().filter(|copy| copy.last == Some(owed.last())) {
+            copy.last = copy.before;
+        }
+        self.sealed.retain(|sealed| sealed.last.is_some() || files.remove(&sealed.name).is_err());
         Ok(())
     }
 
@@ -231,7 +278,7 @@ impl Log {
                 // repeated, which replay skips.
                 let files = Arc::clone(&self.files);
                 self.sealed.retain(|sealed| sealed.last.is_some() || files.remove(&sealed.name).is_err());
-                let segment = Segment { number, name, last: None, bytes, end: SEGMENT_HEADER as u64 };
+                let segment = Segment { number, name, last: None, before: None, bytes, end: SEGMENT_HEADER as u64 };
                 Ok(Active { file, segment })
             }
             Err(source) => {

@@ -1,10 +1,15 @@
 //! Reading a log back after any end: what counts is handed over in order, a torn tail is dropped and reported, damage is
 //! an error. Recovery changes nothing that counts, so it may be interrupted and repeated.
+//!
+//! A record is written only after the one before it was synced, so each record vouches for the one before. Nothing vouches for the
+//! last one: it may stand in the page cache only, written by a process that was killed, or left there, marked clean, by a sync
+//! that failed. To sync that file again proves nothing then. So the last record is written once more, into a new segment,
+//! and no old segment is ever written again.
 
 use std::io;
 use std::sync::Arc;
 
-use crate::log::{Active, Log, Options, Segment};
+use crate::log::{Log, Options, Owed, Segment};
 use crate::record::{SEGMENT_HEADER, SegmentHead, read_record, read_segment_header, record_len};
 use crate::{AppendError, Files, StoreId};
 
@@ -105,30 +110,19 @@ impl Log {
         if segments.is_empty() && must_exist {
             return Err(WalError::Missing);
         }
-        let mut reader = Reader { store, cut, next: None, recovery: Recovery::default(), replay };
-        let mut clean = false;
+        let mut reader = Reader { store, cut, next: None, owed: None, recovery: Recovery::default(), replay };
         for segment in &mut segments {
-            clean = reader.read_segment(files.as_ref(), segment)?;
+            reader.read_segment(files.as_ref(), segment)?;
         }
+        let owed = reader.owed;
         let mut recovery = reader.recovery;
         recovery.last = reader.next.map_or(cut, |next| cut.max(next - 1));
         for name in leftovers {
             recovery.torn.push(TornTail { file: name.clone(), offset: 0, bytes: 0 });
             files.remove(&name).map_err(io_error("removing", &name))?;
         }
-        let mut active = None;
-        if let Some(segment) = segments.pop() {
-            // A record that a killed process wrote but did not sync counts from here on, so it must be on the medium first.
-            let mut file = files.open(&segment.name).map_err(io_error("opening", &segment.name))?;
-            file.sync_data().map_err(io_error("syncing", &segment.name))?;
-            if clean && segment.end < options.segment_bytes {
-                active = Some(Active { file, segment });
-            } else {
-                segments.push(segment);
-            }
-        }
-        let mut log = Self::resume(files, store, options, segments, active, highest + 1);
-        // On a full disk a log that exists can still be read; appending tries again.
+        let mut log = Self::resume(files, store, options, segments, owed, highest + 1);
+        // On a full disk a log that exists can still be read; appending tries again, beginning with what is owed.
         match log.start_first() {
             Err(error) if !log.holds_segments() => Err(error.into()),
             Ok(()) | Err(_) => Ok((log, recovery)),
@@ -160,7 +154,14 @@ fn find_segments(files: &dyn Files, store: StoreId) -> Result<Found, WalError> {
         match read_segment_header(&head, store) {
             SegmentHead::Good { number } => {
                 found.highest = found.highest.max(number);
-                found.segments.push(Segment { number, name, last: None, bytes: 0, end: SEGMENT_HEADER as u64 });
+                found.segments.push(Segment {
+                    number,
+                    name,
+                    last: None,
+                    before: None,
+                    bytes: 0,
+                    end: SEGMENT_HEADER as u64,
+                });
             }
             SegmentHead::Foreign => return Err(WalError::Foreign { file: name }),
             SegmentHead::Bad => {
@@ -198,13 +199,14 @@ struct Reader<'a> {
     cut: u64,
     /// The sequence that must come next; none before the first record.
     next: Option<u64>,
+    /// The last record beyond the cut, unless an idle one behind it vouches for it.
+    owed: Option<Owed>,
     recovery: Recovery,
     replay: &'a mut dyn FnMut(Record<'_>) -> Result<(), String>,
 }
 
 impl Reader<'_> {
-    /// Whether nothing but zeros stands behind its last record.
-    fn read_segment(&mut self, files: &dyn Files, segment: &mut Segment) -> Result<bool, WalError> {
+    fn read_segment(&mut self, files: &dyn Files, segment: &mut Segment) -> Result<(), WalError> {
         let bytes = read_all(files, &segment.name)?;
         segment.bytes = bytes.len() as u64;
         let mut offset = SEGMENT_HEADER.min(bytes.len());
@@ -218,7 +220,7 @@ impl Reader<'_> {
                 continue;
             }
             let tail = bytes.get(offset..).unwrap_or_default();
-            let Some(last_written) = tail.iter().rposition(|byte| *byte != 0) else { return Ok(true) };
+            let Some(last_written) = tail.iter().rposition(|byte| *byte != 0) else { return Ok(()) };
             // Going on from a good record behind a bad one is legal only if no sequence is missing between them.
             match good_record_behind(&bytes, offset + 8, self.store, segment.number) {
                 Some(behind) => offset = behind,
@@ -228,7 +230,7 @@ impl Reader<'_> {
                         offset: offset as u64,
                         bytes: last_written as u64 + 1,
                     });
-                    return Ok(false);
+                    return Ok(());
                 }
             }
         }
@@ -246,9 +248,13 @@ impl Reader<'_> {
             )));
         }
         if record.count == 0 {
+            if self.next == Some(record.first) {
+                self.owed = None;
+            }
             self.next = Some(self.next.unwrap_or(record.first).max(record.first));
             return Ok(());
         }
+        segment.before = if segment.last == Some(end - 1) { segment.before } else { segment.last };
         segment.last = Some(end - 1);
         if end <= self.next.unwrap_or(0) {
             return Ok(());
@@ -257,7 +263,11 @@ impl Reader<'_> {
             return Err(damaged(format!("sequence {} stands in two different records", record.first)));
         }
         self.next = Some(end);
+        let mut payload = self.owed.take().map(|owed| owed.payload).unwrap_or_default();
         if end - 1 > self.cut {
+            payload.clear();
+            payload.extend_from_slice(record.payload);
+            self.owed = Some(Owed { first: record.first, count: record.count, payload });
             let first = record.first;
             (self.replay)(record).map_err(|detail| WalError::Record { first, detail })?;
             self.recovery.records += 1;

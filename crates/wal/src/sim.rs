@@ -28,6 +28,12 @@ struct Disk {
     calls: u64,
     /// Calls that fail, by number, with this kind.
     failing: BTreeMap<u64, io::ErrorKind>,
+    /// Calls that change nothing, since the start.
+    looks: u64,
+    /// The same for those.
+    failing_looks: BTreeMap<u64, io::ErrorKind>,
+    /// Whether syncs do nothing and say that they did.
+    lying: bool,
     /// Bytes that files may take in all.
     capacity: Option<usize>,
     /// Handles of an older life are dead.
@@ -80,6 +86,7 @@ impl SimFiles {
         }
         disk.files = files;
         disk.failing.clear();
+        disk.failing_looks.clear();
     }
 
     /// The directory as the process that lives now sees it: after a crash or a kill every call fails, since the dead change
@@ -108,6 +115,25 @@ impl SimFiles {
         disk.failing.insert(call, kind);
     }
 
+    /// Calls that changed nothing so far: open, list, read, length.
+    #[must_use]
+    pub fn looks(&self) -> u64 {
+        self.disk().looks
+    }
+
+    /// As [`SimFiles::fail_call`], for calls that change nothing.
+    pub fn fail_look(&self, ahead: u64, kind: io::ErrorKind) {
+        let mut disk = self.disk();
+        let look = disk.looks + ahead;
+        disk.failing_looks.insert(look, kind);
+    }
+
+    /// From now on syncs do nothing and say that they did, as with a disk that lies or under libeatmydata: the negative control of
+    /// every test that crashes.
+    pub fn stub_syncs(&self) {
+        self.disk().lying = true;
+    }
+
     /// From now on all files together may take `bytes`; none lifts the limit.
     pub fn set_capacity(&self, bytes: Option<usize>) {
         self.disk().capacity = bytes;
@@ -131,17 +157,32 @@ impl SimFiles {
 }
 
 impl Disk {
-    /// True one time in `of` (xorshift).
+    /// True one time in `of`.
     fn chance(&mut self, of: u64) -> bool {
+        self.next().is_multiple_of(of)
+    }
+
+    /// A number below `len`, or 0.
+    fn below(&mut self, len: usize) -> usize {
+        usize::try_from(self.next() % (len as u64).max(1)).unwrap_or(0)
+    }
+
+    /// Xorshift.
+    fn next(&mut self) -> u64 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
-        self.random.is_multiple_of(of)
+        self.random
     }
 
     fn call(&mut self) -> io::Result<()> {
         self.calls += 1;
         self.failing.remove(&self.calls).map_or(Ok(()), |kind| Err(io::Error::from(kind)))
+    }
+
+    fn look(&mut self) -> io::Result<()> {
+        self.looks += 1;
+        self.failing_looks.remove(&self.looks).map_or(Ok(()), |kind| Err(io::Error::from(kind)))
     }
 
     fn used(&self) -> usize {
@@ -184,13 +225,16 @@ impl Files for SimFiles {
     }
 
     fn open(&self, name: &str) -> io::Result<Box<dyn File>> {
-        let disk = self.disk();
+        let mut disk = self.disk();
+        disk.look()?;
         let file = *disk.names.get(name).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
         Ok(Box::new(SimFile { disk: Arc::clone(&self.disk), file, life: disk.life }))
     }
 
     fn list(&self) -> io::Result<Vec<String>> {
-        Ok(self.disk().names.keys().cloned().collect())
+        let mut disk = self.disk();
+        disk.look()?;
+        Ok(disk.names.keys().cloned().collect())
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
@@ -202,7 +246,9 @@ impl Files for SimFiles {
     fn sync_dir(&self) -> io::Result<()> {
         let mut disk = self.disk();
         disk.call()?;
-        disk.durable_names = disk.names.clone();
+        if !disk.lying {
+            disk.durable_names = disk.names.clone();
+        }
         Ok(())
     }
 }
@@ -259,7 +305,12 @@ impl SimFile {
 impl File for SimFile {
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let mut disk = self.disk();
-        disk.call()?;
+        let called = disk.call();
+        // A write that fails may have written a part, as a short write that cannot be completed does.
+        let bytes = match called {
+            Ok(()) => bytes,
+            Err(_) => bytes.get(..disk.below(bytes.len())).unwrap_or_default(),
+        };
         let from = usize::try_from(offset).map_err(io::Error::other)?;
         let to = from + bytes.len();
         let (used, capacity) = (disk.used(), disk.capacity);
@@ -275,11 +326,12 @@ impl File for SimFile {
             target.copy_from_slice(bytes);
         }
         content.dirty.extend(from / SECTOR..to.div_ceil(SECTOR));
-        Ok(())
+        called
     }
 
     fn read_at(&self, offset: u64, len: usize) -> io::Result<Vec<u8>> {
         let mut disk = self.disk();
+        disk.look()?;
         let cache = &disk.content(self.life, self.file)?.cache;
         let from = usize::try_from(offset).map_err(io::Error::other)?.min(cache.len());
         let to = from.saturating_add(len).min(cache.len());
@@ -289,6 +341,9 @@ impl File for SimFile {
     fn sync_data(&mut self) -> io::Result<()> {
         let mut disk = self.disk();
         let called = disk.call();
+        if disk.lying {
+            return called;
+        }
         let content = disk.content(self.life, self.file)?;
         let dirty = std::mem::take(&mut content.dirty);
         called?;
@@ -299,6 +354,8 @@ impl File for SimFile {
     }
 
     fn len(&self) -> io::Result<u64> {
-        Ok(self.disk().content(self.life, self.file)?.cache.len() as u64)
+        let mut disk = self.disk();
+        disk.look()?;
+        Ok(disk.content(self.life, self.file)?.cache.len() as u64)
     }
 }

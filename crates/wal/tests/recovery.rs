@@ -335,7 +335,7 @@ fn segments_go_when_the_cut_is_beyond_them() {
     assert!(log.bytes_beyond(0) > log.bytes_beyond(50));
     log.release(50);
     assert!(log.disk_bytes() < all);
-    let (_, recovery, records) = open_at(&files, 50).unwrap();
+    let (mut log, recovery, records) = open_at(&files, 50).unwrap();
     assert_eq!(recovery.last, 100);
     assert_eq!(records, expected(100).split_off(50));
     log.release(100);
