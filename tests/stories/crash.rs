@@ -10,7 +10,8 @@ use stories::{Story, run_to_end, server_program, simulator_program};
 fn ledger(rounds: u32, seed: u64, forget: u32) -> Report {
     let desk = tempfile::tempdir().unwrap();
     let launch = Launch::new(server_program(), desk.path().join("data"), desk.path());
-    run(&Options { launch, rounds, seed, forget }, |_| {}).unwrap_or_else(|error| panic!("seed {seed}: {error}"))
+    let options = Options { launch, rounds, seed, forget, after_kill: None, kills_at_start: 0 };
+    run(&options, |_| {}).unwrap_or_else(|error| panic!("seed {seed}: {error}"))
 }
 
 #[test]

@@ -35,6 +35,8 @@ pub const MESSAGES_PER_ROUND_MAX: usize = 2_000;
 pub const SETTLE_WITHIN: Duration = Duration::from_secs(10);
 
 const LOOK_EVERY: Duration = Duration::from_millis(2);
+/// A start is killed within so long, which is about as long as a start takes.
+const START_MICROS_MAX: u64 = 60_000;
 /// Dated readings begin this long before the run.
 const EPOCH_BEFORE_MS: i64 = 20 * 86_400_000;
 
@@ -66,6 +68,20 @@ pub struct Options {
     pub seed: u64,
     /// Acknowledged messages to overlook on purpose, so that the ledger can be seen to fail.
     pub forget: u32,
+    /// A program that runs between each kill and the restart, such as one that cuts the power of the disk.
+    pub after_kill: Option<PathBuf>,
+    /// How often a server is killed while it starts, before the start that counts.
+    pub kills_at_start: u32,
+}
+
+/// Kills `program` in its own temporary directory and on free ports, `rounds` times: [`run`] for somebody who only wants to know.
+///
+/// # Errors
+/// As [`run`].
+pub fn prove(program: PathBuf, rounds: u32, seed: u64, each: impl FnMut(&Report)) -> Result<Report, LedgerError> {
+    let desk = tempfile::tempdir().map_err(|error| LedgerError::Inside(format!("no temporary directory: {error}")))?;
+    let launch = Launch::new(program, desk.path().join("data"), desk.path());
+    run(&Options { launch, rounds, seed, forget: 0, after_kill: None, kills_at_start: 0 }, each)
 }
 
 /// Publishes, kills, restarts and reads back, `rounds` times; then ends the server in order, starts it and looks once more.
@@ -79,6 +95,8 @@ pub fn run(options: &Options, mut each: impl FnMut(&Report)) -> Result<Report, L
     ledger.baseline = Api::at(server.http()).books()?.total;
     for _ in 0..options.rounds {
         ledger.flood_and_kill(server)?;
+        options.after_kill()?;
+        ledger.kill_at_start(options)?;
         server = options.launch.start()?;
         ledger.resend(&server)?;
         ledger.look(&Api::at(server.http()), Alone::Yes)?;
@@ -96,6 +114,18 @@ pub fn run(options: &Options, mut each: impl FnMut(&Report)) -> Result<Report, L
     ledger.look(&Api::at(server.http()), Alone::Yes)?;
     server.terminate()?;
     Ok(ledger.finish())
+}
+
+impl Options {
+    fn after_kill(&self) -> Result<(), LedgerError> {
+        let Some(program) = &self.after_kill else { return Ok(()) };
+        let ended = std::process::Command::new(program).status();
+        match ended {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(LedgerError::Inside(format!("{} ended with {status}", program.display()))),
+            Err(error) => Err(LedgerError::Inside(format!("{} does not start: {error}", program.display()))),
+        }
+    }
 }
 
 /// A server that runs already, and is not killed.
@@ -185,6 +215,16 @@ impl Ledger {
         server.kill()?;
         self.report.kills += 1;
         self.end_flood(flooding, &progress)
+    }
+
+    /// Starts the server and kills it after a random part of the time that a start takes.
+    fn kill_at_start(&mut self, options: &Options) -> Result<(), LedgerError> {
+        for _ in 0..options.kills_at_start {
+            let within = self.rng.u64(..START_MICROS_MAX);
+            options.launch.start_and_kill(Duration::from_micros(within))?;
+            self.report.kills += 1;
+        }
+        Ok(())
     }
 
     /// Floods until every client has sent all it may.

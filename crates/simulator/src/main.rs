@@ -69,6 +69,12 @@ struct LedgerArgs {
     /// Where that server takes MQTT.
     #[arg(long, requires = "against")]
     mqtt: Option<SocketAddr>,
+    /// A program that runs between each kill and the restart, such as one that cuts the power of the disk.
+    #[arg(long, value_name = "PROGRAM", conflicts_with = "against")]
+    after_kill: Option<PathBuf>,
+    /// Kill the server so many times while it starts, before the start that counts.
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "against")]
+    kills_at_start: u32,
     /// Overlook so many acknowledged messages, to see that the ledger can fail.
     #[arg(long, hide = true, default_value_t = 0)]
     forget: u32,
@@ -184,7 +190,14 @@ fn kill_and_count(args: &LedgerArgs, seed: u64, each: impl FnMut(&Report)) -> Re
     let desk = tempfile::tempdir().map_err(|error| format!("no temporary directory: {error}"))?;
     let data = args.data.clone().unwrap_or_else(|| desk.path().join("data"));
     let launch = Launch::new(program, data, desk.path());
-    let options = ledger::Options { launch, rounds: args.rounds, seed, forget: args.forget };
+    let options = ledger::Options {
+        launch,
+        rounds: args.rounds,
+        seed,
+        forget: args.forget,
+        after_kill: args.after_kill.clone(),
+        kills_at_start: args.kills_at_start,
+    };
     ledger::run(&options, each).map_err(|error| sentence(&error))
 }
 

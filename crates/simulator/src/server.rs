@@ -125,6 +125,22 @@ impl Launch {
         }
     }
 
+    /// Starts it and ends it with SIGKILL after `within`, ready or not.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn start_and_kill(&self, within: Duration) -> Result<(), ServerError> {
+        let failed = |source| ServerError::Start { program: self.program.clone(), source };
+        let output = File::options().create(true).append(true).open(self.desk.join("server.log")).map_err(failed)?;
+        let errors = output.try_clone().map_err(failed)?;
+        let mut command = self.command("127.0.0.1:0", "127.0.0.1:0");
+        let mut child = command.stdout(output).stderr(errors).spawn().map_err(failed)?;
+        std::thread::sleep(within);
+        child.kill().map_err(ServerError::End)?;
+        child.wait().map_err(ServerError::End)?;
+        Ok(())
+    }
+
     fn announcement(&self) -> PathBuf {
         self.desk.join("announce.json")
     }

@@ -141,7 +141,7 @@ async fn a_directory_of_another_version_is_refused_with_both_versions() {
     database.pragma_update(None, "user_version", 99).unwrap();
     drop(database);
     let error = open(dir.path(), Options::default()).err().unwrap().to_string();
-    assert!(error.contains("has format 99") && error.contains("reads format 1"), "{error}");
+    assert!(error.contains("has format 99") && error.contains("reads format 2"), "{error}");
 }
 
 #[tokio::test]
