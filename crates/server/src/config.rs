@@ -26,6 +26,8 @@ pub enum Command {
     Publish(Publish),
     /// Print the OpenAPI document of the API
     Openapi,
+    /// Flood a second instance of this program, kill it, and count what it acknowledged
+    Prove(Prove),
 }
 
 #[derive(Debug, Args)]
@@ -71,6 +73,16 @@ pub struct Publish {
     /// Keep the message for later subscribers
     #[arg(long)]
     pub retain: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Prove {
+    /// How often it is killed
+    #[arg(long, default_value_t = 5)]
+    pub rounds: u32,
+    /// Reproduces what is sent and when the kills come [default: a new one, which is printed]
+    #[arg(long)]
+    pub seed: Option<u64>,
 }
 
 /// A listener: a defaulted port may give way to the next one, a named one may not.
@@ -133,7 +145,7 @@ mod tests {
         let all = ["sensorium", "serve"].iter().chain(arguments);
         match Sensorium::try_parse_from(all).unwrap().command {
             Command::Serve(serve) => Config::from_arguments(&serve),
-            Command::Publish(_) | Command::Openapi => unreachable!("serve was asked for"),
+            Command::Publish(_) | Command::Openapi | Command::Prove(_) => unreachable!("serve was asked for"),
         }
     }
 

@@ -8,6 +8,7 @@ mod demo;
 mod greeting;
 mod metrics;
 mod pages;
+mod prove;
 mod publish;
 
 use std::io::{IsTerminal, Write};
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         Command::Serve(serve) => serve_until_stopped(&serve),
         Command::Publish(publish) => run(publish::publish(publish)),
         Command::Openapi => print_openapi(),
+        Command::Prove(prove) => prove::prove(&prove),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
