@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use model::{Resolution, TimeRange};
+use model::{Kind, Reading, Resolution, TimeRange, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::Order;
+use store::{Order, SeriesRecord, StoreError};
 use utoipa::{IntoParams, ToSchema};
-use windows::{Grid, WINDOWS_MAX, Window};
+use windows::{CalendarStep, Grid, WINDOWS_MAX, Window, Zone, increases};
 
 use crate::params::{Json, Query, Time, bounded, range};
 use crate::problem::Problem;
@@ -21,6 +21,9 @@ const WIDTH_MAX: u32 = 4_000;
 const SERIES_MAX: usize = 200;
 /// Windows of one question at most, so that an answer stays a few megabytes.
 const CELLS_MAX: usize = 200_000;
+/// How many readings before the first window are looked through for one that counts, so that its increase knows what was
+/// before it. Where all of them are failed reads, the first window has no step into it.
+const BEFORE_MAX: usize = 50_000;
 
 /// Which windows.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -36,6 +39,58 @@ pub struct WindowsQuery {
     width: Option<u32>,
     /// A step of the list instead of a width.
     step_ms: Option<i64>,
+    /// A local `day`, `week` (from Monday) or `month` instead of a width.
+    step: Option<String>,
+    /// Whose days, weeks and months: a name such as `Europe/Berlin`. UTC when absent.
+    zone: Option<String>,
+}
+
+/// Windows of one series: of one length, or local days, weeks or months.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum WindowsAnswer {
+    /// For `width` and `step_ms`.
+    Even(WindowColumns),
+    /// For `step`.
+    Calendar(CalendarColumns),
+}
+
+/// Which windows are not whole. Windows always count all their readings, also those outside `from` and `to`.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct Partial {
+    /// The first window begins before `from`.
+    first: bool,
+    /// The last window ends behind `to`, or is not over yet.
+    last: bool,
+}
+
+/// Local days, weeks or months of one series as columns, `null` where a window is empty.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CalendarColumns {
+    device: String,
+    metric: String,
+    unit: Option<String>,
+    kind: &'static str,
+    /// `day`, `week` or `month`.
+    step: &'static str,
+    /// The zone by the name of the database.
+    zone: String,
+    /// Start of each window, epoch ms. They differ in length: a day has 23, 24 or 25 hours.
+    t: Vec<i64>,
+    /// End of the last window, epoch ms.
+    end: i64,
+    partial: Partial,
+    /// Readings that the windows count.
+    readings: u64,
+    min: Vec<Option<f64>>,
+    max: Vec<Option<f64>>,
+    /// Of angles the circular mean, `null` where they cancel out.
+    avg: Vec<Option<f64>>,
+    count: Vec<u64>,
+    /// Of totals: by how much they rose, resets left out, from the last reading before each window to its last.
+    increase: Option<Vec<Option<f64>>>,
+    /// Server time spent.
+    took_ms: f64,
 }
 
 /// Windows of one series as columns, `null` where a window is empty.
@@ -48,12 +103,16 @@ pub struct WindowColumns {
     /// Start of the first window, epoch ms: `floor(from / step) * step`.
     t0: i64,
     step_ms: i64,
+    partial: Partial,
     /// Readings that the windows count.
     readings: u64,
     min: Vec<Option<f64>>,
     max: Vec<Option<f64>>,
+    /// Of angles the circular mean, `null` where they cancel out.
     avg: Vec<Option<f64>>,
     count: Vec<u64>,
+    /// Of totals: by how much they rose, resets left out, from the last reading before each window to its last.
+    increase: Option<Vec<Option<f64>>>,
     /// Every reading of the range, where there are no more of them than pixels.
     raw: Option<Columns>,
     /// Server time spent.
@@ -91,12 +150,37 @@ enum Step {
     Exact(Resolution),
 }
 
+/// What is asked for in words that a clock does not know.
+fn calendar(query: &WindowsQuery) -> Result<Option<(CalendarStep, Zone)>, Problem> {
+    let Some(word) = &query.step else {
+        return match query.zone {
+            Some(_) => Err(Problem::bad_request("query_invalid", "a zone needs step=day, week or month")),
+            None => Ok(None),
+        };
+    };
+    if query.width.is_some() || query.step_ms.is_some() {
+        return Err(Problem::bad_request("query_invalid", "give one of width, step_ms and step"));
+    }
+    let step = CalendarStep::parse(word).ok_or_else(|| {
+        let shown: String = word.chars().take(40).collect();
+        Problem::bad_request("step_unknown", format!("step must be day, week or month, not {shown:?}"))
+    })?;
+    let zone = Zone::parse(query.zone.as_deref().unwrap_or("UTC"))
+        .map_err(|unknown| Problem::bad_request("zone_unknown", unknown.to_string()))?;
+    Ok(Some((step, zone)))
+}
+
 /// Windows with true extremes of one series.
-#[utoipa::path(get, path = "/api/v1/windows", params(WindowsQuery), responses((status = 200, body = WindowColumns), (status = 400, body = Problem), (status = 404, body = Problem), (status = 422, body = Problem)))]
+#[utoipa::path(get, path = "/api/v1/windows", params(WindowsQuery), responses((status = 200, body = WindowsAnswer), (status = 400, body = Problem), (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn one(
     State(state): State<ApiState>,
     Query(query): Query<WindowsQuery>,
-) -> Result<axum::Json<WindowColumns>, Problem> {
+) -> Result<axum::Json<WindowsAnswer>, Problem> {
+    let range = range(Some(query.from), Some(query.to));
+    if let Some((step, zone)) = calendar(&query)? {
+        let answer = calendar_columns(&state, query.device, query.metric, range, step, &zone).await?;
+        return Ok(axum::Json(WindowsAnswer::Calendar(answer)));
+    }
     let step = match (query.step_ms, query.width) {
         (Some(_), Some(_)) => return Err(Problem::bad_request("query_invalid", "give width or step_ms, not both")),
         (Some(millis), None) => Step::Exact(Resolution::from_millis(millis).ok_or_else(|| {
@@ -105,8 +189,7 @@ pub async fn one(
         })?),
         (None, width) => Step::Width(bounded("width", width, WIDTH_DEFAULT, WIDTH_MAX)?),
     };
-    let range = range(Some(query.from), Some(query.to));
-    Ok(axum::Json(columns(&state, query.device, query.metric, range, step).await?))
+    Ok(axum::Json(WindowsAnswer::Even(columns(&state, query.device, query.metric, range, step).await?)))
 }
 
 /// Windows of several series.
@@ -154,17 +237,15 @@ async fn columns(
         Step::Exact(resolution) => (resolution, WIDTH_DEFAULT),
     };
     let grid = Grid::covering(range, resolution);
-    if !range.is_empty() && grid.range().to < range.to {
-        let detail = format!("the range has more than {WINDOWS_MAX} steps of {} ms", resolution.millis());
-        return Err(Problem::unprocessable("range_too_fine", detail));
-    }
+    let figures = Figures::of(state, &series, range, &grid).await?;
     let width = width as usize;
-    let first = state.store.read(series.id, range, Order::Ascending, None, width + 1).await?;
-    let windows = state.store.windows(series.id, grid.clone()).await?;
-    let number = |value: f64| value.is_finite().then_some(value);
-    let column = |of: fn(&Window) -> f64| {
-        windows.iter().map(|window| (window.count > 0).then(|| of(window)).and_then(number)).collect()
+    let raw = if figures.surely_inside > width as u64 {
+        None
+    } else {
+        let first = state.store.read(series.id, range, Order::Ascending, None, width + 1).await?;
+        (first.len() <= width).then(|| first.iter().collect())
     };
+    let Figures { partial, readings, min, max, avg, count, increase, .. } = figures;
     Ok(WindowColumns {
         device,
         metric,
@@ -172,12 +253,116 @@ async fn columns(
         kind: series.kind.as_str(),
         t0: grid.t0_ms(),
         step_ms: resolution.millis(),
-        readings: windows.iter().map(|window| window.count).sum(),
-        min: column(|window| window.min),
-        max: column(|window| window.max),
-        avg: windows.iter().map(|window| window.mean().and_then(number)).collect(),
-        count: windows.iter().map(|window| window.count).collect(),
-        raw: (first.len() <= width).then(|| first.iter().collect()),
+        partial,
+        readings,
+        min,
+        max,
+        avg,
+        count,
+        increase,
+        raw,
         took_ms: millis(state.clock.monotonic() - started),
     })
+}
+
+async fn calendar_columns(
+    state: &ApiState,
+    device: String,
+    metric: String,
+    range: TimeRange,
+    step: CalendarStep,
+    zone: &Zone,
+) -> Result<CalendarColumns, Problem> {
+    let started = state.clock.monotonic();
+    let series = series_of(state, &device, &metric)?;
+    let grid = Grid::calendar(range, step, zone);
+    let Figures { partial, readings, min, max, avg, count, increase, .. } =
+        Figures::of(state, &series, range, &grid).await?;
+    Ok(CalendarColumns {
+        device,
+        metric,
+        unit: series.unit.map(|unit| unit.as_str().to_owned()),
+        kind: series.kind.as_str(),
+        step: step.as_str(),
+        zone: zone.name().to_owned(),
+        t: grid.starts_ms().collect(),
+        end: grid.end_ms(),
+        partial,
+        readings,
+        min,
+        max,
+        avg,
+        count,
+        increase,
+        took_ms: millis(state.clock.monotonic() - started),
+    })
+}
+
+/// What windows of every kind answer.
+struct Figures {
+    partial: Partial,
+    readings: u64,
+    /// Readings in windows that lie wholly inside the range.
+    surely_inside: u64,
+    min: Vec<Option<f64>>,
+    max: Vec<Option<f64>>,
+    avg: Vec<Option<f64>>,
+    count: Vec<u64>,
+    increase: Option<Vec<Option<f64>>>,
+}
+
+impl Figures {
+    async fn of(state: &ApiState, series: &SeriesRecord, range: TimeRange, grid: &Grid) -> Result<Self, Problem> {
+        if !range.is_empty() && grid.range().to < range.to {
+            let detail = format!("the range has more than {WINDOWS_MAX} of these steps");
+            return Err(Problem::unprocessable("range_too_fine", detail));
+        }
+        let windows = state.store.windows(series.id, grid.clone()).await?;
+        let number = |value: f64| value.is_finite().then_some(value);
+        let column = |of: fn(&Window) -> f64| {
+            windows.iter().map(|window| (window.count > 0).then(|| of(window)).and_then(number)).collect()
+        };
+        let increase = match series.kind {
+            Kind::Total | Kind::TotalIncreasing => {
+                let before = before(state, series, grid).await?;
+                let increases = increases(series.kind, &windows, before);
+                Some(increases.into_iter().map(|increase| increase.and_then(number)).collect())
+            }
+            Kind::Measurement | Kind::Angle | Kind::State | Kind::Text => None,
+        };
+        let inside = windows.get(1..windows.len().saturating_sub(1)).unwrap_or_default();
+        let any = grid.count() > 0;
+        Ok(Self {
+            partial: Partial {
+                first: any && grid.t0_ms() < range.from.millis(),
+                last: any && grid.end_ms() > range.to.min(state.clock.now()).millis(),
+            },
+            readings: windows.iter().map(|window| window.count).sum(),
+            surely_inside: inside.iter().map(|window| window.count).sum(),
+            min: column(|window| window.min),
+            max: column(|window| window.max),
+            avg: windows.iter().map(|window| window.mean().and_then(number)).collect(),
+            count: windows.iter().map(|window| window.count).collect(),
+            increase,
+        })
+    }
+}
+
+/// The last number that counts before the first window, looked for in pages that grow, because mostly it is the first.
+async fn before(state: &ApiState, series: &SeriesRecord, grid: &Grid) -> Result<Option<f64>, StoreError> {
+    let range = TimeRange { from: TimeRange::ALL.from, to: Timestamp::saturating(grid.t0_ms()) };
+    let (mut after, mut limit, mut seen) = (None, 1, 0);
+    while seen < BEFORE_MAX {
+        let page = state.store.read(series.id, range, Order::Descending, after, limit).await?;
+        if let Some(number) = page.iter().find_map(Reading::charted) {
+            return Ok(Some(number));
+        }
+        if page.len() < limit {
+            return Ok(None);
+        }
+        after = page.last().map(|reading| reading.key);
+        seen += page.len();
+        limit *= 10;
+    }
+    Ok(None)
 }
