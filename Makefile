@@ -6,7 +6,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 PACKAGES := ui/node_modules/.installed-from
 N ?= 20
 
-.PHONY: run build setup check test dev bench killtest tools
+.PHONY: run build setup check test dev bench killtest powercut tools
 
 # Builds the page and the server and starts both demonstration devices. Needs no root, writes only into this folder.
 run: build
@@ -37,10 +37,15 @@ dev: $(PACKAGES) tools
 bench: build
 	cargo run --release -p bench
 
-# Kills the server N times in the middle of a flood and reads back every acknowledged reading.
+# Kills the server N times in the middle of a flood and ten times each while it recovers, and reads back every acknowledged reading.
 killtest: build
 	cargo build --release -p simulator
-	$(TARGET)/release/sensorium-sim ledger --rounds $(N)
+	$(TARGET)/release/sensorium-sim ledger --rounds $(N) --kills-at-start 10
+
+# Cuts the power of the server's disk N times in a kernel in user space, then shows that without syncs data is lost.
+powercut: build setup
+	cargo build --release -p simulator
+	cargo xtask powercut $(N)
 
 $(PACKAGES): ui/package-lock.json | tools
 	cd ui && npm ci --ignore-scripts --no-audit --no-fund && cp package-lock.json node_modules/.installed-from

@@ -7,6 +7,7 @@ mod commands;
 mod counts;
 mod demo;
 mod generate;
+mod powercut;
 mod runners;
 mod setup;
 mod tidy;
@@ -15,7 +16,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-const USAGE: &str = "usage: cargo xtask tidy | gen [--check] | setup | check | test | e2e";
+const USAGE: &str = "usage: cargo xtask tidy | gen [--check] | setup | check | test | e2e | powercut [ROUNDS [SEED]]";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -38,6 +39,9 @@ fn perform(words: &[&str]) -> Result<ExitCode> {
         ["setup"] => setup::install(&root)?,
         ["check"] => return runners::run(&root, runners::CHECKS),
         ["test"] => return runners::run_all(&root),
+        ["powercut"] => powercut::cut(&root, 2, 1)?,
+        ["powercut", rounds] => powercut::cut(&root, rounds.parse()?, 1)?,
+        ["powercut", rounds, seed] => powercut::cut(&root, rounds.parse()?, seed.parse()?)?,
         ["e2e"] => demo::browse(&root)?,
         _ => bail!("{USAGE}"),
     }

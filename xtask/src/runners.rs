@@ -46,6 +46,7 @@ const TESTS: &[Runner] = &[
     runner("crates", ".", "cargo test -q --workspace --exclude stories --no-fail-fast"),
     runner("release build", ".", "cargo build -q --release -p server -p simulator"),
     runner("stories", ".", "cargo test -q -p stories --no-fail-fast -- --test-threads=2"),
+    runner("power cuts", ".", "cargo xtask powercut 2"),
     runner("browser", ".", "cargo xtask e2e"),
 ];
 

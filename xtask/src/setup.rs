@@ -1,4 +1,5 @@
-//! What the tests need beside Cargo and Node: a foreign broker and its clients, a browser, a Python client, `cargo deny`.
+//! What the tests need beside Cargo and Node: a foreign broker and its clients, a browser, a Python client, `cargo deny`,
+//! and what provokes faults of a disk.
 //!
 //! Debian packages are installed only as root and only where missing; otherwise the command is named and the run ends.
 //! A service that an installed package starts is stopped again. Everything else goes into `.tools` of this repository.
@@ -10,8 +11,25 @@ use anyhow::{Context, Result, bail};
 use crate::commands::{self, run, succeeds};
 
 /// A program and the Debian package that brings it.
-const PROGRAMS: &[(&str, &str)] =
-    &[("mosquitto", "mosquitto"), ("mosquitto_pub", "mosquitto-clients"), ("chromium", "chromium")];
+const PROGRAMS: &[(&str, &str)] = &[
+    ("mosquitto", "mosquitto"),
+    ("mosquitto_pub", "mosquitto-clients"),
+    ("chromium", "chromium"),
+    ("strace", "strace"),
+];
+
+/// What cuts the power of a disk (`powercut`). The kernel in user space is there for this kind of processor only.
+const POWERCUT: &[(&str, &str)] = if cfg!(target_arch = "x86_64") {
+    &[
+        ("linux.uml", "user-mode-linux"),
+        ("busybox", "busybox-static"),
+        ("dmsetup", "dmsetup"),
+        ("mkfs.ext4", "e2fsprogs"),
+        ("eatmydata", "eatmydata"),
+    ]
+} else {
+    &[]
+};
 
 const PAHO: &str = "paho-mqtt==2.1.0";
 const CARGO_DENY: &str = "0.20.2";
@@ -25,7 +43,7 @@ pub fn install(root: &Path) -> Result<()> {
 
 fn debian_packages(root: &Path) -> Result<()> {
     let mut missing: Vec<&str> =
-        PROGRAMS.iter().filter(|(program, _)| !on_path(program)).map(|(_, package)| *package).collect();
+        PROGRAMS.iter().chain(POWERCUT).filter(|(program, _)| !on_path(program)).map(|(_, package)| *package).collect();
     if !succeeds(root, "python3 -m ensurepip --version") {
         missing.push("python3-venv");
     }
