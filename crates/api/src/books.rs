@@ -46,12 +46,28 @@ pub struct SourceBook {
     book: Book,
 }
 
+/// What became of readings that were stored: `stored = readings + deleted + expired + absorbed`, once nothing is unsettled.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Holdings {
+    /// Of all sources.
+    stored: u64,
+    /// There, hidden ones too.
+    readings: u64,
+    /// Their device was deleted.
+    deleted: u64,
+    /// They were older than what is kept.
+    expired: u64,
+    /// Two devices became one, and both had a reading of that time.
+    absorbed: u64,
+}
+
 /// The books of all sources at one durable moment.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Books {
     sources: Vec<SourceBook>,
     total: Book,
-    /// Whether both equations hold for every source.
+    holdings: Holdings,
+    /// Whether the equations of messages and readings hold for every source, and that of the holdings.
     balanced: bool,
 }
 
@@ -93,5 +109,12 @@ pub async fn books(State(state): State<ApiState>) -> axum::Json<Books> {
         source: source.as_str().to_owned(),
         book: written(book, *in_flight),
     });
-    axum::Json(Books { sources: sources.collect(), total: total(&books), balanced: books.balanced })
+    let holdings = Holdings {
+        stored: books.total.readings.stored,
+        readings: books.kept,
+        deleted: books.gone.deleted,
+        expired: books.gone.expired,
+        absorbed: books.gone.absorbed,
+    };
+    axum::Json(Books { sources: sources.collect(), total: total(&books), holdings, balanced: books.balanced })
 }

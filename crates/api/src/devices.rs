@@ -39,6 +39,8 @@ pub struct Device {
     demo: Option<DemoBadge>,
     /// Filters bound to it.
     topics: Vec<String>,
+    /// Keys of devices that were merged into it.
+    merged: Vec<String>,
     /// Messages since start whose device time was not believed.
     clock_bad: u64,
     metrics: Vec<Metric>,
@@ -76,7 +78,7 @@ pub struct Latest {
 
 impl From<DeviceView> for Device {
     fn from(view: DeviceView) -> Self {
-        let DeviceDocument { name, tags, place, topics, accepted, hidden, demo } = view.document;
+        let DeviceDocument { name, tags, place, topics, accepted, hidden, demo, merged, deleted_at: _ } = view.document;
         Self {
             name: name.unwrap_or_else(|| view.record.key.as_str().to_owned()),
             key: view.record.key.as_str().to_owned(),
@@ -90,6 +92,7 @@ impl From<DeviceView> for Device {
             version: view.version,
             demo: demo.map(|demo| DemoBadge { badge: demo.badge, source: demo.source, licence: demo.licence }),
             topics: topics.iter().map(|filter| filter.as_str().to_owned()).collect(),
+            merged: merged.iter().map(|key| key.as_str().to_owned()).collect(),
             clock_bad: view.clock_bad,
             metrics: view.metrics.into_iter().map(Metric::from).collect(),
         }
@@ -227,7 +230,7 @@ pub async fn show(State(state): State<ApiState>, Path(key): Path<String>) -> Res
 }
 
 /// A device to create: a key, or a name that a key is made of.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Hash, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateDevice {
     key: Option<String>,
@@ -240,12 +243,31 @@ pub struct CreateDevice {
     topics: Vec<String>,
 }
 
-/// Creates a device.
-#[utoipa::path(post, path = "/api/v1/devices", request_body = CreateDevice, responses((status = 201, body = Device), (status = 409, body = Problem), (status = 422, body = Problem)))]
+/// Creates a device. With an `Idempotency-Key` a request sent again within the hour makes nothing again.
+#[utoipa::path(post, path = "/api/v1/devices", params(("Idempotency-Key" = Option<String>, Header, description = "Tells a repeat")), request_body = CreateDevice, responses((status = 201, body = Device), (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn create(
     State(state): State<ApiState>,
+    headers: HeaderMap,
     Json(body): Json<CreateDevice>,
 ) -> Result<impl IntoResponse, Problem> {
+    let turn = state.creations.turn(&headers, &body).await?;
+    let now = state.clock.now();
+    let made = turn.as_ref().map(|turn| turn.made(now)).transpose()?.flatten();
+    let device = match made.and_then(|key| state.ingest.device(key)) {
+        Some(device) => Device::from(device),
+        None => {
+            let device = Device::from(state.ingest.create_device(new_device(body)?).await?);
+            if let Some(turn) = turn {
+                turn.remember(&device.key, now);
+            }
+            device
+        }
+    };
+    let location = format!("/api/v1/devices/{}", percent_encoded(&device.key));
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], axum::Json(device)))
+}
+
+fn new_device(body: CreateDevice) -> Result<NewDevice, Problem> {
     let Some(text) = body.key.as_deref().or(body.name.as_deref()) else {
         return Err(Problem::unprocessable("device_invalid", "a device needs a key or a name"));
     };
@@ -259,9 +281,7 @@ pub async fn create(
         accepted: true,
         ..DeviceDocument::default()
     };
-    let device = Device::from(state.ingest.create_device(NewDevice { key, document }).await?);
-    let location = format!("/api/v1/devices/{}", percent_encoded(&device.key));
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], axum::Json(device)))
+    Ok(NewDevice { key, document })
 }
 
 fn filters(texts: &[String]) -> Result<Vec<TopicFilter>, Problem> {
@@ -317,7 +337,11 @@ pub async fn change(
     Ok(axum::Json(device.into()))
 }
 
-fn expected_version(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+/// The version that `If-Match` names.
+///
+/// # Errors
+/// It names none.
+pub fn expected_version(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     let Some(given) = headers.get(header::IF_MATCH) else { return Ok(None) };
     let version = given.to_str().ok().and_then(|text| text.trim().trim_matches('"').parse().ok());
     version.map(Some).ok_or_else(|| Problem::bad_request("version_invalid", "If-Match must be a version number"))

@@ -6,10 +6,12 @@
 mod about;
 mod access;
 mod books;
+mod creations;
 mod devices;
 mod export;
 mod guard;
 mod health;
+mod hiding;
 mod inbox;
 mod live;
 mod metrics;
@@ -17,6 +19,7 @@ mod params;
 mod problem;
 mod publish;
 mod readings;
+mod removal;
 mod state;
 mod windows_of;
 mod wire;
@@ -32,6 +35,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use access::{AccessState, Hosts};
+pub use creations::{CREATIONS_MAX, Creations};
 pub use state::{About, ApiState, DemoControl, MoreMetrics, QUERIES_MAX};
 
 use problem::Problem;
@@ -50,7 +54,13 @@ struct Document;
 fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(devices::list, devices::create))
-        .routes(routes!(devices::show, devices::change))
+        .routes(routes!(devices::show, devices::change, removal::delete))
+        .routes(routes!(removal::restore))
+        .routes(routes!(removal::merge))
+        .routes(routes!(removal::ignored))
+        .routes(routes!(hiding::hide))
+        .routes(routes!(hiding::unhide))
+        .routes(routes!(hiding::hidden))
         .routes(routes!(readings::readings))
         .routes(routes!(windows_of::one, windows_of::many))
         .routes(routes!(readings::latest))

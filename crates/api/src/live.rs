@@ -3,7 +3,7 @@
 //! A connection keeps nothing but its cursor and its subscription; what it has missed it reads from the ring. The first
 //! change after a quiet 100 ms goes out at once, later ones are merged into one message for each 100 ms.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use axum::extract::State;
@@ -55,6 +55,9 @@ pub struct Changes {
     cursor: String,
     /// By `device/metric`.
     series: BTreeMap<String, Columns>,
+    /// Series of the subscription, as `device/metric`, that are no longer there: their device was deleted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    gone: Vec<String>,
     /// The books over all sources, when they changed, once a second at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     books: Option<Book>,
@@ -82,7 +85,7 @@ pub async fn live(State(state): State<ApiState>, upgrade: WebSocketUpgrade) -> R
 struct Session {
     state: ApiState,
     wanted: Vec<LiveSeries>,
-    series: HashMap<SeriesId, String>,
+    series: HashMap<SeriesId, Vec<String>>,
     cursor: Sequence,
     books: Option<Book>,
     devices_version: u64,
@@ -140,7 +143,7 @@ impl Session {
     }
 
     fn worth_sending(&self, changes: &Changes) -> bool {
-        !changes.series.is_empty() || changes.devices_version.is_some() || changes.reset
+        !changes.series.is_empty() || changes.devices_version.is_some() || changes.reset || !changes.gone.is_empty()
     }
 
     fn cursor_text(&self) -> String {
@@ -195,14 +198,14 @@ impl Session {
     }
 
     fn find_series(&mut self) {
-        self.series = self
-            .wanted
-            .iter()
-            .filter_map(|name| {
-                let series = self.state.ingest.series(&name.device, &name.metric)?;
-                Some((series.id, format!("{}/{}", name.device, name.metric)))
-            })
-            .collect();
+        // After a merge two names may be one series.
+        self.series.clear();
+        for name in &self.wanted {
+            if let Some(series) = self.state.ingest.series_followed(&name.device, &name.metric) {
+                let names = self.series.entry(series.id).or_default();
+                names.push(format!("{}/{}", name.device, name.metric));
+            }
+        }
     }
 
     /// Everything behind the cursor, which moves to the newest.
@@ -214,7 +217,10 @@ impl Session {
         if version != self.devices_version {
             self.devices_version = version;
             changes.devices_version = Some(version);
+            let before: BTreeSet<String> = self.series.values().flatten().cloned().collect();
             self.find_series();
+            let after: BTreeSet<String> = self.series.values().flatten().cloned().collect();
+            changes.gone = before.difference(&after).cloned().collect();
         }
         match missed {
             Since::Gone => {
@@ -223,7 +229,7 @@ impl Session {
             }
             Since::Batches(batches) => {
                 for entry in batches.iter().flat_map(|batch| &batch.readings) {
-                    if let Some(name) = self.series.get(&entry.series) {
+                    for name in self.series.get(&entry.series).into_iter().flatten() {
                         changes.series.entry(name.clone()).or_default().push(&entry.reading);
                     }
                 }

@@ -84,6 +84,12 @@ fn write_all(state: &ApiState, out: &mut String) -> std::fmt::Result {
     for (name, help, value) in gauges {
         writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}")?;
     }
+    writeln!(out, "# HELP sensorium_readings_gone_total Readings that were stored and are no longer there, by cause.")?;
+    writeln!(out, "# TYPE sensorium_readings_gone_total counter")?;
+    let gone = stats.gone;
+    for (cause, count) in [("deleted", gone.deleted), ("expired", gone.expired), ("absorbed", gone.absorbed)] {
+        writeln!(out, "sensorium_readings_gone_total{{cause=\"{cause}\"}} {count}")?;
+    }
     writeln!(out, "# HELP sensorium_store_commits_total Group commits since start.")?;
     writeln!(out, "# TYPE sensorium_store_commits_total counter\nsensorium_store_commits_total {}", stats.commits)?;
     writeln!(out, "# HELP sensorium_store_sync_seconds_total Time in fdatasync since start.")?;

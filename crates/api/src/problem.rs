@@ -10,6 +10,8 @@ use serde::Serialize;
 use store::{CatalogError, StoreError};
 use utoipa::ToSchema;
 
+use crate::removal::Going;
+
 /// Problem details. `code` never changes its meaning; `detail` is one sentence for a person.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Problem {
@@ -19,12 +21,22 @@ pub struct Problem {
     status: u16,
     code: &'static str,
     detail: String,
+    /// What would go, where a deletion has to be confirmed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    going: Option<Going>,
 }
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");
-        Self { r#type: format!("/problems/{code}"), title, status: status.as_u16(), code, detail: detail.into() }
+        Self {
+            r#type: format!("/problems/{code}"),
+            title,
+            status: status.as_u16(),
+            code,
+            detail: detail.into(),
+            going: None,
+        }
     }
 
     /// 404.
@@ -45,6 +57,17 @@ impl Problem {
     /// 403.
     pub fn forbidden(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, code, detail)
+    }
+
+    /// 409.
+    pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, detail)
+    }
+
+    /// Tells what would go.
+    #[must_use]
+    pub fn with(self, going: Going) -> Self {
+        Self { going: Some(going), ..self }
     }
 
     /// 413.
@@ -111,6 +134,12 @@ impl From<DeviceError> for Problem {
             DeviceError::Unknown(_) => Self::not_found("device_unknown", detail),
             DeviceError::Exists(_) => Self::new(StatusCode::CONFLICT, "device_exists", detail),
             DeviceError::Conflict { .. } => Self::new(StatusCode::PRECONDITION_FAILED, "version_conflict", detail),
+            DeviceError::Deleted(_) => Self::conflict("device_deleted", detail),
+            DeviceError::NotDeleted(_) => Self::not_found("device_not_deleted", detail),
+            DeviceError::Itself => Self::conflict("merge_itself", detail),
+            DeviceError::Units { .. } => Self::conflict("units_differ", detail),
+            DeviceError::Limit { code, .. } => Self::unprocessable(code, detail),
+            DeviceError::UnknownMetric { .. } => Self::not_found("metric_unknown", detail),
             DeviceError::NotStored => Self::not_stored(detail),
             DeviceError::Catalog(CatalogError::Store(StoreError::Io { source, .. }))
                 if source.kind() == ErrorKind::StorageFull =>

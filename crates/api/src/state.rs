@@ -9,6 +9,7 @@ use store::Readings;
 use tokio::sync::Semaphore;
 
 use crate::access::AccessState;
+use crate::creations::Creations;
 
 /// Writes the metrics of parts that the API does not know, such as the broker's.
 pub type MoreMetrics = Arc<dyn Fn(&mut String) + Send + Sync>;
@@ -33,6 +34,8 @@ pub struct ApiState {
     pub about: Arc<About>,
     /// The demonstration, if it was started.
     pub demo: Option<Arc<dyn DemoControl>>,
+    /// Devices created under an `Idempotency-Key`.
+    pub creations: Arc<Creations>,
     /// Turns of questions over many series; more wait. See [`QUERIES_MAX`].
     pub queries: Arc<Semaphore>,
     /// Metrics of the parts that the API does not know.

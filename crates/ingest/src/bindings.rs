@@ -1,8 +1,12 @@
-//! Topics that a person has bound to a device: its messages are that device's, whatever the topic says.
+//! Whose messages are whose, as people decided it: topics bound to a device, keys of devices that became another's, and
+//! senders that are ignored.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use model::{DeviceKey, Topic, TopicFilter};
+
+use crate::document::DeviceDocument;
 
 /// Filters in the order in which they were bound; the first that matches decides.
 #[derive(Debug, Default)]
@@ -11,15 +15,31 @@ pub(crate) struct Bindings {
 }
 
 /// One state of the bindings. The version tells whether what was looked up before still holds.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Bound {
     pub(crate) version: u64,
     filters: Vec<(TopicFilter, DeviceKey)>,
+    /// Keys of devices that were merged into another, by that key. A device of the key itself goes first.
+    merged: HashMap<DeviceKey, DeviceKey>,
+    ignored: HashSet<DeviceKey>,
 }
 
 impl Bound {
     pub(crate) fn device_of(&self, topic: &Topic) -> Option<&DeviceKey> {
         self.filters.iter().find(|(filter, _)| filter.matches(topic)).map(|(_, device)| device)
+    }
+
+    pub(crate) fn ignores(&self, key: &str) -> bool {
+        self.ignored.contains(key)
+    }
+
+    /// The device that the one of this key became a part of.
+    pub(crate) fn merged_into(&self, key: &str) -> Option<&DeviceKey> {
+        self.merged.get(key)
+    }
+
+    pub(crate) fn ignored_count(&self) -> usize {
+        self.ignored.len()
     }
 }
 
@@ -28,11 +48,44 @@ impl Bindings {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// From the next message on, what matches `topics` and nothing else is bound to `device`.
-    pub(crate) fn bind(&self, device: &DeviceKey, topics: &[TopicFilter]) {
+    /// From the next message on, what matches the document's topics and nothing else is bound to `device`, and so are the
+    /// messages of the devices that were merged into it.
+    pub(crate) fn bind(&self, device: &DeviceKey, document: &DeviceDocument) {
+        self.change(|bound| {
+            bound.forget(device);
+            bound.filters.extend(document.topics.iter().map(|filter| (filter.clone(), device.clone())));
+            bound.merged.extend(document.merged.iter().map(|key| (key.clone(), device.clone())));
+        });
+    }
+
+    /// Nothing is bound to `device` any more.
+    pub(crate) fn unbind(&self, device: &DeviceKey) {
+        self.change(|bound| bound.forget(device));
+    }
+
+    /// From the next message on those of `device` are ignored, or not any more.
+    pub(crate) fn ignore(&self, device: &DeviceKey, ignored: bool) {
+        self.change(|bound| {
+            if ignored {
+                bound.ignored.insert(device.clone());
+            } else {
+                bound.ignored.remove(device);
+            }
+        });
+    }
+
+    fn change(&self, edit: impl FnOnce(&mut Bound)) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        let others = current.filters.iter().filter(|(_, bound)| bound != device).cloned();
-        let own = topics.iter().map(|filter| (filter.clone(), device.clone()));
-        *current = Arc::new(Bound { version: current.version + 1, filters: others.chain(own).collect() });
+        let mut bound = Bound::clone(&current);
+        edit(&mut bound);
+        bound.version += 1;
+        *current = Arc::new(bound);
+    }
+}
+
+impl Bound {
+    fn forget(&mut self, device: &DeviceKey) {
+        self.filters.retain(|(_, bound)| bound != device);
+        self.merged.retain(|_, into| into != device);
     }
 }

@@ -2,7 +2,7 @@
 
 use model::{DeviceId, DeviceKey};
 use source::Outcome;
-use store::{StoreError, UnreadId};
+use store::{Entry, StoreError, UnreadId};
 use tokio::sync::oneshot;
 
 /// Commands that wait. Full: the caller waits.
@@ -13,6 +13,8 @@ pub(crate) enum Command {
     AddDevice { key: DeviceKey, done: oneshot::Sender<Added> },
     /// Ingest an unread message again.
     Retry { id: UnreadId, done: oneshot::Sender<Result<Retried, StoreError>> },
+    /// Decide about readings that are there, by an entry that is alone in its batch. Answers once it is durable.
+    Decide { entry: Entry, done: oneshot::Sender<Decided> },
 }
 
 /// What became of [`Command::AddDevice`].
@@ -21,6 +23,17 @@ pub(crate) enum Added {
     New(DeviceId),
     Exists,
     Failed,
+}
+
+/// What became of [`Command::Decide`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decided {
+    /// It is durable, and everything shown follows it.
+    Done,
+    /// Certainly not stored, and why.
+    Refused(&'static str),
+    /// It may or may not be stored.
+    Unknown,
 }
 
 /// What came of ingesting an unread message again.

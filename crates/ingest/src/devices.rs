@@ -4,10 +4,11 @@ use model::{DeviceKey, TopicFilter};
 use store::{CatalogError, Expected, Version};
 use tokio::sync::oneshot;
 
+use crate::Ingest;
 use crate::command::{Added, Command};
-use crate::document::{DeviceDocument, KIND};
-use crate::registry::DeviceView;
-use crate::{Ingest, registry::Registry};
+use crate::document::{DeviceDocument, IGNORED_KIND, KIND};
+use crate::registry::Registry;
+use crate::view::DeviceView;
 
 /// A device to create.
 #[derive(Clone, Debug)]
@@ -44,6 +45,45 @@ pub enum DeviceError {
     /// There is one already.
     #[error("a device with the key {0} exists")]
     Exists(DeviceKey),
+    /// It was deleted, and can be restored.
+    #[error("the device {0:?} was deleted and can still be restored; restore it, or delete it for good first")]
+    Deleted(String),
+    /// Nothing is restored that was not deleted.
+    #[error("no deleted device has the key {0:?}")]
+    NotDeleted(String),
+    /// A device cannot become a part of itself.
+    #[error("a device cannot be merged into itself")]
+    Itself,
+    /// A metric of both has different units.
+    #[error("{metric} of {from} is in {from_unit}, of {into} in {into_unit}: they cannot be one series")]
+    Units {
+        /// Which.
+        metric: String,
+        /// The one that would go.
+        from: DeviceKey,
+        /// Its unit.
+        from_unit: String,
+        /// The one that would stay.
+        into: DeviceKey,
+        /// Its unit.
+        into_unit: String,
+    },
+    /// A limit is reached; the stable code of it, and a sentence.
+    #[error("{detail}")]
+    Limit {
+        /// Such as `too_many_hidden`.
+        code: &'static str,
+        /// For a person.
+        detail: String,
+    },
+    /// The device has no such metric.
+    #[error("device {device:?} has no metric {metric:?}")]
+    UnknownMetric {
+        /// The device.
+        device: String,
+        /// What it does not have.
+        metric: String,
+    },
     /// It is at another version than the one the caller saw.
     #[error("the device was changed by somebody else; it is at version {found}")]
     Conflict {
@@ -68,7 +108,19 @@ impl Ingest {
         to_its_end(async move { this.create(new).await }).await
     }
 
-    async fn create(&self, new: NewDevice) -> Result<DeviceView, DeviceError> {
+    async fn create(&self, mut new: NewDevice) -> Result<DeviceView, DeviceError> {
+        let _turn = self.changes.lock().await;
+        let key = new.key.as_str();
+        if self.shared.registry.any_device(key, self.clock.now()).is_some_and(|it| it.document.deleted_at.is_some()) {
+            return Err(DeviceError::Deleted(key.to_owned()));
+        }
+        let ignored = self.ignored_document(key).await?;
+        if let Some((document, _)) = &ignored {
+            new.document.merged.clone_from(&document.merged);
+            if new.document.topics.is_empty() {
+                new.document.topics.clone_from(&document.topics);
+            }
+        }
         let (done, added) = oneshot::channel();
         let command = Command::AddDevice { key: new.key.clone(), done };
         self.commands.send(command).await.map_err(|_| DeviceError::NotStored)?;
@@ -77,7 +129,12 @@ impl Ingest {
             Added::Exists => return Err(DeviceError::Exists(new.key)),
             Added::Failed => return Err(DeviceError::NotStored),
         }
-        self.write(new.key.as_str(), None, |document| *document = new.document).await
+        let device = self.write(new.key.as_str(), None, |document| *document = new.document).await?;
+        if let Some((_, version)) = ignored {
+            self.catalog.remove(IGNORED_KIND, new.key.as_str(), version).await.map_err(DeviceError::Catalog)?;
+            self.shared.bindings.ignore(&new.key, false);
+        }
+        Ok(device)
     }
 
     /// Changes what is said about a device. With `expected` only if it is still at that version.
@@ -91,10 +148,18 @@ impl Ingest {
         change: DeviceChange,
     ) -> Result<DeviceView, DeviceError> {
         let (this, key) = (self.clone(), key.to_owned());
-        to_its_end(async move { this.write(&key, expected, |document| change.apply(document)).await }).await
+        to_its_end(async move {
+            let _turn = this.changes.lock().await;
+            if this.device(&key).is_none() {
+                return Err(DeviceError::Unknown(key));
+            }
+            this.write(&key, expected, |document| change.apply(document)).await
+        })
+        .await
     }
 
-    async fn write(
+    /// Whoever calls it has its turn.
+    pub(crate) async fn write(
         &self,
         key: &str,
         expected: Option<u64>,
@@ -102,7 +167,7 @@ impl Ingest {
     ) -> Result<DeviceView, DeviceError> {
         let registry: &Registry = &self.shared.registry;
         let unknown = || DeviceError::Unknown(key.to_owned());
-        let device = registry.device(key, self.clock.now()).ok_or_else(unknown)?;
+        let device = registry.any_device(key, self.clock.now()).ok_or_else(unknown)?;
         if expected.is_some_and(|expected| expected != device.version) {
             return Err(DeviceError::Conflict { found: device.version });
         }
@@ -118,15 +183,15 @@ impl Ingest {
             }
             Err(error) => return Err(DeviceError::Catalog(error)),
         };
-        self.shared.bindings.bind(&device.record.key, &document.topics);
+        self.shared.bindings.bind(&device.record.key, &document);
         registry.set_document(id, document, version);
-        registry.device(key, self.clock.now()).ok_or_else(unknown)
+        registry.any_device(key, self.clock.now()).ok_or_else(unknown)
     }
 }
 
 /// Runs a change to its end even if whoever asked for it goes away in the middle: the catalogue and what we remember of it
 /// must not drift apart.
-async fn to_its_end<T: Send + 'static>(
+pub(crate) async fn to_its_end<T: Send + 'static>(
     change: impl Future<Output = Result<T, DeviceError>> + Send + 'static,
 ) -> Result<T, DeviceError> {
     tokio::spawn(change).await.unwrap_or(Err(DeviceError::NotStored))

@@ -1,6 +1,6 @@
 //! What people say about devices: names, tags, places, bindings. Kept as documents of the catalogue.
 
-use model::TopicFilter;
+use model::{DeviceKey, TopicFilter};
 use serde::{Deserialize, Serialize};
 
 /// The kind of these documents; their id is the device's number.
@@ -24,6 +24,43 @@ pub struct DeviceDocument {
     pub hidden: bool,
     /// It belongs to the demonstration: what its badge says, where its data are from, under which licence.
     pub demo: Option<Demo>,
+    /// Keys of devices that were merged into it: what they send is this device's.
+    pub merged: Vec<DeviceKey>,
+    /// When somebody deleted it, epoch milliseconds. It is out of every list and its messages are ignored; for seven days it
+    /// can be restored, then it is deleted for good.
+    pub deleted_at: Option<i64>,
+}
+
+/// The kind of documents about senders that are ignored; their id is the key.
+pub(crate) const IGNORED_KIND: &str = "ignored";
+
+/// A sender whose device was deleted for good. It holds only while no device of that key is in use.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct IgnoredDocument {
+    /// When, epoch milliseconds.
+    pub since: i64,
+    /// Messages on these topics were the device's.
+    pub topics: Vec<TopicFilter>,
+    /// Keys of devices that had been merged into it.
+    pub merged: Vec<DeviceKey>,
+}
+
+impl IgnoredDocument {
+    /// What of a device's document says which messages are its own.
+    pub(crate) fn bindings(&self) -> DeviceDocument {
+        DeviceDocument { topics: self.topics.clone(), merged: self.merged.clone(), ..DeviceDocument::default() }
+    }
+}
+
+/// The kind and id of the document that keeps the greatest ids ever given, where a deletion or merge took some away.
+pub(crate) const IDS: (&str, &str) = ("identity", "last");
+
+/// The greatest ids given before the last deletion or merge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LastIds {
+    pub(crate) device: u32,
+    pub(crate) series: u32,
 }
 
 /// The attribution of demonstration data.

@@ -8,7 +8,7 @@ use store::{Batch, BookDelta, Commit, DeviceRecord, Entry, SeriesReading, Series
 use tokio::sync::oneshot;
 
 use crate::Heard;
-use crate::command::{Added, Retried};
+use crate::command::{Added, Decided, Retried};
 
 /// Entries for the log and effects for afterwards, filled message by message.
 #[derive(Default)]
@@ -32,6 +32,8 @@ pub(crate) struct Effects {
     pub(crate) inbox_changed: bool,
     pub(crate) replies: Vec<(Reply, Outcome)>,
     pub(crate) added: Vec<(oneshot::Sender<Added>, DeviceId)>,
+    /// A decision about readings that are there, alone in its batch.
+    pub(crate) decision: Option<(Entry, oneshot::Sender<Decided>)>,
     pub(crate) retried: Vec<(oneshot::Sender<Result<Retried, StoreError>>, Outcome)>,
     /// Messages of each source in this batch: no longer in flight if it comes to nothing.
     pub(crate) received: Vec<(SourceName, u64)>,
@@ -78,7 +80,14 @@ impl Draft {
                 Value::Number(_) | Value::Bool(_) => sum + READING,
             }),
             Entry::Unread(record) => RECORD + record.payload.len(),
-            Entry::Device(_) | Entry::Series(_) | Entry::UnreadDone(_) | Entry::Book(_) => RECORD,
+            Entry::Device(_)
+            | Entry::Series(_)
+            | Entry::UnreadDone(_)
+            | Entry::Book(_)
+            | Entry::Hidden(_)
+            | Entry::DeviceDeleted(_)
+            | Entry::DeviceMerged(_)
+            | Entry::Expired(_) => RECORD,
         };
         self.bytes += self.entries.iter().skip(from).map(weight).sum::<usize>();
     }
@@ -114,7 +123,12 @@ impl Draft {
                 Entry::Series(record) => self.effects.series.push(record.clone()),
                 Entry::Message(record) => self.effects.readings.extend_from_slice(&record.readings),
                 Entry::Unread(_) | Entry::UnreadDone(_) => self.effects.inbox_changed = true,
-                Entry::Book(_) => {}
+                // What a decision does is told by `decision`.
+                Entry::Book(_)
+                | Entry::Hidden(_)
+                | Entry::DeviceDeleted(_)
+                | Entry::DeviceMerged(_)
+                | Entry::Expired(_) => {}
             }
         }
         let received = self.books.iter().map(|delta| (delta.source.clone(), delta.book.messages.received));

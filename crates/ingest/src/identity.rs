@@ -3,13 +3,14 @@
 //! This is the ingest task's own view: it is ahead of what is durable by the batches under way. What others see is the
 //! registry, which follows the commits.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 
 use decode::Found;
 use model::{DeviceId, DeviceKey, Judgement, MetricName, RejectReason, SeriesId, Timestamp, UnitSource, Value};
-use store::{DeviceRecord, Entry, Restored, SeriesRecord};
+use store::{DeviceRecord, Entry, MergeRecord, Restored, SeriesRecord};
 
 use crate::Limits;
+use crate::document::LastIds;
 
 #[derive(Debug, Default)]
 pub(crate) struct Identity {
@@ -28,8 +29,9 @@ pub(crate) struct Resolved {
 }
 
 impl Identity {
-    pub(crate) fn resume(restored: &Restored) -> Self {
-        let mut identity = Self::default();
+    /// Ids go on behind those of `restored` and of `last`, which knows those that are gone.
+    pub(crate) fn resume(restored: &Restored, last: LastIds) -> Self {
+        let mut identity = Self { last_device: last.device, last_series: last.series, ..Self::default() };
         for device in &restored.devices {
             identity.last_device = identity.last_device.max(device.id.0);
             identity.devices.insert(device.key.clone(), device.id);
@@ -44,6 +46,30 @@ impl Identity {
 
     pub(crate) fn device(&self, key: &str) -> Option<DeviceId> {
         self.devices.get(key).copied()
+    }
+
+    /// The greatest ids given so far.
+    pub(crate) fn last(&self) -> LastIds {
+        LastIds { device: self.last_device, series: self.last_series }
+    }
+
+    /// A device and its series are gone.
+    pub(crate) fn delete(&mut self, device: DeviceId) {
+        self.devices.retain(|_, id| *id != device);
+        self.series_count -= self.metrics.remove(&device).map_or(0, |metrics| metrics.len());
+    }
+
+    /// A device's series become another's; of a metric that both have only the other's stays.
+    pub(crate) fn merge(&mut self, merge: MergeRecord) {
+        self.devices.retain(|_, id| *id != merge.from);
+        let of_from = self.metrics.remove(&merge.from).unwrap_or_default();
+        let of_into = self.metrics.entry(merge.into).or_default();
+        for (metric, record) in of_from {
+            match of_into.entry(metric) {
+                hash_map::Entry::Occupied(_) => self.series_count -= 1,
+                hash_map::Entry::Vacant(place) => _ = place.insert(SeriesRecord { device: merge.into, ..record }),
+            }
+        }
     }
 
     /// A device that does not exist yet; its entry goes in front of whatever mentions it.

@@ -72,6 +72,19 @@ impl LiveRing {
         self.newest.send_replace(sequence);
     }
 
+    /// Changes readings that are in the ring already; those for which `edit` answers false leave it.
+    pub(crate) fn rewrite(&self, edit: impl Fn(&mut SeriesReading) -> bool) {
+        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        for place in &mut ring.batches {
+            let mut readings = place.readings.clone();
+            readings.retain_mut(&edit);
+            if readings != place.readings {
+                *place = Arc::new(LiveBatch { sequence: place.sequence, readings });
+            }
+        }
+        ring.bytes = ring.batches.iter().map(|batch| bytes_of(batch)).sum();
+    }
+
     /// Everything behind `cursor`.
     #[must_use]
     pub fn since(&self, cursor: Sequence) -> Since {

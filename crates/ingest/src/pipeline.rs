@@ -1,27 +1,28 @@
 //! The handle to ingest, and how its two tasks are started.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use clock::Clock;
-use model::{Book, DeviceId, SourceName, Timestamp};
+use model::{Book, SourceName, Timestamp};
 use source::Inlet;
-use store::{Catalog, CatalogError, Readings, Sequence, SeriesRecord, StoreError, UnreadId, Version};
-use tokio::sync::{mpsc, oneshot, watch};
+use store::{Catalog, CatalogError, GoneCounts, Readings, Sequence, SeriesRecord, StoreError, UnreadId};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
-use crate::bindings::Bindings;
 use crate::command::{COMMANDS_MAX, Command, Retried};
-use crate::document::{DeviceDocument, KIND};
+use crate::documents::{read_bindings, read_documents};
 use crate::heard::{Heard, HeardList};
+use crate::ids::Ids;
 use crate::live::LiveRing;
-use crate::registry::{DeviceView, Registry};
+use crate::registry::Registry;
 use crate::settle::settle_in_order;
 use crate::shared::Shared;
 use crate::take::Taker;
 use crate::taken::Taken;
+use crate::view::DeviceView;
 use crate::{Limits, TimePolicy};
 
 /// Everything the API and the page ask of ingest. Cheap to clone.
@@ -31,7 +32,9 @@ pub struct Ingest {
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) catalog: Arc<dyn Catalog>,
     pub(crate) clock: Arc<dyn Clock>,
-    store: Arc<dyn Readings>,
+    pub(crate) store: Arc<dyn Readings>,
+    /// Whoever makes, changes, deletes or merges devices has it, so that the catalogue and the log go together.
+    pub(crate) changes: Arc<Mutex<()>>,
 }
 
 /// The two tasks; whoever starts them awaits them. `take` ends after `stop` when everything handed over is in the log's
@@ -52,7 +55,12 @@ pub struct TotalBook {
     pub total: Book,
     /// Messages in flight in all.
     pub in_flight: u64,
-    /// Whether both equations hold.
+    /// Distinct readings that are there.
+    pub kept: u64,
+    /// Readings that were stored and are no longer there.
+    pub gone: GoneCounts,
+    /// Whether the equations hold: of messages and of readings for each source, and that all that was stored is kept or
+    /// gone. Readings that are not settled yet are in neither side of the last one, or in both.
     pub balanced: bool,
 }
 
@@ -70,13 +78,9 @@ impl Ingest {
         stop: watch::Receiver<bool>,
     ) -> Result<(Self, Inlet, IngestTasks), CatalogError> {
         let restored = store.restored();
-        let documents = read_documents(catalog.as_ref()).await?;
-        let bindings = Bindings::default();
-        for device in &restored.devices {
-            if let Some((document, _)) = documents.get(&device.id) {
-                bindings.bind(&device.key, &document.topics);
-            }
-        }
+        let documents = read_documents(catalog.as_ref(), &restored).await?;
+        let bindings = read_bindings(catalog.as_ref(), &restored, &documents).await?;
+        let ids = Ids::read(Arc::clone(&catalog)).await?;
         let shared = Arc::new(Shared {
             registry: Registry::resume(&restored, documents),
             bindings,
@@ -86,15 +90,18 @@ impl Ingest {
             identity_lost: AtomicBool::default(),
             batches_lost: AtomicU64::default(),
         });
+        let hidden = shared.registry.partly_hidden();
+        shared.registry.reread(store.as_ref(), &hidden).await;
         let (inlet, inbox) = Inlet::bounded(limits.inlet_messages_max);
         let (commands, commands_in) = mpsc::channel(COMMANDS_MAX);
         let (waiting, waiting_out) = mpsc::channel(limits.commits_waiting_max);
-        let taker = Taker::new(&restored, Arc::clone(&store), Arc::clone(&clock), Arc::clone(&shared), limits, policy);
-        let tasks = IngestTasks {
-            take: Box::pin(taker.run(inbox, commands_in, waiting, stop)),
-            settle: Box::pin(settle_in_order(waiting_out, Arc::clone(&shared))),
-        };
-        Ok((Self { shared, commands, catalog, clock, store }, inlet, tasks))
+        let settle = settle_in_order(waiting_out, Arc::clone(&store), Arc::clone(&shared));
+        let (own_store, own_clock) = (Arc::clone(&store), Arc::clone(&clock));
+        let taker = Taker::new(&restored, own_store, own_clock, Arc::clone(&shared), ids, limits, policy);
+        let tasks =
+            IngestTasks { take: Box::pin(taker.run(inbox, commands_in, waiting, stop)), settle: Box::pin(settle) };
+        let changes = Arc::default();
+        Ok((Self { shared, commands, catalog, clock, store, changes }, inlet, tasks))
     }
 
     /// Every device, in order of appearance.
@@ -119,6 +126,16 @@ impl Ingest {
     #[must_use]
     pub fn series(&self, device: &str, metric: &str) -> Option<SeriesRecord> {
         self.shared.registry.series(device, metric)
+    }
+
+    /// As [`Ingest::series`], and by the key of a device that became a part of another one as well.
+    #[must_use]
+    pub fn series_followed(&self, device: &str, metric: &str) -> Option<SeriesRecord> {
+        let registry = &self.shared.registry;
+        registry.series(device, metric).or_else(|| {
+            let bound = self.shared.bindings.current();
+            registry.series(bound.merged_into(device)?.as_str(), metric)
+        })
     }
 
     /// Grows with every change of devices, metrics, names and the inbox.
@@ -148,7 +165,8 @@ impl Ingest {
     /// The books. What is settled is taken at one durable moment; what is in flight is the rest of what was taken in.
     #[must_use]
     pub fn books(&self) -> TotalBook {
-        let settled = self.store.stats().books;
+        let stats = self.store.stats();
+        let (settled, kept, gone) = (stats.books, stats.readings, stats.gone);
         let mut sources: BTreeMap<SourceName, (Book, u64)> = BTreeMap::new();
         let mut total = Book::default();
         let mut in_flight = 0;
@@ -165,7 +183,9 @@ impl Ingest {
             in_flight += waiting;
             sources.insert(source.clone(), (book, waiting));
         }
-        TotalBook { sources, total, in_flight, balanced }
+        let known = total.readings.unsettled == 0;
+        balanced &= !known || total.readings.stored == kept + gone.deleted + gone.expired + gone.absorbed;
+        TotalBook { sources, total, in_flight, kept, gone, balanced }
     }
 
     /// Ingests an unread message again, with the time and key it was given at arrival.
@@ -188,27 +208,5 @@ impl Ingest {
     #[must_use]
     pub fn newest_sequence(&self) -> Sequence {
         *self.shared.live.newest().borrow()
-    }
-}
-
-async fn read_documents(catalog: &dyn Catalog) -> Result<HashMap<DeviceId, (DeviceDocument, Version)>, CatalogError> {
-    const PAGE: usize = 1_000;
-    let mut documents = HashMap::new();
-    let mut after: Option<String> = None;
-    loop {
-        let page = catalog.list(KIND, after.as_deref(), PAGE).await?;
-        for document in &page {
-            let parsed = (document.id.parse().map(DeviceId), serde_json::from_str(&document.body));
-            match parsed {
-                (Ok(id), Ok(body)) => {
-                    documents.insert(id, (body, document.version));
-                }
-                _ => tracing::error!(id = ?document.id, "a device document cannot be read and is left out"),
-            }
-        }
-        if page.len() < PAGE {
-            return Ok(documents);
-        }
-        after = page.last().map(|document| document.id.clone());
     }
 }

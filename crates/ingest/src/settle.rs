@@ -3,41 +3,81 @@
 use std::sync::Arc;
 
 use source::Outcome;
-use store::CommitOutcome;
+use store::{CommitOutcome, Entry, Readings, Sequence};
 use tokio::sync::mpsc;
 
-use crate::command::{Added, Retried};
+use crate::command::{Added, Decided, Retried};
 use crate::draft::{Effects, Waiting};
 use crate::live::LiveBatch;
 use crate::shared::Shared;
 
 /// Waits for the commits in the order of their appends until the taking task is gone.
-pub(crate) async fn settle_in_order(mut waiting: mpsc::Receiver<Waiting>, shared: Arc<Shared>) {
+pub(crate) async fn settle_in_order(
+    mut waiting: mpsc::Receiver<Waiting>,
+    store: Arc<dyn Readings>,
+    shared: Arc<Shared>,
+) {
     let mut failed_epoch = None;
     while let Some(Waiting { commit, epoch, effects }) = waiting.recv().await {
         match commit.await {
             CommitOutcome::Durable(sequence) => {
                 // A repeat taken in behind a batch that was not stored may be a repeat of that: nobody has its readings.
                 let repeats_hold = failed_epoch != Some(epoch);
+                if let Some((entry, _)) = &effects.decision {
+                    follow(&shared, store.as_ref(), entry).await;
+                }
                 durable(&shared, sequence, repeats_hold, effects);
             }
             outcome @ (CommitOutcome::NotStored(_) | CommitOutcome::Unknown) => {
-                tracing::error!(?outcome, messages = effects.replies.len(), "a batch was not stored");
                 failed_epoch = Some(epoch);
-                shared.identity_lost();
+                if effects.decision.is_some() {
+                    tracing::warn!(?outcome, "a decision about stored readings was not taken");
+                    shared.identity_lost();
+                } else {
+                    tracing::error!(?outcome, messages = effects.replies.len(), "a batch was not stored");
+                    shared.batch_lost();
+                }
                 shared.taken.forget(&effects.received);
-                not_stored(effects);
+                not_stored(effects, outcome);
             }
         }
     }
 }
 
-fn durable(shared: &Shared, sequence: store::Sequence, repeats_hold: bool, mut effects: Effects) {
+/// What is shown follows a decision about readings that are there.
+async fn follow(shared: &Shared, store: &dyn Readings, entry: &Entry) {
+    let followed = shared.registry.decide(entry);
+    shared.live.rewrite(|item| match entry {
+        Entry::Hidden(record) => {
+            let inside = item.series == record.series && record.range.contains(item.reading.key.time);
+            !(record.hidden && inside)
+        }
+        Entry::DeviceDeleted(_) => !followed.gone.contains(&item.series),
+        Entry::DeviceMerged(_) => {
+            if let Some((_, into)) = followed.absorbed.iter().find(|(from, _)| *from == item.series) {
+                item.series = *into;
+            }
+            true
+        }
+        Entry::Expired(_)
+        | Entry::Device(_)
+        | Entry::Series(_)
+        | Entry::Message(_)
+        | Entry::Unread(_)
+        | Entry::UnreadDone(_)
+        | Entry::Book(_) => true,
+    });
+    shared.registry.reread(store, &followed.uncertain).await;
+}
+
+fn durable(shared: &Shared, sequence: Sequence, repeats_hold: bool, mut effects: Effects) {
     shared.registry.apply(&effects);
     for heard in effects.heard.drain(..) {
         shared.heard.push(heard);
     }
-    shared.live.push(LiveBatch { sequence, readings: std::mem::take(&mut effects.readings) });
+    let mut readings = std::mem::take(&mut effects.readings);
+    shared.registry.keep_shown(&mut readings);
+    shared.live.push(LiveBatch { sequence, readings });
     for (reply, outcome) in effects.replies {
         let told = if repeats_hold || outcome != Outcome::Duplicate { outcome } else { Outcome::Unknown };
         reply.settle(told);
@@ -49,9 +89,12 @@ fn durable(shared: &Shared, sequence: store::Sequence, repeats_hold: bool, mut e
         // A caller that went away does not undo the device.
         let _ = done.send(Added::New(id));
     }
+    if let Some((_, done)) = effects.decision {
+        let _ = done.send(Decided::Done);
+    }
 }
 
-fn not_stored(effects: Effects) {
+fn not_stored(effects: Effects, outcome: CommitOutcome) {
     for (reply, _) in effects.replies {
         reply.settle(Outcome::Unknown);
     }
@@ -60,5 +103,11 @@ fn not_stored(effects: Effects) {
     }
     for (done, _) in effects.retried {
         let _ = done.send(Ok(Retried::Done(Outcome::Unknown)));
+    }
+    if let Some((_, done)) = effects.decision {
+        let _ = done.send(match outcome {
+            CommitOutcome::NotStored(reason) => Decided::Refused(reason),
+            CommitOutcome::Durable(_) | CommitOutcome::Unknown => Decided::Unknown,
+        });
     }
 }

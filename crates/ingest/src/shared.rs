@@ -23,8 +23,14 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn identity_lost(&self) {
+    /// A batch of messages was not stored.
+    pub(crate) fn batch_lost(&self) {
         self.batches_lost.fetch_add(1, Ordering::Relaxed);
+        self.identity_lost();
+    }
+
+    /// The taking task knows more than the store.
+    pub(crate) fn identity_lost(&self) {
         self.identity_lost.store(true, Ordering::Release);
     }
 

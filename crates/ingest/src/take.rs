@@ -9,16 +9,16 @@ use decode::{Availability, Content, DecoderId, Found};
 use model::{DeviceId, DeviceKey, Reading, ReadingKey, RejectReason, SourceName, TimeSource, Timestamp, Topic};
 use source::{Inbound, Outcome};
 use store::{
-    Entry, MessageRecord, Readings, RepeatMark, RepeatWindow, Restored, SeriesReading, StoreError, UnreadId,
-    UnreadRecord,
+    Entry, MessageRecord, Readings, RepeatMark, RepeatWindow, Restored, SeriesReading, UnreadId, UnreadRecord,
 };
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
 use crate::bindings::Bound;
-use crate::command::{Added, Command, Retried};
+use crate::command::Command;
 use crate::draft::{Arrival, Draft, Waiting, excerpt};
 use crate::heard::{Heard, HeardReading};
 use crate::identity::Identity;
+use crate::ids::Ids;
 use crate::repeats::message_hash;
 use crate::shared::Shared;
 use crate::stamp::Stamper;
@@ -33,12 +33,13 @@ struct TopicMemory {
 }
 
 pub(crate) struct Taker {
-    store: Arc<dyn Readings>,
-    clock: Arc<dyn Clock>,
-    shared: Arc<Shared>,
+    pub(crate) store: Arc<dyn Readings>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) ids: Ids,
     limits: Limits,
     policy: TimePolicy,
-    identity: Identity,
+    pub(crate) identity: Identity,
     repeats: RepeatWindow,
     stamper: Stamper,
     topics: HashMap<Topic, TopicMemory>,
@@ -48,25 +49,18 @@ pub(crate) struct Taker {
     /// See [`Waiting`].
     epoch: u64,
     /// Unread messages ingested again whose batch is under way or durable: their ids are never used again.
-    retried: HashSet<UnreadId>,
-}
-
-/// What becomes of an unread message that is ingested again.
-enum Retry {
-    /// It can be read: answered once this is durable.
-    Submit(Box<Draft>, Outcome),
-    /// Nothing to do.
-    Answer(Retried),
+    pub(crate) retried: HashSet<UnreadId>,
 }
 
 /// The parts of a message that its readings need.
-struct Arriving<'a> {
-    source: &'a SourceName,
-    client: &'a str,
-    topic: &'a Topic,
-    payload: &'a Bytes,
-    stamp: ReadingKey,
-    mark: Option<RepeatMark>,
+pub(crate) struct Arriving<'a> {
+    pub(crate) source: &'a SourceName,
+    pub(crate) client: &'a str,
+    pub(crate) topic: &'a Topic,
+    pub(crate) payload: &'a Bytes,
+    pub(crate) stamp: ReadingKey,
+    pub(crate) mark: Option<RepeatMark>,
+    pub(crate) bound: &'a Bound,
 }
 
 impl Taker {
@@ -75,11 +69,13 @@ impl Taker {
         store: Arc<dyn Readings>,
         clock: Arc<dyn Clock>,
         shared: Arc<Shared>,
+        ids: Ids,
         limits: Limits,
         policy: TimePolicy,
     ) -> Self {
         Self {
-            identity: Identity::resume(restored),
+            identity: Identity::resume(restored, ids.kept()),
+            ids,
             repeats: RepeatWindow::resume(&restored.repeats),
             stamper: Stamper::resume(restored.last_received),
             topics: HashMap::new(),
@@ -125,7 +121,7 @@ impl Taker {
 
     /// Puts everything taken into batches; false when the settling task is gone.
     async fn take_all(&mut self, taken: &mut Vec<Inbound>, waiting: &mpsc::Sender<Waiting>) -> bool {
-        self.catch_up();
+        self.catch_up().await;
         let now = self.clock.now();
         let bound = self.shared.bindings.current();
         let mut draft = Draft::default();
@@ -139,19 +135,21 @@ impl Taker {
     }
 
     /// After a batch that was not stored: what it would have made known is not, and its senders will send it again.
-    fn catch_up(&mut self) {
+    pub(crate) async fn catch_up(&mut self) {
         if !self.shared.take_identity_lost() {
             return;
         }
         let restored = self.store.restored();
-        self.identity = Identity::resume(&restored);
+        self.identity = Identity::resume(&restored, self.ids.kept());
         self.repeats = RepeatWindow::resume(&restored.repeats);
         self.retried.clear();
         self.epoch += 1;
         self.shared.registry.catch_up(&restored);
+        let hidden = self.shared.registry.partly_hidden();
+        self.shared.registry.reread(self.store.as_ref(), &hidden).await;
     }
 
-    async fn submit(&self, draft: Draft, waiting: &mpsc::Sender<Waiting>) -> bool {
+    pub(crate) async fn submit(&self, draft: Draft, waiting: &mpsc::Sender<Waiting>) -> bool {
         if draft.is_empty() {
             return true;
         }
@@ -183,6 +181,7 @@ impl Taker {
             payload: &inbound.payload,
             stamp,
             mark,
+            bound,
         };
         let outcome = match content {
             Content::Readings(found) => self.readings(&arriving, found, device.as_ref(), draft),
@@ -204,7 +203,7 @@ impl Taker {
     }
 
     /// What a message says, and the device that its topic is bound to.
-    fn decode(&mut self, topic: &Topic, payload: &[u8], bound: &Bound) -> (Content, Option<DeviceKey>) {
+    pub(crate) fn decode(&mut self, topic: &Topic, payload: &[u8], bound: &Bound) -> (Content, Option<DeviceKey>) {
         let memory = self.topics.get_mut(topic);
         let decoded = decode::decode(topic, payload, memory.as_ref().map(|memory| memory.decoder));
         if let Some(memory) = memory {
@@ -224,11 +223,11 @@ impl Taker {
     }
 
     /// Gives each value its series, time and key. The message is stored if at least one value was accepted.
-    fn readings(
+    pub(crate) fn readings(
         &mut self,
         arriving: &Arriving<'_>,
         found: Vec<Found>,
-        bound: Option<&DeviceKey>,
+        device: Option<&DeviceKey>,
         draft: &mut Draft,
     ) -> Outcome {
         let entries_before = draft.entries.len();
@@ -238,12 +237,12 @@ impl Taker {
         let mut told: Vec<(Found, DeviceId)> = Vec::new();
         let mut refused = RejectReason::Name;
         for mut value in found {
-            if let Some(bound) = bound {
-                bound.as_str().clone_into(&mut value.device);
+            if let Some(device) = device {
+                device.as_str().clone_into(&mut value.device);
             } else if value.device == decode::SENDER {
                 arriving.client.clone_into(&mut value.device);
             }
-            match self.reading(&value, arriving.stamp, &accepted, draft) {
+            match self.reading(&value, arriving, &accepted, draft) {
                 Ok((device, reading, clock_bad)) => {
                     draft.count_reading(arriving.source, None);
                     accepted.push(reading);
@@ -279,12 +278,13 @@ impl Taker {
     fn reading(
         &mut self,
         found: &Found,
-        stamp: ReadingKey,
+        arriving: &Arriving<'_>,
         accepted: &[SeriesReading],
         draft: &mut Draft,
     ) -> Result<(DeviceId, SeriesReading, bool), RejectReason> {
+        let stamp = arriving.stamp;
+        let device = self.device(&found.device, arriving.bound, stamp.time, draft)?;
         let value = found.value.clone()?;
-        let device = self.device(&found.device, stamp.time, draft)?;
         let resolved = self.identity.series(device, found, value, &self.limits, &mut draft.entries)?;
         let trusted = self.stamper.trusts(self.clock_reading(stamp));
         let (mut key, time_source, claimed_ms) = match self.policy.judge(found.time, stamp.time, trusted) {
@@ -306,12 +306,18 @@ impl Taker {
         self.stamper.clock_reading().unwrap_or(stamp.time)
     }
 
-    fn device(&mut self, key: &str, now: Timestamp, draft: &mut Draft) -> Result<DeviceId, RejectReason> {
-        if let Some(id) = self.identity.device(key) {
+    fn device(
+        &mut self,
+        key: &str,
+        bound: &Bound,
+        now: Timestamp,
+        draft: &mut Draft,
+    ) -> Result<DeviceId, RejectReason> {
+        if let Some(id) = self.known_device(key, bound)? {
             return Ok(id);
         }
         let key = DeviceKey::parse(key).map_err(|_| RejectReason::Name)?;
-        if let Some(id) = self.identity.device(key.as_str()) {
+        if let Some(id) = self.known_device(key.as_str(), bound)? {
             return Ok(id);
         }
         if self.unaccepted >= self.limits.new_devices_max {
@@ -322,6 +328,19 @@ impl Taker {
         }
         self.unaccepted += 1;
         Ok(self.identity.add_device(key, now, &mut draft.entries))
+    }
+
+    /// Whose key this is: a device's own, or that of one which became a part of it. An error if its messages are ignored.
+    fn known_device(&self, key: &str, bound: &Bound) -> Result<Option<DeviceId>, RejectReason> {
+        if bound.ignores(key) {
+            return Err(RejectReason::Ignored);
+        }
+        let own = self.identity.device(key);
+        match bound.merged_into(key) {
+            Some(into) if own.is_none() && bound.ignores(into.as_str()) => Err(RejectReason::Ignored),
+            Some(into) => Ok(own.or_else(|| self.identity.device(into.as_str()))),
+            None => Ok(own),
+        }
     }
 
     /// People may have accepted devices since: looked up at most once a second, since it goes through all of them.
@@ -336,7 +355,15 @@ impl Taker {
     fn tell(&self, arriving: &Arriving<'_>, told: Vec<(Found, DeviceId)>, from: usize, draft: &mut Draft) {
         let new_device = draft.entries.iter().skip(from).find_map(|entry| match entry {
             Entry::Device(record) => Some((record.id, record.key.clone())),
-            Entry::Series(_) | Entry::Message(_) | Entry::Unread(_) | Entry::UnreadDone(_) | Entry::Book(_) => None,
+            Entry::Series(_)
+            | Entry::Message(_)
+            | Entry::Unread(_)
+            | Entry::UnreadDone(_)
+            | Entry::Book(_)
+            | Entry::Hidden(_)
+            | Entry::DeviceDeleted(_)
+            | Entry::DeviceMerged(_)
+            | Entry::Expired(_) => None,
         });
         let Some((id, key)) = new_device else { return };
         let of_device = told.into_iter().filter(|(_, device)| *device == id);
@@ -381,68 +408,5 @@ impl Taker {
             n: arriving.stamp.n,
             repeat: arriving.mark.clone(),
         }));
-    }
-
-    async fn obey(&mut self, command: Command, waiting: &mpsc::Sender<Waiting>) {
-        match command {
-            Command::AddDevice { key, done } => self.add_device(key, done, waiting).await,
-            Command::Retry { id, done } => match self.retry(id).await {
-                Ok(Retry::Submit(mut draft, outcome)) => {
-                    draft.effects.retried.push((done, outcome));
-                    self.submit(*draft, waiting).await;
-                }
-                Ok(Retry::Answer(retried)) => {
-                    let _ = done.send(Ok(retried));
-                }
-                Err(error) => {
-                    let _ = done.send(Err(error));
-                }
-            },
-        }
-    }
-
-    async fn add_device(&mut self, key: DeviceKey, done: oneshot::Sender<Added>, waiting: &mpsc::Sender<Waiting>) {
-        self.catch_up();
-        if self.identity.device(key.as_str()).is_some() {
-            let _ = done.send(Added::Exists);
-            return;
-        }
-        let mut draft = Draft::default();
-        let id = self.identity.add_device(key, self.clock.now(), &mut draft.entries);
-        draft.effects.added.push((done, id));
-        self.submit(draft, waiting).await;
-    }
-
-    async fn retry(&mut self, id: UnreadId) -> Result<Retry, StoreError> {
-        self.catch_up();
-        let record = match self.store.unread_one(id).await? {
-            Some(record) if !self.retried.contains(&id) => record,
-            Some(_) | None => return Ok(Retry::Answer(Retried::NotFound)),
-        };
-        let (Ok(topic), Ok(inbox)) = (Topic::parse(&record.topic), SourceName::parse("inbox")) else {
-            return Ok(Retry::Answer(Retried::StillUnread));
-        };
-        let bound = self.shared.bindings.current();
-        let (content, device) = self.decode(&topic, &record.payload, &bound);
-        let stamp = ReadingKey { time: record.received, n: record.n };
-        let mut draft = Draft::default();
-        let arriving = Arriving {
-            source: &inbox,
-            client: &record.client,
-            topic: &topic,
-            payload: &record.payload,
-            stamp,
-            mark: None,
-        };
-        let outcome = match content {
-            Content::Unreadable { .. } => return Ok(Retry::Answer(Retried::StillUnread)),
-            Content::Readings(found) => self.readings(&arriving, found, device.as_ref(), &mut draft),
-            Content::NoReading { kind, .. } => Outcome::NoReading { kind },
-        };
-        self.shared.taken.count(&inbox);
-        draft.count(&inbox, outcome);
-        draft.entries.push(Entry::UnreadDone(id));
-        self.retried.insert(id);
-        Ok(Retry::Submit(Box::new(draft), outcome))
     }
 }

@@ -86,6 +86,7 @@ impl App {
                 store_kind: "embedded",
             }),
             demo: demo.clone().map(|demo| demo as _),
+            creations: Arc::default(),
             queries: Arc::new(Semaphore::new(api::QUERIES_MAX)),
             more_metrics: metrics::of(Arc::clone(&broker)),
         };

@@ -91,6 +91,9 @@ impl Demo {
             demo: device.badge,
             ..DeviceDocument::default()
         };
+        if self.ingest.ignores(device.key) {
+            return Ok(());
+        }
         match self.ingest.create_device(NewDevice { key, document }).await {
             Ok(_) | Err(DeviceError::Exists(_)) => Ok(()),
             Err(error) => Err(error),

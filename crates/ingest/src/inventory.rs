@@ -1,0 +1,307 @@
+//! Every device and series by id, and what entries of the log do to them. Pure; the registry puts a lock around it.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use model::{DeviceId, DeviceKey, Reading, SeriesId, Timestamp};
+use store::{DeviceRecord, Entry, Gone, HiddenRecord, MergeRecord, Restored, SeriesRecord};
+
+use crate::document::DeviceDocument;
+use crate::rhythm::Rhythm;
+use crate::view::{DeviceView, MetricView, status};
+
+#[derive(Debug, Default)]
+pub(crate) struct Inventory {
+    /// Ids are given in order, so this is the order of appearance.
+    devices: BTreeMap<DeviceId, Device>,
+    by_key: HashMap<DeviceKey, DeviceId>,
+    series: HashMap<SeriesId, Series>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Device {
+    pub(crate) record: DeviceRecord,
+    pub(crate) document: DeviceDocument,
+    pub(crate) version: u64,
+    pub(crate) last_seen: Option<Timestamp>,
+    pub(crate) arrivals: Rhythm,
+    /// It said that it is going.
+    pub(crate) away: bool,
+    pub(crate) clock_bad: u64,
+    pub(crate) series: Vec<SeriesId>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Series {
+    pub(crate) record: SeriesRecord,
+    /// The newest that is not hidden.
+    pub(crate) latest: Option<Reading>,
+    pub(crate) rhythm: Rhythm,
+    pub(crate) hidden: Gone,
+    pub(crate) floor: Option<Timestamp>,
+}
+
+/// What a decision about stored readings did to series.
+#[derive(Debug, Default)]
+pub(crate) struct Followed {
+    /// They exist no more, and no other took them in.
+    pub(crate) gone: HashSet<SeriesId>,
+    /// From, into.
+    pub(crate) absorbed: Vec<(SeriesId, SeriesId)>,
+    /// Only the store can tell their newest reading.
+    pub(crate) uncertain: Vec<SeriesId>,
+}
+
+impl Series {
+    fn shows(&self, time: Timestamp) -> bool {
+        self.floor.is_none_or(|floor| time >= floor) && !self.hidden.contains(time)
+    }
+}
+
+impl Inventory {
+    pub(crate) fn devices(&self) -> impl Iterator<Item = &Device> {
+        self.devices.values()
+    }
+
+    pub(crate) fn series_len(&self) -> usize {
+        self.series.len()
+    }
+
+    pub(crate) fn by_key(&self, key: &str) -> Option<&Device> {
+        self.devices.get(self.by_key.get(key)?)
+    }
+
+    pub(crate) fn device_mut(&mut self, id: DeviceId) -> Option<&mut Device> {
+        self.devices.get_mut(&id)
+    }
+
+    pub(crate) fn series(&self, id: SeriesId) -> Option<&Series> {
+        self.series.get(&id)
+    }
+
+    pub(crate) fn all_series(&self) -> impl Iterator<Item = &Series> {
+        self.series.values()
+    }
+
+    pub(crate) fn shows(&self, series: SeriesId, time: Timestamp) -> bool {
+        self.series.get(&series).is_none_or(|series| series.shows(time))
+    }
+
+    /// Becomes what the store remembers: what it does not know any more goes, what it knows besides comes.
+    pub(crate) fn take_over(&mut self, restored: &Restored) {
+        let devices: HashSet<DeviceId> = restored.devices.iter().map(|record| record.id).collect();
+        let series: HashSet<SeriesId> = restored.series.iter().map(|record| record.id).collect();
+        let gone: Vec<DeviceId> = self.devices.keys().filter(|id| !devices.contains(id)).copied().collect();
+        gone.into_iter().for_each(|id| self.remove_device(id));
+        self.series.retain(|id, _| series.contains(id));
+        for device in self.devices.values_mut() {
+            device.series.retain(|id| series.contains(id));
+        }
+        for record in &restored.devices {
+            if !self.devices.contains_key(&record.id) {
+                self.add_device(record.clone());
+            }
+        }
+        for record in &restored.series {
+            self.describe(record.clone());
+        }
+        self.take_over_gone(restored);
+        for (id, reading, received) in &restored.latest {
+            self.newest(*id, reading);
+            if let Some(device) = self.series.get(id).map(|series| series.record.device) {
+                self.seen(device, *received);
+            }
+        }
+    }
+
+    fn take_over_gone(&mut self, restored: &Restored) {
+        for series in self.series.values_mut() {
+            (series.hidden, series.floor) = (Gone::default(), None);
+        }
+        for (id, hidden) in &restored.hidden {
+            if let Some(series) = self.series.get_mut(id) {
+                series.hidden = hidden.clone();
+            }
+        }
+        for (id, floor) in &restored.floors {
+            if let Some(series) = self.series.get_mut(id) {
+                series.floor = Some(*floor);
+            }
+        }
+        for series in self.series.values_mut() {
+            let (hidden, floor) = (&series.hidden, series.floor);
+            series.latest.take_if(|latest| {
+                hidden.contains(latest.key.time) || floor.is_some_and(|floor| latest.key.time < floor)
+            });
+        }
+    }
+
+    pub(crate) fn add_device(&mut self, record: DeviceRecord) {
+        self.by_key.insert(record.key.clone(), record.id);
+        let device = Device {
+            document: DeviceDocument::default(),
+            version: 0,
+            last_seen: None,
+            arrivals: Rhythm::default(),
+            away: false,
+            clock_bad: 0,
+            series: Vec::new(),
+            record,
+        };
+        self.devices.insert(device.record.id, device);
+    }
+
+    fn remove_device(&mut self, id: DeviceId) {
+        let Some(device) = self.devices.remove(&id) else { return };
+        if self.by_key.get(&device.record.key) == Some(&id) {
+            self.by_key.remove(&device.record.key);
+        }
+    }
+
+    pub(crate) fn set_document(&mut self, id: DeviceId, document: DeviceDocument, version: u64) {
+        if let Some(device) = self.device_mut(id) {
+            device.document = document;
+            device.version = version;
+        }
+    }
+
+    /// A series exists, is known better than before, or has changed hands.
+    pub(crate) fn describe(&mut self, record: SeriesRecord) {
+        let before = self.series.get(&record.id).map(|known| known.record.device);
+        if before != Some(record.device) {
+            if let Some(device) = before.and_then(|before| self.devices.get_mut(&before)) {
+                device.series.retain(|id| *id != record.id);
+            }
+            if let Some(device) = self.device_mut(record.device) {
+                device.series.push(record.id);
+            }
+        }
+        match self.series.get_mut(&record.id) {
+            Some(known) => known.record = record,
+            None => {
+                let (hidden, rhythm) = (Gone::default(), Rhythm::default());
+                self.series.insert(record.id, Series { record, latest: None, rhythm, hidden, floor: None });
+            }
+        }
+    }
+
+    /// An equal key is a correction and takes the place; an older one never does.
+    pub(crate) fn newest(&mut self, id: SeriesId, reading: &Reading) {
+        let Some(series) = self.series.get_mut(&id) else { return };
+        if series.latest.as_ref().is_none_or(|latest| latest.key <= reading.key) && series.shows(reading.key.time) {
+            series.rhythm.beat(reading.key.time);
+            series.latest = Some(reading.clone());
+        }
+    }
+
+    pub(crate) fn set_latest(&mut self, id: SeriesId, latest: Option<Reading>) {
+        if let Some(series) = self.series.get_mut(&id) {
+            series.latest = latest;
+        }
+    }
+
+    pub(crate) fn seen(&mut self, id: DeviceId, received: Timestamp) {
+        if let Some(device) = self.device_mut(id) {
+            device.last_seen = device.last_seen.max(Some(received));
+            device.arrivals.beat(received);
+            device.away = false;
+        }
+    }
+
+    /// Does what an entry that is alone in its batch does.
+    pub(crate) fn decide(&mut self, entry: &Entry) -> Followed {
+        match entry {
+            Entry::Hidden(record) => self.hide(*record),
+            Entry::DeviceDeleted(device) => self.delete(*device),
+            Entry::DeviceMerged(merge) => self.merge(*merge),
+            Entry::Expired(record) => {
+                for id in &record.series {
+                    let Some(series) = self.series.get_mut(id) else { continue };
+                    let floor = series.floor.max(Some(record.before));
+                    series.floor = floor;
+                    // What is shown is the newest of all that is not hidden: older ones have expired with it.
+                    series.latest.take_if(|latest| Some(latest.key.time) < floor);
+                }
+                Followed::default()
+            }
+            Entry::Device(_)
+            | Entry::Series(_)
+            | Entry::Message(_)
+            | Entry::Unread(_)
+            | Entry::UnreadDone(_)
+            | Entry::Book(_) => Followed::default(),
+        }
+    }
+
+    fn hide(&mut self, record: HiddenRecord) -> Followed {
+        if let Some(series) = self.series.get_mut(&record.series) {
+            if record.hidden { series.hidden.add(record.range) } else { series.hidden.remove(record.range) }
+        }
+        Followed { uncertain: vec![record.series], ..Followed::default() }
+    }
+
+    fn delete(&mut self, id: DeviceId) -> Followed {
+        let gone: HashSet<SeriesId> = self.devices.get(&id).into_iter().flat_map(|it| &it.series).copied().collect();
+        self.series.retain(|id, _| !gone.contains(id));
+        self.remove_device(id);
+        Followed { gone, ..Followed::default() }
+    }
+
+    fn merge(&mut self, merge: MergeRecord) -> Followed {
+        let mut followed = Followed::default();
+        let Some(from) = self.devices.get(&merge.from) else { return followed };
+        let (of_from, last_seen, clock_bad) = (from.series.clone(), from.last_seen, from.clock_bad);
+        for id in of_from {
+            let Some(record) = self.series.get(&id).map(|series| series.record.clone()) else { continue };
+            match self.metric(merge.into, record.metric.as_str()) {
+                None => self.describe(SeriesRecord { device: merge.into, ..record }),
+                Some(into) => {
+                    followed.absorbed.push((id, into));
+                    followed.uncertain.push(into);
+                    self.absorb(id, into);
+                }
+            }
+        }
+        self.remove_device(merge.from);
+        if let Some(into) = self.device_mut(merge.into) {
+            into.last_seen = into.last_seen.max(last_seen);
+            into.clock_bad += clock_bad;
+        }
+        followed
+    }
+
+    fn absorb(&mut self, from: SeriesId, into: SeriesId) {
+        let Some(from) = self.series.remove(&from) else { return };
+        if let Some(into) = self.series.get_mut(&into) {
+            into.hidden.extend(&from.hidden);
+            into.floor = into.floor.max(from.floor);
+        }
+    }
+
+    fn metric(&self, device: DeviceId, metric: &str) -> Option<SeriesId> {
+        let series = self.devices.get(&device)?.series.iter();
+        let mut series = series.filter_map(|id| self.series.get(id)).map(|series| &series.record);
+        series.find(|record| record.metric.as_str() == metric).map(|record| record.id)
+    }
+
+    pub(crate) fn view(&self, device: &Device, now: Timestamp) -> DeviceView {
+        let metrics: Vec<MetricView> = device
+            .series
+            .iter()
+            .filter_map(|id| self.series.get(id))
+            .map(|series| MetricView {
+                record: series.record.clone(),
+                latest: series.latest.clone(),
+                interval_ms: series.rhythm.interval_ms(),
+            })
+            .collect();
+        DeviceView {
+            record: device.record.clone(),
+            document: device.document.clone(),
+            version: device.version,
+            status: status(device, &metrics, now),
+            last_seen: device.last_seen,
+            clock_bad: device.clock_bad,
+            metrics,
+        }
+    }
+}

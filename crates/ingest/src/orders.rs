@@ -1,0 +1,108 @@
+//! What the taking task does for people, in order with the messages: devices made, unread messages read again, decisions
+//! about readings that are there.
+
+use decode::Content;
+use model::{DeviceKey, ReadingKey, SourceName, Topic};
+use source::Outcome;
+use store::{Entry, StoreError, UnreadId};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::command::{Added, Command, Decided, Retried};
+use crate::draft::{Draft, Waiting};
+use crate::take::{Arriving, Taker};
+
+/// What becomes of an unread message that is ingested again.
+enum Retry {
+    /// It can be read: answered once this is durable.
+    Submit(Box<Draft>, Outcome),
+    /// Nothing to do.
+    Answer(Retried),
+}
+
+impl Taker {
+    pub(crate) async fn obey(&mut self, command: Command, waiting: &mpsc::Sender<Waiting>) {
+        match command {
+            Command::AddDevice { key, done } => self.add_device(key, done, waiting).await,
+            Command::Decide { entry, done } => self.decide(entry, done, waiting).await,
+            Command::Retry { id, done } => match self.retry(id).await {
+                Ok(Retry::Submit(mut draft, outcome)) => {
+                    draft.effects.retried.push((done, outcome));
+                    self.submit(*draft, waiting).await;
+                }
+                Ok(Retry::Answer(retried)) => {
+                    let _ = done.send(Ok(retried));
+                }
+                Err(error) => {
+                    let _ = done.send(Err(error));
+                }
+            },
+        }
+    }
+
+    async fn add_device(&mut self, key: DeviceKey, done: oneshot::Sender<Added>, waiting: &mpsc::Sender<Waiting>) {
+        self.catch_up().await;
+        if self.identity.device(key.as_str()).is_some() {
+            let _ = done.send(Added::Exists);
+            return;
+        }
+        let mut draft = Draft::default();
+        let id = self.identity.add_device(key, self.clock.now(), &mut draft.entries);
+        draft.effects.added.push((done, id));
+        self.submit(draft, waiting).await;
+    }
+
+    async fn retry(&mut self, id: UnreadId) -> Result<Retry, StoreError> {
+        self.catch_up().await;
+        let record = match self.store.unread_one(id).await? {
+            Some(record) if !self.retried.contains(&id) => record,
+            Some(_) | None => return Ok(Retry::Answer(Retried::NotFound)),
+        };
+        let (Ok(topic), Ok(inbox)) = (Topic::parse(&record.topic), SourceName::parse("inbox")) else {
+            return Ok(Retry::Answer(Retried::StillUnread));
+        };
+        let bound = self.shared.bindings.current();
+        let (content, device) = self.decode(&topic, &record.payload, &bound);
+        let stamp = ReadingKey { time: record.received, n: record.n };
+        let mut draft = Draft::default();
+        let arriving = Arriving {
+            source: &inbox,
+            client: &record.client,
+            topic: &topic,
+            payload: &record.payload,
+            stamp,
+            mark: None,
+            bound: &bound,
+        };
+        let outcome = match content {
+            Content::Unreadable { .. } => return Ok(Retry::Answer(Retried::StillUnread)),
+            Content::Readings(found) => self.readings(&arriving, found, device.as_ref(), &mut draft),
+            Content::NoReading { kind, .. } => Outcome::NoReading { kind },
+        };
+        self.shared.taken.count(&inbox);
+        draft.count(&inbox, outcome);
+        draft.entries.push(Entry::UnreadDone(id));
+        self.retried.insert(id);
+        Ok(Retry::Submit(Box::new(draft), outcome))
+    }
+
+    /// A decision about readings that are there goes into the log behind everything taken in so far.
+    async fn decide(&mut self, entry: Entry, done: oneshot::Sender<Decided>, waiting: &mpsc::Sender<Waiting>) {
+        self.catch_up().await;
+        let takes_ids_away = matches!(entry, Entry::DeviceDeleted(_) | Entry::DeviceMerged(_));
+        if takes_ids_away && let Err(error) = self.ids.keep(self.identity.last()).await {
+            tracing::error!(%error, "the ids given so far could not be kept");
+            let _ = done.send(Decided::Refused("catalogue_failed"));
+            return;
+        }
+        if let Entry::DeviceDeleted(device) = &entry {
+            self.identity.delete(*device);
+        }
+        if let Entry::DeviceMerged(merge) = &entry {
+            self.identity.merge(*merge);
+        }
+        let mut draft = Draft::default();
+        draft.entries.push(entry.clone());
+        draft.effects.decision = Some((entry, done));
+        self.submit(draft, waiting).await;
+    }
+}
