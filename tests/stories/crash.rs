@@ -95,3 +95,25 @@ fn a_server_that_is_told_to_end_has_stored_what_it_acknowledged() {
     assert_eq!(story.operator().values("house/meter", "power"), expected);
     story.finish();
 }
+
+#[test]
+fn ten_kills_during_each_recovery_change_nothing() {
+    let desk = tempfile::tempdir().unwrap();
+    let launch = Launch::new(server_program(), desk.path().join("data"), desk.path());
+    let options = Options { launch, rounds: 3, seed: 3, forget: 0, after_kill: None, kills_at_start: 10 };
+    let report = run(&options, |_| {}).unwrap();
+    println!("{report}");
+    assert!(report.is_clean(), "{report}");
+    assert_eq!((report.kills, report.acknowledged), (33, report.found));
+}
+
+#[test]
+fn whoever_wants_to_see_it_gets_the_ledger_from_the_server_s_own_program() {
+    let mut command = Command::new(server_program());
+    command.args(["prove", "--rounds", "2", "--seed", "7"]);
+    let proof = run_to_end(command);
+    assert_eq!(proof.code, Some(0), "{}", proof.said);
+    for words in [" acknowledged, ", " 0 lost, 0 doubled, 0 invented", "seed 7, 2 rounds, killed 2 times", " s\n"] {
+        assert!(proof.said.contains(words), "{words:?} is missing: {}", proof.said);
+    }
+}

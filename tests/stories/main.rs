@@ -5,12 +5,17 @@
 mod bad_payloads;
 mod bad_requests;
 mod crash;
+mod deletion;
 mod demo;
+mod disk_calls;
 mod first_light;
 mod foreign_clients;
 mod full_disk;
+mod hiding;
 mod live;
 mod malformed_packets;
+mod merging;
 mod office_room;
 mod repeats;
 mod startup;
+mod windows;

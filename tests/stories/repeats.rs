@@ -55,3 +55,24 @@ fn readings_with_a_time_are_one_whatever_way_they_come_twice() {
     assert_eq!((readings.decoded, readings.stored, readings.duplicate, readings.replaced), (4, 1, 2, 1));
     story.finish();
 }
+
+/// A device that was switched off begins again with packet id 1, and knows nothing of what it sent before.
+#[test]
+fn packet_ids_that_begin_again_after_a_reboot_of_the_device_make_no_repeats() {
+    let mut story = Story::begin();
+    let publish = |id, payload| Publish { id, dup: false, topic: "cellar/pump/power", payload };
+    let boot = |story: &Story, payloads: [&'static str; 2]| {
+        let mut pump = story.device("pump");
+        pump.publish_exactly(&publish(1, payloads[0]));
+        pump.publish_exactly(&publish(2, payloads[1]));
+    };
+    boot(&story, ["41.5", "42.5"]);
+    boot(&story, ["43.5", "42.5"]); // Another payload under an old id, and the very same under an old id.
+    story.kill_and_restart();
+    boot(&story, ["43.5", "44.5"]);
+    let values = story.operator().values("cellar/pump", "power");
+    assert_eq!(values, [41.5, 42.5, 43.5, 42.5, 43.5, 44.5].map(|value| json!(value)));
+    let messages = story.operator().settled_books().messages;
+    assert_eq!((messages.stored, messages.duplicate), (6, 0));
+    story.finish();
+}
