@@ -37,13 +37,14 @@ struct Executed {
 
 /// Executes `entry`, a barrier whose place in the log is `sequence`. Everything before it is in the database.
 pub(crate) fn execute(ground: &Ground, sequence: Sequence, entry: &Entry) -> Result<(), StoreError> {
+    // First, so that nothing that is merged meanwhile changes what memory knows of these series.
+    let mut connection = ground.database.writer();
     let (mut state, distinct, tracks) = {
         let memory = ground.memory.read().unwrap_or_else(PoisonError::into_inner);
         let touched = touched(&memory.state, entry);
         let tracks = touched.into_iter().map(|id| (id, memory.tracks.get(&id).cloned().unwrap_or_default()));
         (memory.state.clone(), memory.distinct, tracks.collect())
     };
-    let mut connection = ground.database.writer();
     let writing = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed(DOING))?;
     let mut work = Work { connection: &writing, state: &state, done: Executed { tracks, ..Executed::default() } };
     match entry {

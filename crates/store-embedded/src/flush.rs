@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use frame::{EncodeError, Encoded};
 use model::{DeviceId, Kind, ReadingKey, SeriesId, SourceName, Value};
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use store::{Novelty, StoreError};
 
 use crate::checkpoint;
@@ -15,19 +15,34 @@ use crate::database::{Database, failed};
 use crate::frames::{Strand, encode_device};
 use crate::health::{Health, Part};
 use crate::memory::{Extent, Frozen, Memory, Settled};
+use crate::merge_plan::Sizes;
+use crate::merging::Merging;
 use crate::queue::Queue;
 use crate::{hours, rows};
 
 /// Between attempts on a medium that refuses.
 const RETRY: Duration = Duration::from_secs(1);
 
-#[derive(Default)]
 struct Control {
     asked: u64,
     done: u64,
     /// The attempt that failed last, and why.
     failed: Option<(u64, String)>,
     stopped: bool,
+    /// Frames may be waiting to be merged.
+    merging: bool,
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self { asked: 0, done: 0, failed: None, stopped: false, merging: true }
+    }
+}
+
+/// What the thread does next.
+enum Task {
+    Flush(u64),
+    Merge,
 }
 
 /// Asks for flushes and waits for them. The thread that does them is [`Flusher::run`].
@@ -44,6 +59,10 @@ pub(crate) struct Ground {
     pub(crate) health: Arc<Health>,
     pub(crate) queue: Arc<Queue>,
     pub(crate) frame_rows_max: usize,
+    /// What frames are merged into.
+    pub(crate) sizes: Sizes,
+    /// What is still to be merged.
+    pub(crate) merging: Mutex<Merging>,
     /// Held by a barrier while it is done in the database and not yet in memory.
     pub(crate) moment: Arc<RwLock<()>>,
 }
@@ -93,12 +112,18 @@ impl Flusher {
 
     /// Does what is asked until it is stopped.
     pub(crate) fn run(&self, ground: &Ground) {
-        while let Some(attempt) = self.next_attempt() {
+        ground.merge_all();
+        while let Some(task) = self.next_task(ground) {
+            let Task::Flush(attempt) = task else {
+                ground.merge_some();
+                continue;
+            };
             let outcome = ground.flush();
             let mut control = self.lock();
             match outcome {
                 Ok(()) => {
                     control.done = attempt;
+                    control.merging = true;
                     control.failed = None;
                     ground.health.well(Part::Database);
                 }
@@ -114,7 +139,22 @@ impl Flusher {
         }
     }
 
-    fn next_attempt(&self) -> Option<u64> {
+    /// Waits until no frames are left that are worth merging.
+    pub(crate) fn wait_for_merging(&self) -> Result<(), StoreError> {
+        let mut control = self.lock();
+        loop {
+            if control.stopped {
+                return Err(StoreError::Closed);
+            }
+            if !control.merging && control.done == control.asked {
+                return Ok(());
+            }
+            control = self.changed.wait(control).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// A flush that is asked for goes before merging.
+    fn next_task(&self, ground: &Ground) -> Option<Task> {
         let mut control = self.lock();
         loop {
             if control.stopped {
@@ -122,16 +162,21 @@ impl Flusher {
             }
             let failed = control.failed.as_ref().map_or(control.done, |(attempt, _)| *attempt);
             if control.asked > failed {
-                return Some(control.asked);
+                return Some(Task::Flush(control.asked));
             }
             if control.failed.is_none() {
+                control.merging = ground.merging().is_waiting();
+                if control.merging {
+                    return Some(Task::Merge);
+                }
+                self.changed.notify_all();
                 control = self.changed.wait(control).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
             let (woken, timeout) = self.changed.wait_timeout(control, RETRY).unwrap_or_else(PoisonError::into_inner);
             control = woken;
             if timeout.timed_out() {
-                return Some(control.asked);
+                return Some(Task::Flush(control.asked));
             }
         }
     }
@@ -165,6 +210,10 @@ struct Verdict {
 }
 
 impl Ground {
+    pub(crate) fn merging(&self) -> MutexGuard<'_, Merging> {
+        self.merging.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Writes a generation left over from a failed attempt, then everything else that was durable at the call.
     pub(crate) fn flush(&self) -> Result<(), StoreError> {
         let target = self.memory.read().unwrap_or_else(PoisonError::into_inner).durable;
@@ -180,7 +229,12 @@ impl Ground {
             let cut = frozen.checkpoint.cut;
             Health::add(&self.health.frames, frames);
             Health::set(&self.health.database_bytes, self.database.disk_bytes());
-            self.memory.write().unwrap_or_else(PoisonError::into_inner).thaw(cut, &settled);
+            let mut memory = self.memory.write().unwrap_or_else(PoisonError::into_inner);
+            memory.thaw(cut, &settled);
+            let device = |series| memory.state.series().get(series).map(|record| record.device);
+            let touched: Vec<DeviceId> = settled.tallies.keys().filter_map(device).collect();
+            drop(memory);
+            self.merging().want(touched);
             tracing::debug!(cut = cut.0, frames, "flushed");
         }
     }
@@ -297,20 +351,17 @@ fn count(
     stored == Some(value)
 }
 
-/// Writes a frame and its rows, behind everything that is there.
-/// Answers the id of the frame.
+/// Writes a frame and its rows, behind everything that is there: no frame's id is given twice, so its id is its rank.
+/// Answers the id.
 fn insert(connection: &Connection, encoded: &Encoded, settled: &mut Settled) -> rusqlite::Result<i64> {
-    let rows = encoded.summaries.iter().map(|summary| summary.rows).max().unwrap_or(0);
-    let mut statement = connection.prepare_cached("INSERT INTO frames (rows, crc, blob) VALUES (?1, ?2, ?3)")?;
-    statement.execute(params![rows.cast_signed(), encoded.checksum, encoded.blob])?;
-    let frame = connection.last_insert_rowid();
-    for summary in &encoded.summaries {
-        // A frame is never behind its id, so its id ranks it behind all that is there.
-        let Some(row) = rows::insert(connection, frame, frame, encoded.checksum, summary)? else { continue };
-        settled.tallies.entry(summary.series).or_default().add(&row);
-        let Some(last) = summary.last_key else { continue };
+    let (frame, rows) = rows::insert_frame(connection, encoded, &|_, frame| frame)?;
+    let lasts: HashMap<SeriesId, Option<ReadingKey>> =
+        encoded.summaries.iter().map(|summary| (summary.series, summary.last_key)).collect();
+    for row in rows {
+        settled.tallies.entry(row.series).or_default().add(&row);
+        let Some(last) = lasts.get(&row.series).copied().flatten() else { continue };
         let span_ms = row.last_ms - row.first_ms;
-        let extent = settled.extents.entry(summary.series).or_insert(Extent { first_ms: row.first_ms, last, span_ms });
+        let extent = settled.extents.entry(row.series).or_insert(Extent { first_ms: row.first_ms, last, span_ms });
         extent.first_ms = extent.first_ms.min(row.first_ms);
         extent.last = extent.last.max(last);
         extent.span_ms = extent.span_ms.max(span_ms);

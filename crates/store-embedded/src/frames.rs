@@ -2,7 +2,7 @@
 
 use std::iter::Peekable;
 
-use frame::{Cell, Column, EncodeError, Encoded, Frame};
+use frame::{Cell, Column, EncodeError, Encoded, FRAME_CELLS_MAX, FRAME_ROWS_MAX, Frame};
 use model::{Reading, ReadingKey, SeriesId};
 
 /// Most series that are put into one frame.
@@ -80,7 +80,10 @@ impl<'a> Group<'a> {
         rows_max: usize,
         keep: &mut dyn FnMut(Encoded) -> Result<(), E>,
     ) -> Result<(), E> {
-        for keys in self.keys.chunks(rows_max.max(1)) {
+        // Parts of about one length, rather than a short one at the end.
+        let rows_max = rows_max.min(FRAME_CELLS_MAX / self.members.len().max(1)).clamp(1, FRAME_ROWS_MAX);
+        let parts = self.keys.len().div_ceil(rows_max).max(1);
+        for keys in self.keys.chunks(self.keys.len().div_ceil(parts).max(1)) {
             let columns = self.members.iter_mut().map(|member| {
                 let cells = keys.iter().map(|key| member.readings.next_if(|reading| reading.key == *key));
                 Column { series: member.series, cells: cells.map(|reading| reading.map(Cell::from)).collect() }
@@ -158,6 +161,6 @@ mod tests {
 
     #[test]
     fn many_rows_make_several_frames() {
-        assert_eq!(series_of_frames(vec![strand(1, 0..25)], 10), [(10, vec![1]), (10, vec![1]), (5, vec![1])]);
+        assert_eq!(series_of_frames(vec![strand(1, 0..25)], 10), [(9, vec![1]), (9, vec![1]), (7, vec![1])]);
     }
 }

@@ -13,6 +13,8 @@ pub(crate) enum Part {
     Room,
     Barrier,
     Database,
+    Merging,
+    Disk,
 }
 
 #[derive(Debug, Default)]

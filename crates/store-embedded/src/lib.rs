@@ -30,6 +30,8 @@ mod head;
 mod health;
 mod hours;
 mod memory;
+mod merge_plan;
+mod merging;
 mod open;
 mod options;
 mod queue;

@@ -47,6 +47,8 @@ pub fn open(dir: &Path, options: Options) -> Result<EmbeddedStore, OpenError> {
         health: Arc::clone(&health),
         queue: Arc::clone(&queue),
         frame_rows_max: limits.frame_rows_max,
+        sizes: limits.merged(),
+        merging: Mutex::default(),
         moment: Arc::default(),
     });
     let log = replay_log(dir, &ground, files, limits)?;

@@ -7,6 +7,8 @@ use clock::{Clock, SystemClock};
 use store::UNREAD_MAX;
 use wal::Files;
 
+use crate::merge_plan::Sizes;
+
 /// Most bytes of one encoded batch. A larger one is not stored, with reason `too_large`.
 pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Most bytes of the batches that go into one record; more wait for the next.
@@ -33,6 +35,25 @@ pub struct Limits {
     pub readers_max: usize,
     /// Keys of one frame; more make another frame.
     pub frame_rows_max: usize,
+    /// Frames of about one size that are merged into one; fewer stay apart until there are more.
+    pub merge_fan_in: usize,
+    /// Keys of a merged frame; more make another one.
+    pub merge_rows_max: usize,
+    /// Bytes that a merged frame should have; one of half of it is left alone until late frames lie over it.
+    pub merge_bytes_aim: usize,
+    /// Readings that are merged at once, in memory; what would be more is merged in parts or left as it is.
+    pub merge_cells_max: usize,
+}
+
+impl Limits {
+    pub(crate) fn merged(&self) -> Sizes {
+        Sizes {
+            fan_in: self.merge_fan_in.max(2),
+            keys: self.merge_rows_max.clamp(1, frame::FRAME_ROWS_MAX) as u64,
+            bytes: self.merge_bytes_aim.clamp(1, frame::FRAME_BYTES_MAX) as u64,
+            cells: self.merge_cells_max.min(frame::FRAME_CELLS_MAX) as u64,
+        }
+    }
 }
 
 impl Default for Limits {
@@ -46,6 +67,10 @@ impl Default for Limits {
             unread_max: UNREAD_MAX,
             readers_max: 2,
             frame_rows_max: 16 * 1024,
+            merge_fan_in: 8,
+            merge_rows_max: frame::FRAME_ROWS_MAX,
+            merge_bytes_aim: frame::FRAME_BYTES_AIM,
+            merge_cells_max: 160 * 1024,
         }
     }
 }

@@ -208,7 +208,7 @@ pub(crate) fn unguarded_summary(numbers: &[u8]) -> Option<Window> {
 }
 
 /// Writes the row of one column of a frame; none for a column without readings.
-pub(crate) fn insert(
+fn insert(
     connection: &Connection,
     frame: i64,
     rank: i64,
@@ -222,6 +222,23 @@ pub(crate) fn insert(
     let row = FrameRow { series, frame, col: series, rank, first_ms, last_ms, rows, crc, summary };
     insert_row(connection, &row)?;
     Ok(Some(row))
+}
+
+/// Writes a frame and the rows of its columns, and answers both. `rank` is told the id of the frame.
+pub(crate) fn insert_frame(
+    connection: &Connection,
+    encoded: &frame::Encoded,
+    rank: &dyn Fn(SeriesId, i64) -> i64,
+) -> rusqlite::Result<(i64, Vec<FrameRow>)> {
+    let rows = encoded.summaries.iter().map(|summary| summary.rows).max().unwrap_or(0);
+    let mut statement = connection.prepare_cached("INSERT INTO frames (rows, crc, blob) VALUES (?1, ?2, ?3)")?;
+    statement.execute(params![rows.cast_signed(), encoded.checksum, encoded.blob])?;
+    let frame = connection.last_insert_rowid();
+    let mut written = Vec::with_capacity(encoded.summaries.len());
+    for summary in &encoded.summaries {
+        written.extend(insert(connection, frame, rank(summary.series, frame), encoded.checksum, summary)?);
+    }
+    Ok((frame, written))
 }
 
 /// Writes a row.

