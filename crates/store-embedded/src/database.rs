@@ -12,7 +12,7 @@ use store::StoreError;
 use tokio::sync::Semaphore;
 
 use crate::options::OpenError;
-use crate::upgrade;
+use crate::{upgrade, viewing};
 
 /// The format of the data directory that this version writes and reads. `FORMAT.md` describes it.
 pub const FORMAT: i64 = 2;
@@ -33,7 +33,8 @@ pub(crate) struct Database {
 impl Database {
     /// Opens the database in `dir`, making it if it is not there.
     pub(crate) fn open(dir: &Path, readers_max: usize) -> Result<Self, OpenError> {
-        let path = dir.join("sensorium.db");
+        viewing::refuse_half(dir)?;
+        let path = dir.join(viewing::DATABASE);
         let created = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
         created.map_err(|source| OpenError::Directory { dir: dir.to_owned(), doing: "written", source })?;
         let failed = |doing| move |source| OpenError::Database { dir: dir.to_owned(), doing, source };
@@ -106,7 +107,7 @@ impl Database {
 }
 
 /// Answers the format; none for a database that is still to be made.
-fn check_format(connection: &Connection, dir: &Path, file: &Path) -> Result<Option<i64>, OpenError> {
+pub(crate) fn check_format(connection: &Connection, dir: &Path, file: &Path) -> Result<Option<i64>, OpenError> {
     let failed = |source: rusqlite::Error| match source.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => OpenError::NotOurs { file: file.to_owned() },
         _ => OpenError::Database { dir: dir.to_owned(), doing: "reading its format", source },

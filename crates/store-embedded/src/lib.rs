@@ -19,13 +19,17 @@
 
 #![warn(missing_docs)]
 
+mod backup;
 mod barrier;
+mod care;
 mod catalog;
+mod check;
 mod checkpoint;
 mod database;
 mod embedded;
 mod flush;
 mod frames;
+mod guard;
 mod head;
 mod health;
 mod hours;
@@ -34,18 +38,28 @@ mod merge_plan;
 mod merging;
 mod open;
 mod options;
+mod pace;
 mod queue;
 mod reading;
 mod record;
 mod removal;
+mod restore;
 mod rows;
 mod spans;
 mod tally;
+mod transfer;
 mod upgrade;
+mod viewing;
 mod windowing;
 mod writer;
 
+pub use backup::{MANIFEST, Manifest, backup};
+pub use care::{CareError, FileSum, Progress};
+pub use check::{Checked, Finding, check};
 pub use database::FORMAT;
 pub use embedded::EmbeddedStore;
+pub use guard::{Space, Volume, VolumeOf};
 pub use open::open;
 pub use options::{BATCH_BYTES_MAX, GROUP_BATCHES_MAX, GROUP_BYTES_MAX, Limits, OpenError, Options};
+pub use restore::{Census, Trial, census, manifest, restore, trial};
+pub use transfer::{Transferred, export, import};

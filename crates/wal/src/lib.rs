@@ -17,6 +17,7 @@ mod log;
 mod real;
 mod record;
 mod recover;
+mod salvage;
 mod sim;
 
 pub use files::{File, Files};
@@ -24,4 +25,5 @@ pub use log::{AppendError, Cause, Log, Options, RECORD_BYTES_MAX};
 pub use real::RealFiles;
 pub use record::StoreId;
 pub use recover::{Record, Recovery, TornTail, WalError};
+pub use salvage::{Kept, Rubbish, Salvaged, salvage};
 pub use sim::SimFiles;

@@ -130,7 +130,7 @@ impl Log {
     }
 }
 
-fn io_error<'a>(doing: &'a str, name: &'a str) -> impl Fn(io::Error) -> WalError + 'a {
+pub(crate) fn io_error<'a>(doing: &'a str, name: &'a str) -> impl Fn(io::Error) -> WalError + 'a {
     move |source| WalError::Io { doing: format!("{doing} the log segment {name}"), source }
 }
 
@@ -183,7 +183,7 @@ fn find_segments(files: &dyn Files, store: StoreId) -> Result<Found, WalError> {
     Ok(found)
 }
 
-fn read_all(files: &dyn Files, name: &str) -> Result<Vec<u8>, WalError> {
+pub(crate) fn read_all(files: &dyn Files, name: &str) -> Result<Vec<u8>, WalError> {
     let file = files.open(name).map_err(io_error("opening", name))?;
     let len = usize::try_from(file.len().map_err(io_error("reading", name))?).unwrap_or(usize::MAX);
     file.read_at(0, len).map_err(io_error("reading", name))
