@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use store::Degraded;
+
+use crate::pace::Pace;
 
 /// What can be wrong, one at a time each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,6 +16,7 @@ pub(crate) enum Part {
     Room,
     Barrier,
     Database,
+    Pace,
     Merging,
     Disk,
 }
@@ -20,6 +24,7 @@ pub(crate) enum Part {
 #[derive(Debug, Default)]
 pub(crate) struct Health {
     trouble: Mutex<BTreeMap<Part, Degraded>>,
+    pace: Mutex<Pace>,
     pub(crate) commits: AtomicU64,
     pub(crate) sync_micros: AtomicU64,
     pub(crate) log_disk_bytes: AtomicU64,
@@ -43,6 +48,21 @@ impl Health {
         let mut all = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(over) = all.remove(&part) {
             tracing::info!(code = over.code, "the store has recovered");
+        }
+    }
+
+    /// Counts a sync of the log that ended at `now`, and tells when they have become slow.
+    pub(crate) fn synced(&self, now: Duration, took: Duration) {
+        Self::add(&self.commits, 1);
+        Self::add(&self.sync_micros, u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        let slow = self.pace.lock().unwrap_or_else(PoisonError::into_inner).note(now, took);
+        match slow {
+            Some(p99) => {
+                let detail =
+                    format!("the disk is slow: fsync p99 {:.1} s, so acknowledgements wait", p99.as_secs_f64());
+                self.trouble(Part::Pace, "disk_slow", detail);
+            }
+            None => self.well(Part::Pace),
         }
     }
 

@@ -39,6 +39,7 @@ mod merging;
 mod open;
 mod options;
 mod pace;
+mod pace;
 mod queue;
 mod reading;
 mod record;

@@ -147,9 +147,8 @@ impl Writer {
             let started = self.clock.monotonic();
             match self.log.append(self.next, count, payload) {
                 Ok(()) => {
-                    let micros = self.clock.monotonic().saturating_sub(started).as_micros();
-                    Health::add(&self.health.commits, 1);
-                    Health::add(&self.health.sync_micros, u64::try_from(micros).unwrap_or(u64::MAX));
+                    let now = self.clock.monotonic();
+                    self.health.synced(now, now.saturating_sub(started));
                     self.health.well(Part::Log);
                     return true;
                 }
