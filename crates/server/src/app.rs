@@ -16,11 +16,13 @@ use store::{Catalog, Readings};
 use store_embedded::EmbeddedStore;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use upkeep::Upkeep;
 
 use crate::config::{Config, Listen};
 use crate::demo::Demo;
 use crate::greeting::{self, Reach};
-use crate::{access, announce, metrics, pages};
+use crate::retention::Held;
+use crate::{access, announce, medium, metrics, pages};
 
 /// How long connections get to finish what they are doing.
 const LISTENERS_DEADLINE: Duration = Duration::from_secs(3);
@@ -38,6 +40,7 @@ pub struct App {
     ingest_tasks: IngestTasks,
     stop_ingest: watch::Sender<bool>,
     demo: Option<Arc<Demo>>,
+    upkeep: Arc<Upkeep>,
     reach: Reach,
     access: Arc<AccessState>,
 }
@@ -46,6 +49,7 @@ impl App {
     /// Opens the store, takes the ports, and connects the parts in the direction of a message.
     pub async fn build(config: Config) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        medium::look_at(&config.data, config.network_disk)?;
         let store = Arc::new(store_embedded::open(&config.data, store_embedded::Options::default())?);
         let readings: Arc<dyn Readings> = Arc::clone(&store) as _;
         let catalog: Arc<dyn Catalog> = Arc::clone(&store) as _;
@@ -56,7 +60,7 @@ impl App {
         let (stop_ingest, ingest_stop) = watch::channel(false);
         let (ingest, inlet, ingest_tasks) = Ingest::start(
             Arc::clone(&readings),
-            catalog,
+            Arc::clone(&catalog),
             Arc::clone(&clock),
             ingest::Limits::default(),
             TimePolicy::default(),
@@ -64,6 +68,9 @@ impl App {
         )
         .await
         .context("the catalogue cannot be read")?;
+        let held = Arc::new(Held(ingest.clone()));
+        let upkeep = Upkeep::start(Arc::clone(&readings), catalog, Arc::clone(&clock), held).await;
+        let upkeep = Arc::new(upkeep.context("the retention policy cannot be read")?);
         let broker = Broker::new(broker::Limits::default(), inlet.clone(), Arc::clone(&clock));
         let demo = config.demo.then(|| Arc::new(Demo::new(ingest.clone(), mqtt.local_addr(), Arc::clone(&clock))));
         let access = Arc::new(if config.open_lan {
@@ -86,12 +93,13 @@ impl App {
                 store_kind: "embedded",
             }),
             demo: demo.clone().map(|demo| demo as _),
+            upkeep: Arc::clone(&upkeep),
             creations: Arc::default(),
             queries: Arc::new(Semaphore::new(api::QUERIES_MAX)),
             more_metrics: metrics::of(Arc::clone(&broker)),
         };
         let router = api::router(state, ui_assets::router());
-        Ok(Self { config, http, mqtt, store, broker, router, ingest_tasks, stop_ingest, demo, reach, access })
+        Ok(Self { config, http, mqtt, store, broker, router, ingest_tasks, stop_ingest, demo, upkeep, reach, access })
     }
 
     /// Serves until `stop`, then shuts down in order.
@@ -102,6 +110,7 @@ impl App {
         let settle = tokio::spawn(self.ingest_tasks.settle);
         let mut broker = tokio::spawn(Arc::clone(&self.broker).serve(self.mqtt, stopped(listening.clone())));
         let mut pages = tokio::spawn(pages::serve(self.http, self.router, stopped(listening.clone())));
+        let upkeep = tokio::spawn(self.upkeep.run(listening.clone()));
         let demo = self.demo.map(|demo| tokio::spawn(demo.run(listening)));
 
         let moved = moved(&self.config, http_at, mqtt_at);
@@ -120,6 +129,7 @@ impl App {
         finish("the demonstration", LISTENERS_DEADLINE, demo).await;
         finish("the MQTT listener", LISTENERS_DEADLINE, Some(&mut broker)).await;
         finish("the HTTP listener", LISTENERS_DEADLINE, Some(&mut pages)).await;
+        finish("upkeep", LISTENERS_DEADLINE, Some(upkeep)).await;
         self.stop_ingest.send_replace(true);
         finish("ingest", INGEST_DEADLINE, Some(take)).await;
         finish("the acknowledgements", INGEST_DEADLINE, Some(settle)).await;

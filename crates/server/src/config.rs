@@ -53,6 +53,9 @@ pub struct Serve {
     /// Show two demonstration devices, which publish over MQTT
     #[arg(long, env = "SENSORIUM_DEMO")]
     pub demo: bool,
+    /// Keep readings on a network file system all the same; a power cut there may take what was acknowledged
+    #[arg(long, env = "SENSORIUM_NETWORK_DISK")]
+    pub network_disk: bool,
     /// Log as JSON lines
     #[arg(long, env = "SENSORIUM_LOG_JSON")]
     pub log_json: bool,
@@ -112,6 +115,7 @@ pub struct Config {
     pub open_lan: bool,
     pub hosts: Vec<String>,
     pub demo: bool,
+    pub network_disk: bool,
 }
 
 impl Config {
@@ -130,6 +134,7 @@ impl Config {
             open_lan: serve.open_lan,
             hosts: serve.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
             demo: serve.demo,
+            network_disk: serve.network_disk,
         };
         access::check("--http", config.http.address(), config.open_lan)?;
         access::check("--mqtt", config.mqtt.address(), config.open_lan)?;

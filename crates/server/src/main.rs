@@ -6,6 +6,7 @@ mod app;
 mod config;
 mod demo;
 mod greeting;
+mod medium;
 mod metrics;
 mod pages;
 mod prove;
