@@ -17,5 +17,6 @@ mod malformed_packets;
 mod merging;
 mod office_room;
 mod repeats;
+mod retention;
 mod startup;
 mod windows;

@@ -37,6 +37,11 @@ pub async fn health(State(state): State<ApiState>) -> axum::Json<Health> {
         let detail = format!("{lost} batches since start were not stored; their senders were not acknowledged");
         reasons.push(Reason { code: "batches_not_stored", detail });
     }
+    if state.upkeep.is_held() {
+        let detail = "the server's clock is more than a day away from where it was last, so nothing expires and no deleted \
+                      device goes for good until somebody confirms it";
+        reasons.push(Reason { code: "clock_jumped", detail: detail.to_owned() });
+    }
     let status = if reasons.is_empty() { "ready" } else { "degraded" };
     axum::Json(Health { status, reasons, version: env!("CARGO_PKG_VERSION") })
 }

@@ -20,6 +20,7 @@ mod problem;
 mod publish;
 mod readings;
 mod removal;
+mod retention;
 mod state;
 mod windows_of;
 mod wire;
@@ -61,6 +62,10 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(hiding::hide))
         .routes(routes!(hiding::unhide))
         .routes(routes!(hiding::hidden))
+        .routes(routes!(retention::show, retention::set))
+        .routes(routes!(retention::cancel))
+        .routes(routes!(retention::confirm_clock))
+        .routes(routes!(retention::preview))
         .routes(routes!(readings::readings))
         .routes(routes!(windows_of::one, windows_of::many))
         .routes(routes!(readings::latest))

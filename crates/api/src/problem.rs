@@ -64,6 +64,11 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, code, detail)
     }
 
+    /// 412.
+    pub fn precondition(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, "version_conflict", detail)
+    }
+
     /// Tells what would go.
     #[must_use]
     pub fn with(self, going: Going) -> Self {
@@ -133,7 +138,7 @@ impl From<DeviceError> for Problem {
         match error {
             DeviceError::Unknown(_) => Self::not_found("device_unknown", detail),
             DeviceError::Exists(_) => Self::new(StatusCode::CONFLICT, "device_exists", detail),
-            DeviceError::Conflict { .. } => Self::new(StatusCode::PRECONDITION_FAILED, "version_conflict", detail),
+            DeviceError::Conflict { .. } => Self::precondition(detail),
             DeviceError::Deleted(_) => Self::conflict("device_deleted", detail),
             DeviceError::NotDeleted(_) => Self::not_found("device_not_deleted", detail),
             DeviceError::Itself => Self::conflict("merge_itself", detail),
@@ -141,14 +146,21 @@ impl From<DeviceError> for Problem {
             DeviceError::Limit { code, .. } => Self::unprocessable(code, detail),
             DeviceError::UnknownMetric { .. } => Self::not_found("metric_unknown", detail),
             DeviceError::NotStored => Self::not_stored(detail),
-            DeviceError::Catalog(CatalogError::Store(StoreError::Io { source, .. }))
-                if source.kind() == ErrorKind::StorageFull =>
-            {
+            DeviceError::Catalog(error) => error.into(),
+        }
+    }
+}
+
+impl From<CatalogError> for Problem {
+    fn from(error: CatalogError) -> Self {
+        match error {
+            CatalogError::Store(StoreError::Io { source, .. }) if source.kind() == ErrorKind::StorageFull => {
                 Self::not_stored("the disk is full")
             }
-            DeviceError::Catalog(source) => {
-                tracing::error!(%source, "the catalogue failed");
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "catalogue_failed", detail)
+            CatalogError::TooLarge(_) => Self::unprocessable("too_large", error.to_string()),
+            CatalogError::Store(_) | CatalogError::Conflict { .. } | CatalogError::Claimed { .. } => {
+                tracing::error!(%error, "the catalogue failed");
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "catalogue_failed", "the catalogue failed")
             }
         }
     }

@@ -7,6 +7,7 @@ use ingest::Ingest;
 use source::Inlet;
 use store::Readings;
 use tokio::sync::Semaphore;
+use upkeep::Upkeep;
 
 use crate::access::AccessState;
 use crate::creations::Creations;
@@ -34,6 +35,8 @@ pub struct ApiState {
     pub about: Arc<About>,
     /// The demonstration, if it was started.
     pub demo: Option<Arc<dyn DemoControl>>,
+    /// How long readings are kept.
+    pub upkeep: Arc<Upkeep>,
     /// Devices created under an `Idempotency-Key`.
     pub creations: Arc<Creations>,
     /// Turns of questions over many series; more wait. See [`QUERIES_MAX`].

@@ -119,6 +119,25 @@ impl Ingest {
         device.document.deleted_at.is_some().then_some(device)
     }
 
+    /// Devices that are deleted and can be restored.
+    #[must_use]
+    pub fn deleted_devices(&self) -> Vec<DeviceView> {
+        self.shared.registry.deleted(self.clock.now())
+    }
+
+    /// Takes a device away for good that was deleted and not restored meanwhile.
+    ///
+    /// # Errors
+    /// Nothing can be stored.
+    pub async fn purge_deleted(&self, key: &str) -> Result<(), DeviceError> {
+        let (this, key) = (self.clone(), key.to_owned());
+        to_its_end(async move {
+            let _turn = this.changes.lock().await;
+            if this.deleted_device(&key).is_some() { this.purge(&key).await } else { Ok(()) }
+        })
+        .await
+    }
+
     /// Whether messages of this sender are ignored.
     #[must_use]
     pub fn ignores(&self, key: &str) -> bool {

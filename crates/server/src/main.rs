@@ -11,6 +11,7 @@ mod metrics;
 mod pages;
 mod prove;
 mod publish;
+mod retention;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
