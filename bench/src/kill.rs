@@ -17,18 +17,20 @@ use crate::verdicts::Verdicts;
 const STEP: usize = 500;
 /// Longer than any of them keeps what it acknowledged in memory only.
 const FIRST_KILL_AFTER: Duration = Duration::from_secs(6);
+/// Rounds of each system.
+const ROUNDS: u32 = 2;
 /// Each round is killed a little later than the one before.
 const LATER: Duration = Duration::from_millis(370);
 
 /// Prints one table.
-pub fn measure(bench: &Bench, rounds: u32, verdicts: &mut Verdicts) -> Result<()> {
-    println!("### Kill: SIGKILL in the middle of a flood, {rounds} rounds\n");
+pub fn measure(bench: &Bench, verdicts: &mut Verdicts) -> Result<()> {
+    println!("### Kill: SIGKILL in the middle of a flood, {ROUNDS} rounds\n");
     println!(
         "| | an acknowledgement is worth | acknowledged | found | lost | most lost in one round |\n|---|---|---|---|---|---|"
     );
     for kind in Kind::found(&[Kind::Sensorium, Kind::Victoria, Kind::Influx]) {
         let (mut acked, mut found, mut lost, mut most) = (0, 0, 0, 0);
-        for round in 0..rounds {
+        for round in 0..ROUNDS {
             let (of_it, there) = one(bench, kind, FIRST_KILL_AFTER + LATER * round).with_context(|| kind.name())?;
             let missing = of_it.saturating_sub(there);
             acked += of_it;

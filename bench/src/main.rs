@@ -134,7 +134,7 @@ fn measure(bench: &Bench, cli: &Cli, what: What, verdicts: &mut Verdicts) -> Res
             cli.sets.iter().try_for_each(|set| history::measure(bench, *set, extent(cli.devices), verdicts))
         }
         What::Ramp => ramp::measure(bench, cli.peer_turns, cli.ramp_connections, verdicts),
-        What::Kill => kill::measure(bench, u32::try_from(cli.peer_turns)?, verdicts),
+        What::Kill => kill::measure(bench, verdicts),
         What::Store => store::measure(bench, extent(cli.store_devices), verdicts),
         What::Instructions => instructions::measure(bench, verdicts),
     }

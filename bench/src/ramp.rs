@@ -16,8 +16,8 @@ use crate::{Bench, load, process};
 
 /// Of all connections together while they are paced.
 const PACED_PER_SECOND: usize = 2_000;
-const PACED_DURING: Duration = Duration::from_secs(3);
-const FLOOD_DURING: Duration = Duration::from_secs(2);
+const PACED_DURING: Duration = Duration::from_secs(2);
+const FLOOD_DURING: Duration = Duration::from_millis(1_500);
 
 /// One way into one system.
 #[derive(Clone, Copy, PartialEq, Eq)]
