@@ -65,7 +65,7 @@ export interface paths {
         /** Devices with their newest readings. */
         get: operations["list"];
         put?: never;
-        /** Creates a device. */
+        /** Creates a device. With an `Idempotency-Key` a request sent again within the hour makes nothing again. */
         post: operations["create"];
         delete?: never;
         options?: never;
@@ -84,11 +84,46 @@ export interface paths {
         get: operations["show"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Deletes a device with all its readings. Its messages are ignored from then on. */
+        delete: operations["delete"];
         options?: never;
         head?: never;
         /** Changes a device; with `If-Match` only if it is still at that version. */
         patch: operations["change"];
+        trace?: never;
+    };
+    "/api/v1/devices/{key}/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes this device a part of another one: its readings and its later messages are the other's. */
+        post: operations["merge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{key}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes the deletion of a device back, with all its readings. Its messages are heard again. */
+        post: operations["restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/inbox/heard": {
@@ -100,6 +135,23 @@ export interface paths {
         };
         /** The first message of each device that appeared by itself since start. */
         get: operations["heard"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inbox/ignored": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whose messages are ignored, and which devices can be restored. */
+        get: operations["ignored"];
         put?: never;
         post?: never;
         delete?: never;
@@ -213,6 +265,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/readings/hidden": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is hidden. */
+        get: operations["hidden"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/readings/hide": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hides a range of readings; they stay and can be shown again. */
+        post: operations["hide"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/readings/unhide": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Shows a range of readings again. */
+        post: operations["unhide"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/windows": {
         parameters: {
             query?: never;
@@ -302,10 +405,47 @@ export interface components {
         };
         /** @description The books of all sources at one durable moment. */
         Books: {
-            /** @description Whether both equations hold for every source. */
+            /** @description Whether the equations of messages and readings hold for every source, and that of the holdings. */
             balanced: boolean;
+            holdings: components["schemas"]["Holdings"];
             sources: components["schemas"]["SourceBook"][];
             total: components["schemas"]["Book"];
+        };
+        /** @description Local days, weeks or months of one series as columns, `null` where a window is empty. */
+        CalendarColumns: {
+            /** @description Of angles the circular mean, `null` where they cancel out. */
+            avg: (number | null)[];
+            count: number[];
+            device: string;
+            /**
+             * Format: int64
+             * @description End of the last window, epoch ms.
+             */
+            end: number;
+            /** @description Of totals: by how much they rose, resets left out, from the last reading before each window to its last. */
+            increase?: (number | null)[] | null;
+            kind: string;
+            max: (number | null)[];
+            metric: string;
+            min: (number | null)[];
+            partial: components["schemas"]["Partial"];
+            /**
+             * Format: int64
+             * @description Readings that the windows count.
+             */
+            readings: number;
+            /** @description `day`, `week` or `month`. */
+            step: string;
+            /** @description Start of each window, epoch ms. They differ in length: a day has 23, 24 or 25 hours. */
+            t: number[];
+            /**
+             * Format: double
+             * @description Server time spent.
+             */
+            took_ms: number;
+            unit?: string | null;
+            /** @description The zone by the name of the database. */
+            zone: string;
         };
         /** @description A number, a boolean, a text, or `null` for a failed read. */
         Cell: number | boolean | string | unknown;
@@ -331,6 +471,8 @@ export interface components {
             devices_version?: number | null;
             /** @description What was wrong with the client's message. */
             error?: string | null;
+            /** @description Series of the subscription, as `device/metric`, that are no longer there: their device was deleted. */
+            gone?: string[];
             /** @description The client's cursor no longer holds: ask for the history again. */
             reset?: boolean;
             /** @description By `device/metric`. */
@@ -386,6 +528,8 @@ export interface components {
              * @description Epoch ms of the last stored message, server time.
              */
             last_seen?: number | null;
+            /** @description Keys of devices that were merged into it. */
+            merged: string[];
             metrics: components["schemas"]["Metric"][];
             /** @description The key where nobody gave it a name. */
             name: string;
@@ -418,6 +562,24 @@ export interface components {
          * @enum {string}
          */
         Format: "csv" | "ndjson";
+        /** @description Readings that would go. */
+        Going: {
+            /**
+             * Format: int64
+             * @description Epoch ms of the first of them.
+             */
+            first?: number | null;
+            /**
+             * Format: int64
+             * @description Epoch ms of the last of them.
+             */
+            last?: number | null;
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            readings: number;
+        };
         /** @description `ready`, or `degraded` with reasons. */
         Health: {
             reasons: components["schemas"]["Reason"][];
@@ -443,6 +605,78 @@ export interface components {
             unit?: string | null;
             unit_source: string;
             v: components["schemas"]["Cell"];
+        };
+        /** @description A range of a series that is not answered. */
+        Hidden: {
+            device: string;
+            /**
+             * Format: int64
+             * @description Epoch ms, inclusive; none from the first.
+             */
+            from?: number | null;
+            metric: string;
+            /**
+             * Format: int64
+             * @description Epoch ms, exclusive; none to the last and beyond.
+             */
+            to?: number | null;
+        };
+        /** @description Hidden ranges. */
+        HiddenList: {
+            items: components["schemas"]["Hidden"][];
+        };
+        /** @description Which readings. */
+        HideReadings: {
+            device: string;
+            from?: components["schemas"]["Time"] | null;
+            metric: string;
+            to?: components["schemas"]["Time"] | null;
+        };
+        /** @description What became of readings that were stored: `stored = readings + deleted + expired + absorbed`, once nothing is unsettled. */
+        Holdings: {
+            /**
+             * Format: int64
+             * @description Two devices became one, and both had a reading of that time.
+             */
+            absorbed: number;
+            /**
+             * Format: int64
+             * @description Their device was deleted.
+             */
+            deleted: number;
+            /**
+             * Format: int64
+             * @description They were older than what is kept.
+             */
+            expired: number;
+            /**
+             * Format: int64
+             * @description There, hidden ones too.
+             */
+            readings: number;
+            /**
+             * Format: int64
+             * @description Of all sources.
+             */
+            stored: number;
+        };
+        /** @description A sender whose device was deleted. Creating a device of that key accepts it again. */
+        Ignored: {
+            key: string;
+            /**
+             * Format: int64
+             * @description Epoch ms until which the device can be restored; none if it is gone for good.
+             */
+            restorable_until?: number | null;
+            /**
+             * Format: int64
+             * @description Epoch ms of the deletion.
+             */
+            since: number;
+        };
+        /** @description Senders whose messages are rejected as `ignored`. */
+        IgnoredList: {
+            items: components["schemas"]["Ignored"][];
         };
         /** @description The newest reading. */
         Latest: {
@@ -481,6 +715,10 @@ export interface components {
             /** Format: double */
             took_ms: number;
         };
+        /** @description The device that stays. */
+        MergeDevice: {
+            into: string;
+        };
         /** @description `received = stored + no_reading + duplicate + rejected + in_flight`. */
         MessageBook: {
             /** Format: int64 */
@@ -513,10 +751,18 @@ export interface components {
             /** @description How the unit is known: `payload`, `discovery`, `name`, `profile`, `assumed` or `none`. */
             unit_source: string;
         };
+        /** @description Which windows are not whole. Windows always count all their readings, also those outside `from` and `to`. */
+        Partial: {
+            /** @description The first window begins before `from`. */
+            first: boolean;
+            /** @description The last window ends behind `to`, or is not over yet. */
+            last: boolean;
+        };
         /** @description Problem details. `code` never changes its meaning; `detail` is one sentence for a person. */
         Problem: {
             code: string;
             detail: string;
+            going?: components["schemas"]["Going"] | null;
             /** Format: int32 */
             status: number;
             title: string;
@@ -626,13 +872,17 @@ export interface components {
         };
         /** @description Windows of one series as columns, `null` where a window is empty. */
         WindowColumns: {
+            /** @description Of angles the circular mean, `null` where they cancel out. */
             avg: (number | null)[];
             count: number[];
             device: string;
+            /** @description Of totals: by how much they rose, resets left out, from the last reading before each window to its last. */
+            increase?: (number | null)[] | null;
             kind: string;
             max: (number | null)[];
             metric: string;
             min: (number | null)[];
+            partial: components["schemas"]["Partial"];
             raw?: components["schemas"]["Columns"] | null;
             /**
              * Format: int64
@@ -653,6 +903,8 @@ export interface components {
             took_ms: number;
             unit?: string | null;
         };
+        /** @description Windows of one series: of one length, or local days, weeks or months. */
+        WindowsAnswer: components["schemas"]["WindowColumns"] | components["schemas"]["CalendarColumns"];
     };
     responses: never;
     parameters: never;
@@ -769,7 +1021,10 @@ export interface operations {
     create: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tells a repeat */
+                "Idempotency-Key"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
@@ -835,6 +1090,59 @@ export interface operations {
             };
         };
     };
+    delete: {
+        parameters: {
+            query?: {
+                /** @description The device's key once more. Without it nothing is deleted and the answer tells what would go. */
+                confirm?: string | null;
+                /** @description `true` deletes it for good at once, instead of after seven days in which it can be restored. */
+                now?: boolean | null;
+            };
+            header?: {
+                /** @description The version seen */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description Device key, percent-encoded as one segment */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone, and stays so after any crash */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     change: {
         parameters: {
             query?: never;
@@ -888,6 +1196,78 @@ export interface operations {
             };
         };
     };
+    merge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Device key, percent-encoded as one segment */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MergeDevice"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Device key, percent-encoded as one segment */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     heard: {
         parameters: {
             query?: never;
@@ -903,6 +1283,25 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HeardList"];
+                };
+            };
+        };
+    };
+    ignored: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IgnoredList"];
                 };
             };
         };
@@ -1137,6 +1536,118 @@ export interface operations {
             };
         };
     };
+    hidden: {
+        parameters: {
+            query?: {
+                /** @description All devices when absent. */
+                device?: string | null;
+                /** @description All metrics when absent. */
+                metric?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HiddenList"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hide: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HideReadings"];
+            };
+        };
+        responses: {
+            /** @description What is hidden of the series now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HiddenList"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unhide: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HideReadings"];
+            };
+        };
+        responses: {
+            /** @description What is hidden of the series now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HiddenList"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     one: {
         parameters: {
             query: {
@@ -1150,6 +1661,10 @@ export interface operations {
                 width?: number | null;
                 /** @description A step of the list instead of a width. */
                 step_ms?: number | null;
+                /** @description A local `day`, `week` (from Monday) or `month` instead of a width. */
+                step?: string | null;
+                /** @description Whose days, weeks and months: a name such as `Europe/Berlin`. UTC when absent. */
+                zone?: string | null;
             };
             header?: never;
             path?: never;
@@ -1162,7 +1677,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["WindowColumns"];
+                    "application/json": components["schemas"]["WindowsAnswer"];
                 };
             };
             400: {
