@@ -23,7 +23,7 @@ pub struct Problem {
     detail: String,
     /// What would go, where a deletion has to be confirmed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    going: Option<Going>,
+    going: Option<Box<Going>>,
 }
 
 impl Problem {
@@ -72,7 +72,7 @@ impl Problem {
     /// Tells what would go.
     #[must_use]
     pub fn with(self, going: Going) -> Self {
-        Self { going: Some(going), ..self }
+        Self { going: Some(Box::new(going)), ..self }
     }
 
     /// 413.

@@ -26,10 +26,8 @@ const DAY: i64 = 24 * 60 * 60 * 1000;
 struct Kept(Arc<MemoryStore>);
 
 async fn durable(store: &MemoryStore, entry: Entry) -> Result<(), Failed> {
-    match store.append(Batch { entries: vec![entry] }).await.await {
-        CommitOutcome::Durable(_) => Ok(()),
-        other => Err(Failed(format!("{other:?}"))),
-    }
+    let outcome = store.append(Batch { entries: vec![entry] }).await.await;
+    if matches!(outcome, CommitOutcome::Durable(_)) { Ok(()) } else { Err(Failed(format!("{outcome:?}"))) }
 }
 
 #[async_trait]
