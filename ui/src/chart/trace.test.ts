@@ -10,6 +10,7 @@ function answer(part: Partial<Windows>): Windows {
     kind: 'measurement',
     t0: 0,
     step_ms: 1000,
+    partial: { first: false, last: false },
     readings: 0,
     min: [],
     max: [],

@@ -48,6 +48,7 @@ describe('a spark', () => {
     kind: 'measurement',
     t0: 0,
     step_ms: 1000,
+    partial: { first: false, last: false },
     readings: 400,
     min: [1, 1, null, null, null, null, 1, 1],
     max: [9, 3, null, null, null, null, 3, 3],
