@@ -1,6 +1,9 @@
 //! A year of one device at 10 s: how long windows take, how many bytes it is, how long the directory takes to open.
 //!
-//! `cargo run --release -p store-embedded --example year [readings of each of two series]`
+//! `cargo run --release -p store-embedded --example year [messages of two readings] [a or b] [messages of one flush]`
+//!
+//! Set a has a resolution of 0.1, exact times and random walks; set b 0.01 with noise over a day's swing, and times that
+//! jitter by ±20 ms. They are those of the example `measure` of `frame`.
 
 use std::path::Path;
 
@@ -22,10 +25,17 @@ const MESSAGES_PER_BATCH: i64 = 1_000;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let messages: i64 = std::env::args().nth(1).map_or(Ok(3_153_600), |count| count.parse())?;
+    let source = if std::env::args().nth(2).is_some_and(|set| set == "b") { Source::b() } else { Source::a() };
+    let flushed: Option<i64> = std::env::args().nth(3).map(|count| count.parse()).transpose()?;
     let dir = tempfile::tempdir()?;
     let clock = SystemClock::new();
     let store = timed_open(dir.path(), &clock, "empty directory")?;
-    fill(&store, messages, &clock).await?;
+    fill(&store, messages, source, flushed, &clock).await?;
+    let started = clock.monotonic();
+    store.flush().await?;
+    println!("{} frames before the last are merged", store.stats().frames);
+    store.merge_frames().await?;
+    println!("merged in {:.0} ms, {} kB in use", ms(&clock, started), resident_kb());
     let started = clock.monotonic();
     store.close().await?;
     println!("closed in {:.1} ms", ms(&clock, started));
@@ -98,23 +108,27 @@ async fn windows_of(
     Ok(())
 }
 
-async fn fill(store: &EmbeddedStore, messages: i64, clock: &SystemClock) -> Result<(), Box<dyn std::error::Error>> {
+async fn fill(
+    store: &EmbeddedStore,
+    messages: i64,
+    mut drawn: Source,
+    flushed: Option<i64>,
+    clock: &SystemClock,
+) -> Result<(), Box<dyn std::error::Error>> {
     store.append(identities()?).await.await;
     let source = SourceName::parse("mqtt")?;
     let started = clock.monotonic();
     let mut commits = Vec::new();
-    let mut random = 88_172_645_463_325_252_u64;
-    let (mut temperature, mut humidity) = (215_i64, 480_i64);
-    for first in (0..messages).step_by(usize::try_from(MESSAGES_PER_BATCH)?) {
-        let entries = (first..(first + MESSAGES_PER_BATCH).min(messages)).map(|at| {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            temperature += i64::from(random.is_multiple_of(11)) - i64::from(random % 11 == 5);
-            humidity += i64::from(random % 7 == 1) - i64::from(random % 7 == 2);
-            Entry::Message(message(&source, START_MS + at * STEP_MS, temperature, humidity))
+    let step = flushed.unwrap_or(MESSAGES_PER_BATCH).min(MESSAGES_PER_BATCH);
+    for first in (0..messages).step_by(usize::try_from(step)?) {
+        let entries = (first..(first + step).min(messages)).map(|at| {
+            let (time, temperature, humidity) = drawn.next(at);
+            Entry::Message(message(&source, time, temperature, humidity))
         });
         commits.push(store.append(Batch { entries: entries.collect() }).await);
+        if flushed.is_some_and(|flushed| (first + step) % flushed == 0) {
+            store.flush().await?;
+        }
     }
     for commit in commits {
         commit.await;
@@ -128,12 +142,58 @@ async fn fill(store: &EmbeddedStore, messages: i64, clock: &SystemClock) -> Resu
     Ok(())
 }
 
-fn message(source: &SourceName, time: i64, temperature: i64, humidity: i64) -> MessageRecord {
-    let reading = |series, tenths: i64| SeriesReading {
+/// Draws one message after the other.
+struct Source {
+    random: u64,
+    walk: Option<(f64, f64)>,
+}
+
+impl Source {
+    fn a() -> Self {
+        Self { random: 1, walk: Some((210.0, 450.0)) }
+    }
+
+    fn b() -> Self {
+        Self { random: 2, walk: None }
+    }
+
+    fn draw(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.random ^ (self.random >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// Near enough to a normal deviate: the sum of twelve even ones.
+    fn normal(&mut self) -> f64 {
+        (0..12).map(|_| (self.draw() >> 11) as f64 / (1_u64 << 53) as f64).sum::<f64>() - 6.0
+    }
+
+    /// Time, temperature and humidity of message `at`.
+    fn next(&mut self, at: i64) -> (i64, f64, f64) {
+        let time = START_MS + at * STEP_MS;
+        let Some((mut temperature, mut humidity)) = self.walk else {
+            let swing = (at as f64 * 10.0 / 86_400.0 * std::f64::consts::TAU).sin();
+            let jitter = (self.draw() % 41).cast_signed() - 20;
+            let temperature = (2_100.0 + 300.0 * swing + self.normal() * 5.0).round() / 100.0;
+            return (time + jitter, temperature, (4_500.0 - 900.0 * swing + self.normal() * 17.0).round() / 100.0);
+        };
+        let step = [-1.0, 0.0, 0.0, 1.0][usize::try_from(self.draw() % 4).unwrap_or(0)];
+        let wet = (self.normal() * 1.5).round();
+        // Held inside a room's climate by turning the step around at the walls.
+        temperature += if (50.0..350.0).contains(&(temperature + step)) { step } else { -step };
+        humidity += if (200.0..900.0).contains(&(humidity + wet)) { wet } else { -wet };
+        self.walk = Some((temperature, humidity));
+        (time, temperature / 10.0, humidity / 10.0)
+    }
+}
+
+fn message(source: &SourceName, time: i64, temperature: f64, humidity: f64) -> MessageRecord {
+    let reading = |series, number: f64| SeriesReading {
         series: SeriesId(series),
         reading: Reading {
             key: ReadingKey { time: Timestamp::saturating(time), n: 0 },
-            value: Value::Number(tenths as f64 / 10.0),
+            value: Value::Number(number),
             judgement: Judgement::Good,
             time_source: TimeSource::Device,
             claimed_ms: None,

@@ -13,6 +13,7 @@ use store::{Novelty, StoreError};
 use crate::checkpoint;
 use crate::database::{Database, failed};
 use crate::frames::{Strand, encode_device};
+use crate::guard::Guard;
 use crate::health::{Health, Part};
 use crate::memory::{Extent, Frozen, Memory, Settled};
 use crate::merge_plan::Sizes;
@@ -22,6 +23,8 @@ use crate::{hours, rows};
 
 /// Between attempts on a medium that refuses.
 const RETRY: Duration = Duration::from_secs(1);
+/// Between looks at how full the disk is.
+const LOOK: Duration = Duration::from_secs(10);
 
 struct Control {
     asked: u64,
@@ -43,6 +46,7 @@ impl Default for Control {
 enum Task {
     Flush(u64),
     Merge,
+    Look,
 }
 
 /// Asks for flushes and waits for them. The thread that does them is [`Flusher::run`].
@@ -61,6 +65,7 @@ pub(crate) struct Ground {
     pub(crate) frame_rows_max: usize,
     /// What frames are merged into.
     pub(crate) sizes: Sizes,
+    pub(crate) guard: Guard,
     /// What is still to be merged.
     pub(crate) merging: Mutex<Merging>,
     /// Held by a barrier while it is done in the database and not yet in memory.
@@ -112,13 +117,21 @@ impl Flusher {
 
     /// Does what is asked until it is stopped.
     pub(crate) fn run(&self, ground: &Ground) {
+        ground.guard.look(&ground.health);
         ground.merge_all();
         while let Some(task) = self.next_task(ground) {
-            let Task::Flush(attempt) = task else {
-                ground.merge_some();
-                continue;
+            let attempt = match task {
+                Task::Flush(attempt) => attempt,
+                Task::Merge => {
+                    ground.merge_some();
+                    continue;
+                }
+                Task::Look => {
+                    ground.guard.look(&ground.health);
+                    continue;
+                }
             };
-            let outcome = ground.flush();
+            let outcome = ground.flush_with_reserve();
             let mut control = self.lock();
             match outcome {
                 Ok(()) => {
@@ -165,12 +178,16 @@ impl Flusher {
                 return Some(Task::Flush(control.asked));
             }
             if control.failed.is_none() {
-                control.merging = ground.merging().is_waiting();
+                control.merging = ground.merging().is_waiting() && !ground.guard.is_alarmed();
                 if control.merging {
                     return Some(Task::Merge);
                 }
                 self.changed.notify_all();
-                control = self.changed.wait(control).unwrap_or_else(PoisonError::into_inner);
+                let waited = self.changed.wait_timeout(control, LOOK).unwrap_or_else(PoisonError::into_inner);
+                control = waited.0;
+                if waited.1.timed_out() {
+                    return Some(Task::Look);
+                }
                 continue;
             }
             let (woken, timeout) = self.changed.wait_timeout(control, RETRY).unwrap_or_else(PoisonError::into_inner);
@@ -212,6 +229,20 @@ struct Verdict {
 impl Ground {
     pub(crate) fn merging(&self) -> MutexGuard<'_, Merging> {
         self.merging.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A flush that finds the disk full gives up the reserve and is tried once more.
+    fn flush_with_reserve(&self) -> Result<(), StoreError> {
+        let outcome = self.flush();
+        let outcome = match outcome {
+            Err(error) if code_of(&error) == "disk_full" && self.guard.give_up() => {
+                tracing::warn!("the disk is full: the space set aside is used for what is in memory");
+                self.flush()
+            }
+            outcome => outcome,
+        };
+        self.guard.look(&self.health);
+        outcome
     }
 
     /// Writes a generation left over from a failed attempt, then everything else that was durable at the call.

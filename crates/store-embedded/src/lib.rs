@@ -39,7 +39,6 @@ mod merging;
 mod open;
 mod options;
 mod pace;
-mod pace;
 mod queue;
 mod reading;
 mod record;

@@ -15,6 +15,7 @@ use crate::checkpoint;
 use crate::database::{Database, meta, set_meta};
 use crate::embedded::{EmbeddedStore, Parts, Threads};
 use crate::flush::{Flusher, Ground};
+use crate::guard::{Guard, VolumeOf};
 use crate::health::Health;
 use crate::memory::Memory;
 use crate::options::{Limits, OpenError, Options};
@@ -28,7 +29,7 @@ use crate::writer::{Writer, is_barrier};
 /// A directory that cannot be used, is in use, has another format or is damaged: each as a sentence.
 pub fn open(dir: &Path, options: Options) -> Result<EmbeddedStore, OpenError> {
     let lock = lock_directory(dir)?;
-    let Options { clock, limits, log_files } = options;
+    let Options { clock, limits, log_files, volume } = options;
     let database = Arc::new(Database::open(dir, limits.readers_max)?);
     let files: Arc<dyn Files> = match log_files {
         Some(files) => files,
@@ -48,6 +49,7 @@ pub fn open(dir: &Path, options: Options) -> Result<EmbeddedStore, OpenError> {
         queue: Arc::clone(&queue),
         frame_rows_max: limits.frame_rows_max,
         sizes: limits.merged(),
+        guard: Guard::over(dir, limits.reserve_bytes, volume.unwrap_or_else(|| Arc::new(VolumeOf::dir(dir)))),
         merging: Mutex::default(),
         moment: Arc::default(),
     });
@@ -129,7 +131,7 @@ impl Drop for LastWords {
     }
 }
 
-fn lock_directory(dir: &Path) -> Result<File, OpenError> {
+pub(crate) fn lock_directory(dir: &Path) -> Result<File, OpenError> {
     let failed = |doing| move |source| OpenError::Directory { dir: dir.to_owned(), doing, source };
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed("made"))?;
     let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(dir.join("lock"));

@@ -7,6 +7,7 @@ use clock::{Clock, SystemClock};
 use store::UNREAD_MAX;
 use wal::Files;
 
+use crate::guard::Volume;
 use crate::merge_plan::Sizes;
 
 /// Most bytes of one encoded batch. A larger one is not stored, with reason `too_large`.
@@ -43,6 +44,8 @@ pub struct Limits {
     pub merge_bytes_aim: usize,
     /// Readings that are merged at once, in memory; what would be more is merged in parts or left as it is.
     pub merge_cells_max: usize,
+    /// Bytes set aside in the data directory, which are given up for a flush when the disk is full.
+    pub reserve_bytes: u64,
 }
 
 impl Limits {
@@ -71,6 +74,7 @@ impl Default for Limits {
             merge_rows_max: frame::FRAME_ROWS_MAX,
             merge_bytes_aim: frame::FRAME_BYTES_AIM,
             merge_cells_max: 160 * 1024,
+            reserve_bytes: 16 * 1024 * 1024,
         }
     }
 }
@@ -84,11 +88,13 @@ pub struct Options {
     pub limits: Limits,
     /// Where the log is; none for the directory `log` inside the data directory.
     pub log_files: Option<Arc<dyn Files>>,
+    /// Says how full the disk is; none for the volume that the data directory is on.
+    pub volume: Option<Arc<dyn Volume>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { clock: Arc::new(SystemClock::new()), limits: Limits::default(), log_files: None }
+        Self { clock: Arc::new(SystemClock::new()), limits: Limits::default(), log_files: None, volume: None }
     }
 }
 
