@@ -54,6 +54,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let end = START_MS + messages * STEP_MS;
     for (name, from, width) in [
         ("year", START_MS, 1_000),
+        ("year, decoding all", START_MS, 40_000),
         ("month", end - 30 * DAY_MS, 1_000),
         ("day", end - DAY_MS, 1_000),
         ("hour", end - 3_600_000, 1_000),

@@ -4,7 +4,7 @@
 
 use model::{Flaw, Judgement, Kind, Reading, ReadingKey, Resolution, TimeRange, TimeSource, Timestamp, Value};
 use serde_json::Value as Json;
-use windows::{Grid, Window, fold_ascending};
+use windows::{CalendarStep, Grid, Window, Zone, fold_ascending, increases};
 
 fn vectors() -> Json {
     serde_json::from_str(include_str!("../vectors.json")).unwrap()
@@ -77,5 +77,48 @@ fn readings_give_the_windows_one_by_one_and_folded() {
             assert_window(&pushed[index], expected, &case["note"]);
             assert_window(&folded[index], expected, &case["note"]);
         }
+    }
+}
+
+fn numbers(json: &Json) -> Vec<f64> {
+    json.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+}
+
+fn window(kind: Kind, json: &Json) -> Window {
+    let mut window = Window::default();
+    numbers(json).into_iter().for_each(|number| window.push(kind, number));
+    window
+}
+
+#[test]
+fn a_range_a_step_and_a_zone_give_the_edges() {
+    for case in vectors()["calendars"].as_array().unwrap() {
+        let step = CalendarStep::parse(case["step"].as_str().unwrap()).unwrap();
+        let zone = Zone::parse(case["zone"].as_str().unwrap()).unwrap();
+        let grid = Grid::calendar(range(case), step, &zone);
+        let mut edges: Vec<i64> = grid.starts_ms().collect();
+        edges.extend((grid.count() > 0).then(|| grid.end_ms()));
+        assert_eq!(serde_json::json!(edges), case["edges"], "{}", case["note"]);
+    }
+}
+
+#[test]
+fn angles_have_a_circular_mean() {
+    for case in vectors()["angles"].as_array().unwrap() {
+        let mean = window(Kind::Angle, &case["numbers"]).mean();
+        let apart = mean.zip(case["mean"].as_f64()).map(|(mean, expected)| (mean - expected).rem_euclid(360.0));
+        assert_eq!(mean.is_some(), apart.is_some(), "{}: {mean:?}", case["note"]);
+        assert!(apart.is_none_or(|apart| apart.min(360.0 - apart) < 1e-9), "{}: {mean:?}", case["note"]);
+    }
+}
+
+#[test]
+fn totals_have_an_increase() {
+    for case in vectors()["totals"].as_array().unwrap() {
+        let kind = if case["kind"] == "total" { Kind::Total } else { Kind::TotalIncreasing };
+        let windows: Vec<Window> = case["windows"].as_array().unwrap().iter().map(|of| window(kind, of)).collect();
+        let found = increases(kind, &windows, case["before"].as_f64());
+        let expected: Vec<Option<f64>> = case["increases"].as_array().unwrap().iter().map(Json::as_f64).collect();
+        assert_eq!(found, expected, "{}", case["note"]);
     }
 }
