@@ -28,6 +28,75 @@ pub enum Command {
     Openapi,
     /// Flood a second instance of this program, kill it, and count what it acknowledged
     Prove(Prove),
+    /// Read everything in a data directory and compare it with its checksums
+    Check(Check),
+    /// Take what is damaged out of a data directory, so that the rest can be served
+    Repair(Repair),
+    /// Copy a data directory as of this moment, also while a server runs on it
+    Backup(Backup),
+    /// Make a data directory from a backup, or try the backup out
+    Restore(Restore),
+    /// Write everything in a data directory as lines of JSON
+    Export(Export),
+    /// Take in what `export` wrote
+    Import(Import),
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The data directory
+    #[arg(long, value_name = "DIR", default_value = "./data", env = "SENSORIUM_DATA")]
+    pub data: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Repair {
+    /// The data directory; no server may run on it
+    #[arg(long, value_name = "DIR", default_value = "./data", env = "SENSORIUM_DATA")]
+    pub data: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// The data directory
+    #[arg(long, value_name = "DIR", default_value = "./data", env = "SENSORIUM_DATA")]
+    pub data: PathBuf,
+    /// Where the backup goes; empty or absent
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// The backup
+    #[arg(long, value_name = "DIR")]
+    pub from: PathBuf,
+    /// The new data directory; empty or absent
+    #[arg(long, value_name = "DIR", required_unless_present = "check", conflicts_with = "check")]
+    pub data: Option<PathBuf>,
+    /// Restore nothing: compare the hashes, restore into a directory beside the backup that is removed again, and count
+    #[arg(long)]
+    pub check: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The data directory; no server may run on it
+    #[arg(long, value_name = "DIR", default_value = "./data", env = "SENSORIUM_DATA")]
+    pub data: PathBuf,
+    /// Where the lines go; by default to the standard output
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Import {
+    /// The data directory; made if it is not there; no server may run on it
+    #[arg(long, value_name = "DIR", default_value = "./data", env = "SENSORIUM_DATA")]
+    pub data: PathBuf,
+    /// What `export` wrote
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -150,7 +219,7 @@ mod tests {
         let all = ["sensorium", "serve"].iter().chain(arguments);
         match Sensorium::try_parse_from(all).unwrap().command {
             Command::Serve(serve) => Config::from_arguments(&serve),
-            Command::Publish(_) | Command::Openapi | Command::Prove(_) => unreachable!("serve was asked for"),
+            _ => unreachable!("serve was asked for"),
         }
     }
 

@@ -3,6 +3,7 @@
 mod access;
 mod announce;
 mod app;
+mod care;
 mod config;
 mod demo;
 mod greeting;
@@ -27,6 +28,12 @@ fn main() -> ExitCode {
         Command::Publish(publish) => run(publish::publish(publish)),
         Command::Openapi => print_openapi(),
         Command::Prove(prove) => prove::prove(&prove),
+        Command::Check(check) => care::check(&check),
+        Command::Repair(repair) => care::repair(&repair),
+        Command::Backup(backup) => care::backup(&backup),
+        Command::Restore(restore) => care::restore(&restore),
+        Command::Export(export) => run(care::export(export)),
+        Command::Import(import) => run(care::import(import)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -84,6 +84,16 @@ pub fn check(
     found: &mut dyn FnMut(Finding),
 ) -> Result<Checked, CareError> {
     let holding = hold(dir)?;
+    check_held(dir, matches!(holding, Hold::Ours { .. }), progress, found)
+}
+
+/// As [`check`], for whoever knows whether a server has the directory open.
+pub(crate) fn check_held(
+    dir: &Path,
+    with_log: bool,
+    progress: &mut dyn FnMut(Progress),
+    found: &mut dyn FnMut(Finding),
+) -> Result<Checked, CareError> {
     let connection = connect(dir)?;
     let (store, had_log) = identity(&connection, dir)?;
     let moment = connection.unchecked_transaction().map_err(failed(CHECKING))?;
@@ -92,7 +102,7 @@ pub fn check(
     checking.frames(progress)?;
     checking.series(progress)?;
     let cut = checking.memory.as_ref().map(|memory| memory.cut.0);
-    if let (Hold::Ours { .. }, Some(cut)) = (&holding, cut) {
+    if let Some(cut) = cut.filter(|_| with_log) {
         progress(Progress { doing: "reading the log", done: 0, total: 1 });
         let mut batches = 0;
         let read = read_log(dir, store, cut, had_log, &mut |_, _| {

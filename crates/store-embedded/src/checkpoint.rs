@@ -234,3 +234,37 @@ fn packed<T: Serialize>(value: &T) -> rusqlite::Result<impl ToSql + use<T>> {
 fn unpacked<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, StoreError> {
     postcard::from_bytes(bytes).map_err(|error| StoreError::Damaged(format!("{what}: {error}")))
 }
+
+/// Takes readings off the count that stands in the database, after some were lost.
+pub(crate) fn count_less(connection: &Connection, readings: u64) -> Result<(), StoreError> {
+    let facts: Facts = meta_packed(connection, "facts")?.unwrap_or_default();
+    let facts = Facts { distinct: facts.distinct.saturating_sub(readings), ..facts };
+    packed(&facts).and_then(|facts| set_meta(connection, "facts", facts)).map_err(failed("counting readings"))
+}
+
+/// Gives a series the newest reading that it has in frames, because what stood there cannot be read.
+pub(crate) fn write_latest(
+    connection: &Connection,
+    series: SeriesId,
+    latest: Option<&(Reading, Timestamp)>,
+) -> Result<(), StoreError> {
+    (|| {
+        let latest = latest.map(packed).transpose()?;
+        connection.execute("UPDATE series SET latest = ?2 WHERE id = ?1", params![series.0, latest]).map(drop)
+    })()
+    .map_err(failed("writing a newest reading"))
+}
+
+/// Whether the bytes of `latest` are a newest reading.
+pub(crate) fn is_latest(bytes: &[u8]) -> bool {
+    postcard::from_bytes::<(Reading, Timestamp)>(bytes).is_ok()
+}
+
+/// Whether the bytes of a row of this table are a record.
+pub(crate) fn is_record(table: &str, bytes: &[u8]) -> bool {
+    match table {
+        "devices" => postcard::from_bytes::<store::DeviceRecord>(bytes).is_ok(),
+        "series" => postcard::from_bytes::<SeriesRecord>(bytes).is_ok(),
+        _ => postcard::from_bytes::<store::UnreadRecord>(bytes).is_ok(),
+    }
+}

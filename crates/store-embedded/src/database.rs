@@ -144,6 +144,14 @@ fn prepare_writer(connection: &mut Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// A new database at `path`, with a store id of its own.
+pub(crate) fn make_database(path: &Path) -> rusqlite::Result<Connection> {
+    let mut connection = Connection::open(path)?;
+    prepare_writer(&mut connection)?;
+    connection.pragma_update(None, "journal_mode", "DELETE")?;
+    Ok(connection)
+}
+
 /// A value of the table `meta`.
 pub(crate) fn meta<T: rusqlite::types::FromSql>(connection: &Connection, key: &str) -> rusqlite::Result<Option<T>> {
     connection.prepare_cached("SELECT value FROM meta WHERE key = ?1")?.query_row([key], |row| row.get(0)).optional()

@@ -83,7 +83,7 @@ fn old_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<FrameRow>> {
 
 /// Distinct readings in the frames of a series. A frame that nothing overlaps is not opened; of the others no more than
 /// those that overlap at one time are held.
-fn distinct(connection: &Connection, series: SeriesId) -> Result<u64, StoreError> {
+pub(crate) fn distinct(connection: &Connection, series: SeriesId) -> Result<u64, StoreError> {
     let mut all = rows::all(connection, series)?;
     all.sort_unstable_by_key(|row| row.first_ms);
     let (mut count, mut pending) = (0, BTreeSet::<ReadingKey>::new());
