@@ -41,6 +41,7 @@ bench: build
 killtest: build
 	cargo build --release -p simulator
 	$(TARGET)/release/sensorium-sim ledger --rounds $(N) --kills-at-start 10
+	cargo test -q -p store-embedded --test kills -- --ignored --exact many_kills_during_flush_merging_expiry_and_recovery_change_nothing
 
 # Cuts the power of the server's disk N times in a kernel in user space, then shows that without syncs data is lost.
 powercut: build setup
