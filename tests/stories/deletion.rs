@@ -199,3 +199,63 @@ fn a_device_is_created_once_however_often_it_is_asked_for() {
     assert_eq!(operator.see("/devices")["items"].as_array().map(Vec::len), Some(1));
     story.finish();
 }
+
+#[test]
+fn a_kill_in_the_middle_leaves_all_of_a_device_or_nothing() {
+    let mut story = Story::begin();
+    let start = 1_700_000_000_000_i64;
+    let message = |key: &str, n: i64| {
+        let payload = format!(r#"{{"ts":{},"level":{n}}}"#, start + n * 1000);
+        (key.to_owned(), payload.into_bytes())
+    };
+    let (mut stored, mut kept) = (0, 0);
+    for round in 0..12_u64 {
+        let (from, into) = (format!("from{round}"), format!("into{round}"));
+        story.device("a").publish_all((0..200).map(|n| message(&from, n)));
+        story.device("b").publish_all((100..300).map(|n| message(&into, n)));
+        stored += 400;
+        let operator = story.operator();
+        std::thread::scope(|scope| {
+            let asked = scope.spawn(|| {
+                // Whether it is answered at all is up to the kill.
+                let agent = ureq::agent();
+                let address = format!("http://{}/api/v1/devices/{from}", operator.http());
+                if round % 2 == 0 {
+                    let _ = agent.delete(format!("{address}?confirm={from}&now=true")).call();
+                } else {
+                    let body = json!({"into": into}).to_string();
+                    let request = agent.post(format!("{address}/merge")).header("content-type", "application/json");
+                    let _ = request.send(&body);
+                }
+            });
+            // Somewhere between the question and its answer; whatever the moment, the rules below hold.
+            std::thread::sleep(std::time::Duration::from_millis(round * 2));
+            story.kill();
+            asked.join().unwrap();
+        });
+        story.start();
+        // In order once more, so that nothing is unsettled.
+        story.restart();
+        let operator = story.operator();
+        // Where it was only marked as deleted it is in no list, and whole again for whoever restores it.
+        for sender in operator.see("/inbox/ignored")["items"].as_array().unwrap() {
+            let key = sender["key"].as_str().unwrap();
+            if sender["restorable_until"].is_i64() {
+                assert_eq!(operator.get(&format!("/devices/{key}")).status, 404);
+                assert_eq!(operator.send("POST", &format!("/devices/{key}/restore"), &[], None).status, 200);
+            }
+        }
+        let left = operator.values(&from, "level").len() as u64;
+        let taken = operator.values(&into, "level").len() as u64;
+        assert!(left == 0 || left == 200, "round {round}: {left} readings are half a device");
+        match (round % 2, left) {
+            (0, _) | (_, 200) => assert_eq!(taken, 200, "round {round}"),
+            _ => assert_eq!(taken, 300, "round {round}: merged as a whole"),
+        }
+        kept += left + taken;
+        let [stored_now, readings, deleted, expired, absorbed] = holdings(&operator);
+        assert_eq!((stored_now, readings), (stored, kept), "round {round}");
+        assert_eq!(stored, readings + deleted + expired + absorbed, "round {round}");
+    }
+    story.finish();
+}

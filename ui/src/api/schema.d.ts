@@ -316,6 +316,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How long readings are kept. */
+        get: operations["show"];
+        /** Sets how long readings are kept. A policy that keeps less than the one in force is pending for 24 hours. */
+        put: operations["set"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/clock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says that the server's clock is right, after it moved by more than a day or the server was off for so long. */
+        post: operations["confirm_clock"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/pending": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes back a policy that is not yet in force. */
+        delete: operations["cancel"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tells what a policy would take away, and takes nothing. */
+        post: operations["preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/windows": {
         parameters: {
             query?: never;
@@ -552,6 +621,20 @@ export interface components {
             items: components["schemas"]["Device"][];
             next_cursor?: string | null;
         };
+        /** @description What would go of one device. */
+        DeviceRetention: components["schemas"]["Going"] & {
+            /**
+             * Format: int64
+             * @description Estimated.
+             */
+            bytes: number;
+            /**
+             * Format: int32
+             * @description For how long its readings would be kept.
+             */
+            days: number;
+            device: string;
+        };
         /**
          * @description Oldest or newest first.
          * @enum {string}
@@ -758,6 +841,15 @@ export interface components {
             /** @description The last window ends behind `to`, or is not over yet. */
             last: boolean;
         };
+        /** @description A policy that keeps less than the one in force waits for a day. */
+        PendingRetention: {
+            policy: components["schemas"]["RetentionPolicy"];
+            /**
+             * Format: int64
+             * @description Epoch ms of server time.
+             */
+            takes_effect: number;
+        };
         /** @description Problem details. `code` never changes its meaning; `detail` is one sentence for a person. */
         Problem: {
             code: string;
@@ -808,6 +900,58 @@ export interface components {
             code: string;
             /** @description One sentence. */
             detail: string;
+        };
+        /** @description What holds and what will. */
+        Retention: {
+            /** @description `trusted`, or `jumped` or `untrusted`: then nothing expires. */
+            clock: string;
+            pending?: components["schemas"]["PendingRetention"] | null;
+            /** @description In force. */
+            policy: components["schemas"]["RetentionPolicy"];
+            /**
+             * Format: int64
+             * @description For `If-Match`.
+             */
+            version: number;
+        };
+        /**
+         * @description For how long readings are kept. A rule for a device goes before those for its tags, of which the one that keeps longest
+         *     holds, and these before the default.
+         */
+        RetentionPolicy: {
+            /**
+             * Format: int32
+             * @description 1 to 36500; null keeps for ever.
+             */
+            default_days?: number | null;
+            rules?: components["schemas"]["RetentionRule"][];
+        };
+        /** @description What a policy would take away now. */
+        RetentionPreview: {
+            /**
+             * Format: int64
+             * @description Bytes in all, estimated.
+             */
+            bytes: number;
+            /** @description Devices of which something would go. */
+            devices: components["schemas"]["DeviceRetention"][];
+            /**
+             * Format: int64
+             * @description Readings in all, without hidden ones: what `confirm` takes.
+             */
+            readings: number;
+        };
+        /** @description An exception, for a device or for a tag. */
+        RetentionRule: {
+            /**
+             * Format: int32
+             * @description 1 to 36500; null keeps for ever.
+             */
+            days?: number | null;
+            /** @description Key of a device. */
+            device?: string | null;
+            /** @description A tag of devices. */
+            tag?: string | null;
         };
         /** @description A series by name. */
         SeriesName: {
@@ -1636,6 +1780,176 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+        };
+    };
+    set: {
+        parameters: {
+            query?: {
+                /** @description `true` lets a policy that keeps less take effect at once. */
+                now?: boolean | null;
+                /** @description With `now`: how many readings go, as the preview says. */
+                confirm?: number | null;
+            };
+            header?: {
+                /** @description The version seen */
+                "If-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetentionPolicy"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirm_clock: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version seen */
+                "If-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetentionPolicy"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionPreview"];
                 };
             };
             422: {

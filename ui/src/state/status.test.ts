@@ -23,6 +23,7 @@ function device(part: Partial<Device>): Device {
     clock_bad: 0,
     created: 0,
     topics: [],
+    merged: [],
     version: 1,
     demo: null,
     metrics: [metric],
