@@ -139,6 +139,10 @@ impl Work<'_> {
             }
             let both = self.count_shared(from, into)?;
             self.done.gone.absorbed += both;
+            rows::check_tally(self.connection, from)?;
+            rows::check_tally(self.connection, into)?;
+            let moved = rows::counted(self.connection, from)? - both.cast_signed();
+            rows::readings_changed(self.connection, into, moved)?;
             removal::absorb(self.connection, from, into)?;
             rows::tally_again(self.connection, into)?;
             self.join_tracks(from, into);
@@ -157,7 +161,10 @@ impl Work<'_> {
         if before <= from {
             return Ok(());
         }
-        self.done.gone.expired += self.count_readings(series, TimeRange { from, to: before })?;
+        rows::check_tally(self.connection, series)?;
+        let expired = self.count_readings(series, TimeRange { from, to: before })?;
+        self.done.gone.expired += expired;
+        rows::readings_changed(self.connection, series, -expired.cast_signed())?;
         removal::expire(self.connection, series, before)?;
         rows::tally_again(self.connection, series)?;
         let extent = self.extent(series)?;

@@ -300,6 +300,8 @@ impl Ground {
         }
         checkpoint::write(&writing, &frozen.checkpoint, &settled)?;
         settled.tallies.iter().try_for_each(|(series, added)| rows::tally_more(&writing, *series, *added))?;
+        let mut counts = settled.readings.iter();
+        counts.try_for_each(|(series, added)| rows::readings_changed(&writing, *series, added.cast_signed()))?;
         writing.commit().map_err(failed("committing a flush"))?;
         Ok((settled, frames))
     }
@@ -323,11 +325,12 @@ impl Ground {
         for (series, head) in frozen.head.series() {
             let gone = orphans.remove(&series).unwrap_or_default();
             let waiting: Vec<_> = head.unsettled().collect();
-            if gone.is_empty() && waiting.is_empty() {
-                continue;
-            }
-            let wanted: HashSet<ReadingKey> = gone.iter().chain(&waiting).map(|(key, ..)| *key).collect();
-            let stored = rows::values_of(snapshot, series, &wanted)?;
+            let reach = verdict.settled.extents.get(&series).map(|extent| extent.last);
+            let old = || head.keys().take_while(|key| reach.is_some_and(|reach| *key <= reach));
+            let wanted: HashSet<ReadingKey> = gone.iter().chain(&waiting).map(|(key, ..)| *key).chain(old()).collect();
+            let stored = if wanted.is_empty() { HashMap::new() } else { rows::values_of(snapshot, series, &wanted)? };
+            let known = old().filter(|key| stored.contains_key(key)).count();
+            verdict.settled.readings.insert(series, (head.keys().count() - known) as u64);
             for (key, value, source) in gone {
                 count(&mut verdict.settled.by_source, source, stored.get(&key), &value);
             }

@@ -64,6 +64,8 @@ pub(crate) struct Settled {
     pub(crate) extents: HashMap<SeriesId, Extent>,
     /// The rows that were written.
     pub(crate) tallies: HashMap<SeriesId, Tally>,
+    /// Readings of keys that no frame had before.
+    pub(crate) readings: HashMap<SeriesId, u64>,
 }
 
 #[derive(Debug, Default)]

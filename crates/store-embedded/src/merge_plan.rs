@@ -4,7 +4,8 @@
 //! times only. A frame that is large enough is left alone, until late frames have gathered over it.
 //!
 //! Invariant: what is chosen is closed. No frame that stays, and that overlaps a chosen one in time and series, has a rank
-//! between that one's and the greatest of the chosen, which the merged frame takes. So what is later stays later.
+//! between that one's and the greatest of the chosen, which the merged frame takes, nor that greatest (parts of one merged
+//! frame have one rank, and no key twice). So what is later stays later.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -192,7 +193,7 @@ impl Choice<'_> {
                 let Some(outer) = self.piece(*at) else { return false };
                 let mut pairs = chosen.iter().filter_map(|at| self.piece(*at)).flat_map(|inner| inner.touching(outer));
                 pairs.any(|(inner, outer)| {
-                    inner.rank < outer.rank && greatest.get(&outer.series).is_some_and(|rank| outer.rank < *rank)
+                    inner.rank < outer.rank && greatest.get(&outer.series).is_some_and(|rank| outer.rank <= *rank)
                 })
             };
             let between: Vec<usize> =

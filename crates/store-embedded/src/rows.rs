@@ -271,6 +271,14 @@ pub(crate) fn tally_more(connection: &Connection, series: SeriesId, added: Tally
     tally.write(connection, series)
 }
 
+/// Distinct readings of a series in frames, as they were counted.
+pub(crate) fn counted(connection: &Connection, series: SeriesId) -> Result<i64, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT readings FROM series WHERE id = ?1").map_err(failed(READING))?;
+    let found = statement.query_row([series.0], |row| row.get(0)).optional().map_err(failed(READING))?;
+    Ok(found.unwrap_or(0))
+}
+
 /// Counts distinct readings of a series that came into frames, or went. Those before its floor do not count.
 pub(crate) fn readings_changed(connection: &Connection, series: SeriesId, by: i64) -> Result<(), StoreError> {
     (|| {

@@ -75,7 +75,15 @@ impl Adapter for Embedded {
 
     async fn reopened(&mut self, closed: Opened) -> Opened {
         drop(closed);
-        self.open()
+        let opened = self.open();
+        let stats = opened.readings.stats();
+        if stats.log_bytes == 0 {
+            let database = rusqlite::Connection::open(self.dir.path().join("sensorium.db")).unwrap();
+            let sql = "SELECT coalesce(sum(readings), 0) FROM series";
+            let counted: i64 = database.query_row(sql, [], |row| row.get(0)).unwrap();
+            assert_eq!(counted.cast_unsigned(), stats.readings, "counted series by series, and together");
+        }
+        opened
     }
 }
 
