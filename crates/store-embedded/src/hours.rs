@@ -273,3 +273,66 @@ pub(crate) fn stored(connection: &Connection, row: &FrameRow, kind: Kind) -> Res
         None => Ok(None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use frame::{Cell, Column, Frame};
+    use model::{Judgement, TimeSource, Value};
+
+    use super::*;
+
+    /// A frame of one series every 10 s; the values follow from the index.
+    fn encoded(rows: i64, value: impl Fn(i64) -> f64) -> Encoded {
+        let key = |at: i64| model::ReadingKey { time: Timestamp::saturating(1_735_690_000_000 + at * 10_000), n: 0 };
+        let cell = |at: i64| Cell {
+            value: Value::Number(value(at)),
+            judgement: Judgement::Good,
+            time_source: TimeSource::Device,
+            claimed_ms: None,
+        };
+        let column = Column { series: SeriesId(1), cells: (0..rows).map(|at| Some(cell(at))).collect() };
+        frame::encode(&Frame { keys: (0..rows).map(key).collect(), columns: vec![column] }).unwrap()
+    }
+
+    fn walk(at: i64) -> f64 {
+        // Steps of a tenth that look like chance, the same every time.
+        let noise = |at: i64| (at * 7_919 + at * at * 31) % 11 - 5;
+        (200 + noise(at / 40) * 3 + noise(at) / 4) as f64 / 10.0
+    }
+
+    #[test]
+    fn hours_are_small_and_come_back_under_their_kind_only() {
+        let frame = encoded(16_384, walk);
+        for kind in [Kind::Measurement, Kind::Angle, Kind::Total, Kind::TotalIncreasing] {
+            let stored = of_frame(&frame, |_| kind);
+            let [(_, blob)] = stored.as_slice() else { panic!("{kind:?} has hours") };
+            let hours = read(blob, frame.checksum, kind).unwrap().unwrap();
+            assert_eq!(hours.iter().map(|hour| hour.window.count).sum::<u64>(), 16_384);
+            let other = if kind == Kind::Angle { Kind::Total } else { Kind::Angle };
+            assert!(read(blob, frame.checksum, other).unwrap().is_none());
+            assert!(read(blob, frame.checksum ^ 1, kind).is_err(), "hours of another frame");
+            if kind == Kind::Measurement {
+                assert!(blob.len() * 100 <= frame.blob.len() * 7, "{} of {}", blob.len(), frame.blob.len());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_short_or_sparse_has_no_hours() {
+        assert!(of_frame(&encoded(700, walk), |_| Kind::Measurement).is_empty());
+        assert!(!of_frame(&encoded(800, walk), |_| Kind::Measurement).is_empty());
+    }
+
+    #[test]
+    fn a_changed_bit_is_damage() {
+        let frame = encoded(1_000, |at| at as f64 / 10.0);
+        let stored = of_frame(&frame, |_| Kind::Total);
+        let (_, blob) = stored.first().unwrap();
+        for at in 0..blob.len() {
+            let mut changed = blob.clone();
+            changed[at] ^= 4;
+            assert!(read(&changed, frame.checksum, Kind::Total).is_err());
+            assert!(read(&blob[..at], frame.checksum, Kind::Total).is_err());
+        }
+    }
+}
