@@ -53,7 +53,9 @@ pub fn measure(bench: &Bench, extent: Extent, verdicts: &mut Verdicts) -> Result
     let year = ask(&system, Chart::ending(last + 1, 365 * DAY_MS))?;
     system.stop()?;
     let bytes = process::disk_bytes(&data)? as f64;
-    println!("| bytes a message on disk, everything counted | {} |", short(bytes / (values / 2.0)));
+    let database = std::fs::metadata(data.join("sensorium.db"))?.len() as f64;
+    println!("| bytes a message in the database | {} |", short(database / (values / 2.0)));
+    println!("| log and reserve beside it, MB | {} |", short((bytes - database) / 1e6));
     let mut starts = Vec::new();
     for _ in 0..STARTS {
         let clock = SystemClock::new();
