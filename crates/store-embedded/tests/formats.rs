@@ -93,6 +93,11 @@ async fn a_directory_of_format_1_is_upgraded_with_everything_in_it() {
 }
 
 #[tokio::test]
+async fn a_directory_of_format_2_opens_with_everything_in_it() {
+    opens(2).await;
+}
+
+#[tokio::test]
 async fn an_upgrade_that_fails_leaves_the_directory_as_it_was() {
     let dir = copied(&fixture(1));
     let tables = |sql: &str| {
