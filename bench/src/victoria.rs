@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::process;
@@ -33,10 +33,10 @@ impl Victoria {
 
     fn result(&self, path: &str, query: &[(&str, &str)]) -> Result<Vec<Value>> {
         let mut answer = self.web.json(path, query)?;
-        match answer["data"]["result"].take() {
-            Value::Array(series) => Ok(series),
-            _ => anyhow::bail!("not an answer: {answer}"),
+        if let Value::Array(series) = answer["data"]["result"].take() {
+            return Ok(series);
         }
+        bail!("not an answer: {answer}")
     }
 }
 
