@@ -199,8 +199,18 @@ impl Charted {
 }
 
 /// Reads a column with everything; `keys` are those of the frame.
-pub(crate) fn take_cells(mut cursor: Cursor<'_>, keys: &[ReadingKey]) -> Result<Vec<Option<Cell>>, Damage> {
-    let Some(head) = Head::take(&mut cursor, keys.len())? else {
+pub(crate) fn take_cells(cursor: Cursor<'_>, keys: &[ReadingKey]) -> Result<Vec<Option<Cell>>, Damage> {
+    take_some_cells(cursor, keys.len(), 0, keys)
+}
+
+/// Reads the cells of `keys`, which stand from row `first` on in a frame of `rows` rows.
+pub(crate) fn take_some_cells(
+    mut cursor: Cursor<'_>,
+    rows: usize,
+    first: usize,
+    keys: &[ReadingKey],
+) -> Result<Vec<Option<Cell>>, Damage> {
+    let Some(head) = Head::take(&mut cursor, rows)? else {
         cursor.end()?;
         return Ok(vec![None; keys.len()]);
     };
@@ -211,7 +221,8 @@ pub(crate) fn take_cells(mut cursor: Cursor<'_>, keys: &[ReadingKey]) -> Result<
     take_packed(&mut cursor, claims.count(head.present), &mut distances)?;
     cursor.end()?;
     let mut distances = distances.into_iter();
-    let mut place = 0;
+    let mut place = values.pass(&head, first);
+    distances.by_ref().take((0..place).filter(|index| claims.get(*index)).count()).for_each(drop);
     let mut cell = |(row, key): (usize, &ReadingKey)| {
         if !head.presence.get(row) {
             return Ok(None);
@@ -229,7 +240,7 @@ pub(crate) fn take_cells(mut cursor: Cursor<'_>, keys: &[ReadingKey]) -> Result<
         let ((value, judgement), time_source) = cell.ok_or(Damage::Content("an unknown symbol"))?;
         Ok(Some(Cell { value, judgement, time_source, claimed_ms }))
     };
-    keys.iter().enumerate().map(&mut cell).collect()
+    (first..).zip(keys).map(&mut cell).collect()
 }
 
 /// The values of each type in order.
@@ -250,6 +261,19 @@ impl Values {
         let bools = if count(BOOL) > 0 { take_bits(cursor, count(BOOL))? } else { Bits::None };
         let texts = if count(TEXT) > 0 { take_texts(cursor, count(TEXT))? } else { Vec::new() };
         Ok(Self { numbers: numbers.into_iter(), bools, bool_place: 0, texts: texts.into_iter() })
+    }
+
+    /// Leaves out what stands before `row`, and answers how many readings that are.
+    fn pass(&mut self, head: &Head, row: usize) -> usize {
+        if head.presence == Bits::All && head.kinds == Symbols::Constant(NUMBER) {
+            if let Some(last) = row.checked_sub(1) {
+                self.numbers.nth(last);
+            }
+            return row;
+        }
+        let place = (0..row).filter(|row| head.presence.get(*row)).count();
+        (0..place).for_each(|index| _ = self.next(head.kinds.get(index)));
+        place
     }
 
     fn next(&mut self, kind: u32) -> Option<Value> {

@@ -1,10 +1,10 @@
 //! Frames from a disk: checked as a whole when opened, decoded column by column when asked.
 
-use model::{Reading, ReadingKey, SeriesId, Timestamp};
+use model::{Reading, ReadingKey, SeriesId, TimeRange, Timestamp};
 
-use crate::column::take_cells;
+use crate::column::{take_cells, take_some_cells};
 use crate::cursor::Cursor;
-use crate::times::{take_keys, take_span, take_times};
+use crate::times::{take_keys, take_some_keys, take_span, take_times};
 use crate::{Column, FRAME_BYTES_MAX, FRAME_CELLS_MAX, FRAME_FORMAT, FRAME_ROWS_MAX, FRAME_SERIES_MAX, Frame};
 
 pub use crate::column::Charted;
@@ -193,6 +193,23 @@ impl Opened<'_> {
         let Some(column) = self.column(series) else { return Ok(Vec::new()) };
         let keys = self.keys()?;
         let cells = take_cells(column, &keys)?;
+        Ok(keys.into_iter().zip(cells).filter_map(|(key, cell)| Some(cell?.at(key))).collect())
+    }
+
+    /// The readings of `series` inside `range` in order of key; none if the frame has no such series. Builds no others.
+    ///
+    /// # Errors
+    /// Content that `encode` did not write.
+    pub fn readings_within(&self, series: SeriesId, range: TimeRange) -> Result<Vec<Reading>, Damage> {
+        let Some(column) = self.column(series) else { return Ok(Vec::new()) };
+        let times = self.times()?;
+        let first = times.partition_point(|time| *time < range.from.millis());
+        let end = times.partition_point(|time| *time < range.to.millis());
+        let Some(wanted) = times.get(first..end).filter(|wanted| !wanted.is_empty()) else { return Ok(Vec::new()) };
+        let mut cursor = Cursor::new(self.ns);
+        let keys = take_some_keys(&mut cursor, times.len(), first, wanted)?;
+        cursor.end()?;
+        let cells = take_some_cells(column, times.len(), first, &keys)?;
         Ok(keys.into_iter().zip(cells).filter_map(|(key, cell)| Some(cell?.at(key))).collect())
     }
 

@@ -112,9 +112,19 @@ pub(crate) fn put_ns(out: &mut Vec<u8>, keys: &[ReadingKey]) -> Result<(), Encod
 
 /// Reads the n of each of `times`, and proves that the keys ascend strictly.
 pub(crate) fn take_keys(cursor: &mut Cursor<'_>, times: &[i64]) -> Result<Vec<ReadingKey>, Damage> {
-    let ns: Symbols = take_symbols(cursor, times.len())?;
+    take_some_keys(cursor, times.len(), 0, times)
+}
+
+/// As [`take_keys`], of the times that stand from row `first` on in a frame of `rows` rows.
+pub(crate) fn take_some_keys(
+    cursor: &mut Cursor<'_>,
+    rows: usize,
+    first: usize,
+    times: &[i64],
+) -> Result<Vec<ReadingKey>, Damage> {
+    let ns: Symbols = take_symbols(cursor, rows)?;
     let key = |(index, time): (usize, &i64)| ReadingKey { time: Timestamp::saturating(*time), n: ns.get(index) };
-    let keys: Vec<ReadingKey> = times.iter().enumerate().map(key).collect();
+    let keys: Vec<ReadingKey> = (first..).zip(times).map(key).collect();
     if keys.iter().zip(keys.iter().skip(1)).all(|(a, b)| a < b) {
         Ok(keys)
     } else {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use frame::{Cell, Charted, Column, Frame, encode, open};
-use model::{Flaw, Judgement, ReadingKey, SeriesId, TimeSource, Timestamp, Value};
+use model::{Flaw, Judgement, ReadingKey, SeriesId, TimeRange, TimeSource, Timestamp, Value};
 use proptest::prelude::*;
 
 fn number() -> impl Strategy<Value = f64> {
@@ -86,6 +86,20 @@ fn frames() -> impl Strategy<Value = Frame> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn a_part_of_a_frame_is_that_part(frame in frames(), a in any::<prop::sample::Index>(), b in any::<prop::sample::Index>()) {
+        let blob = encode(&frame).unwrap().blob;
+        let opened = open(&blob).unwrap();
+        let (a, b) = (a.get(&frame.keys).time, b.get(&frame.keys).time);
+        for range in [TimeRange { from: a, to: b }, TimeRange { from: a, to: b.plus(1) }, TimeRange::ALL] {
+            for column in &frame.columns {
+                let mut expected = opened.readings(column.series).unwrap();
+                expected.retain(|reading| range.contains(reading.key.time));
+                prop_assert_eq!(opened.readings_within(column.series, range).unwrap(), expected);
+            }
+        }
+    }
 
     #[test]
     fn a_frame_comes_back(frame in frames()) {

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use store::{Gone, Order, StoreError};
 
 use crate::memory::Memory;
-use crate::rows::{known, readings, visit};
+use crate::rows::{known, readings_within, visit};
 
 /// Ranks behind every frame's.
 const FROZEN: i64 = i64::MAX - 1;
@@ -89,7 +89,7 @@ pub(crate) fn merged(
         if answer.len() >= request.limit {
             return Ok(false);
         }
-        let inside = readings(connection, &row)?;
+        let inside = readings_within(connection, &row, request.rest())?;
         let wanted = inside.into_iter().filter(|reading| request.wants(reading.key));
         pending.extend(wanted.map(|reading| Found { rank: row.rank, reading }));
         Ok(true)

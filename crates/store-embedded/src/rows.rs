@@ -171,6 +171,18 @@ pub(crate) fn readings(connection: &Connection, row: &FrameRow) -> Result<Vec<Re
     Err(damaged(row.series, &format!("frame {} has {found} readings of it, {} should be there", row.frame, row.rows)))
 }
 
+/// The readings of a row inside `range`; no others are built.
+pub(crate) fn readings_within(
+    connection: &Connection,
+    row: &FrameRow,
+    range: TimeRange,
+) -> Result<Vec<Reading>, StoreError> {
+    if range.from.millis() <= row.first_ms && row.last_ms < range.to.millis() {
+        return readings(connection, row);
+    }
+    with_frame(connection, row, |opened| opened.readings_within(row.col, range))
+}
+
 /// A summary as the database keeps it: six little-endian numbers of 8 bytes (no REAL column, because those lose −0.0), then
 /// the CRC32C of [`summary_crc`].
 pub(crate) fn summary_bytes(row: &FrameRow) -> Vec<u8> {
@@ -346,7 +358,7 @@ pub(crate) fn values_of(
         visit(connection, series, known, range, Order::Ascending, &mut |row| {
             let next = times.partition_point(|time| *time < row.first_ms);
             if times.get(next).is_some_and(|time| *time <= row.last_ms) {
-                for reading in readings(connection, &row)? {
+                for reading in readings_within(connection, &row, range)? {
                     if wanted.contains(&reading.key) && found.get(&reading.key).is_none_or(|(rank, _)| *rank < row.rank)
                     {
                         found.insert(reading.key, (row.rank, reading.value));

@@ -16,7 +16,7 @@ use windows::{Grid, Window, fold_ascending};
 
 use crate::hours::{self, HOUR_MS, Hour};
 use crate::reading::{Found, fold, sort};
-use crate::rows::{FrameRow, known, readings, visit, with_frame};
+use crate::rows::{FrameRow, known, readings_within, visit, with_frame};
 use crate::spans::Spans;
 
 /// A frame of at most so many readings that overlaps others is taken apart, so that a few late readings spread over a
@@ -108,8 +108,7 @@ fn loosen(
                 continue;
             }
             total += row.rows;
-            let inside = readings(connection, row)?;
-            let inside = inside.into_iter().filter(|reading| range.contains(reading.key.time));
+            let inside = readings_within(connection, row, range)?.into_iter();
             loose.extend(inside.map(|reading| Found { rank: row.rank, reading }));
         }
     }
@@ -259,12 +258,9 @@ impl Sweep<'_> {
                 continue;
             }
             let wanted = |time: i64| self.plan.mixed.contains(time) && !self.plan.gone.contains(time);
-            let inside = readings(self.connection, row)?.into_iter();
-            let inside = inside.filter(|reading| {
-                range.contains(reading.key.time)
-                    && reading.key.time.millis() >= piece.from
-                    && wanted(reading.key.time.millis())
-            });
+            let inside = readings_within(self.connection, row, range)?.into_iter();
+            let inside =
+                inside.filter(|reading| reading.key.time.millis() >= piece.from && wanted(reading.key.time.millis()));
             self.pending.extend(inside.map(|reading| Found { rank: row.rank, reading }));
         }
         let loose = &mut self.loose;
