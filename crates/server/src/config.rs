@@ -217,10 +217,8 @@ mod tests {
 
     fn config(arguments: &[&str]) -> Result<Config, AddressRefused> {
         let all = ["sensorium", "serve"].iter().chain(arguments);
-        match Sensorium::try_parse_from(all).unwrap().command {
-            Command::Serve(serve) => Config::from_arguments(&serve),
-            _ => unreachable!("serve was asked for"),
-        }
+        let Command::Serve(serve) = Sensorium::try_parse_from(all).unwrap().command else { unreachable!() };
+        Config::from_arguments(&serve)
     }
 
     #[test]

@@ -170,10 +170,10 @@ impl Copying<'_> {
                 let number = |pages: i32| u64::try_from(pages).unwrap_or(0);
                 let total = number(pages.pagecount);
                 progress(Progress { doing: DOING, done: total - number(pages.remaining).min(total), total });
-                match step {
-                    StepResult::Done => break,
-                    _ => self.log()?,
+                if step == StepResult::Done {
+                    break;
                 }
+                self.log()?;
             }
         }
         drop(moment);

@@ -184,7 +184,9 @@ impl<'a> Checking<'a> {
                     self.say(Place::Pages, format!("database: {what}"));
                     Ok(())
                 }
-                other => Err(other.into()),
+                other @ (StoreError::UnknownSeries(_) | StoreError::Io { .. } | StoreError::Closed) => {
+                    Err(other.into())
+                }
             },
         }
     }
@@ -241,7 +243,9 @@ impl<'a> Checking<'a> {
             Ok((crc, count, blob)) => decode(crc, count, &blob).map(|frame| (crc, frame)),
             Err(error) => match failed(CHECKING)(error) {
                 StoreError::Damaged(what) => Err(what),
-                other => return Err(other.into()),
+                other @ (StoreError::UnknownSeries(_) | StoreError::Io { .. } | StoreError::Closed) => {
+                    return Err(other.into());
+                }
             },
         };
         match opened {

@@ -24,7 +24,7 @@ pub const ALARM: u64 = 95;
 /// The reserve is made while so many times as much is free.
 const ROOM_FOR_RESERVE: u64 = 4;
 /// Zeros that are written at once where the file system knows no other way to set space aside.
-const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 
 /// Room on a volume, as this process may use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

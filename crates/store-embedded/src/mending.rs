@@ -202,15 +202,12 @@ impl<'a> Mending<'a> {
             Some(_) => u32::MAX,
             None => 0,
         };
-        (|| {
-            let sql = "UPDATE series SET \
+        let sql = "UPDATE series SET \
                 first_ms = (SELECT min(first_ms) FROM frame_series WHERE series = ?1), \
                 last_ms = (SELECT max(last_ms) FROM frame_series WHERE series = ?1), \
                 span_ms = (SELECT max(last_ms - first_ms) FROM frame_series WHERE series = ?1), \
                 last_n = CASE WHEN EXISTS (SELECT 1 FROM frame_series WHERE series = ?1) THEN ?2 END WHERE id = ?1";
-            self.connection.execute(sql, params![series.0, last_n]).map(drop)
-        })()
-        .map_err(failed(MENDING))
+        self.connection.execute(sql, params![series.0, last_n]).map(drop).map_err(failed(MENDING))
     }
 }
 

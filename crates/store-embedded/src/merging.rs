@@ -63,11 +63,14 @@ struct Member {
     floor: Timestamp,
 }
 
+/// A new frame and the stored hours of its columns.
+type WithHours = (Encoded, Vec<(SeriesId, Vec<u8>)>);
+
 /// Frames ready to take the place of others.
 struct Merged {
     members: Vec<Member>,
     old: Vec<Piece>,
-    frames: Vec<(Encoded, Vec<(SeriesId, Vec<u8>)>)>,
+    frames: Vec<WithHours>,
     ranks: BTreeMap<SeriesId, i64>,
     /// What each series answered where it is touched.
     answers: BTreeMap<SeriesId, (TimeRange, Vec<Reading>)>,

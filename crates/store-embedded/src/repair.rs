@@ -118,10 +118,9 @@ fn copy_all(dir: &Path, to: &Path) -> Result<(), CareError> {
         sync_dir(to)?;
         sync_dir(dir)
     })();
-    copied.map_err(|error| {
+    copied.inspect_err(|_| {
         // Half a copy helps nobody, and nothing was changed yet.
         let _ = std::fs::remove_dir_all(to);
-        error
     })
 }
 

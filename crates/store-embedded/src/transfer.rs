@@ -297,17 +297,16 @@ impl<'a> Taking<'a> {
                 (_, Line::End { lines }) => return Err(refused(format!("there should be {lines} lines"))),
                 (_, line) => self.one(line).await.map_err(|error| match error {
                     CareError::Refused(what) => refused(what),
-                    other => other,
+                    other @ (CareError::Open(_) | CareError::Store(_) | CareError::File { .. }) => other,
                 })?,
             }
         }
     }
 
     async fn one(&mut self, line: Line) -> Result<(), CareError> {
-        let line = match line {
-            Line::Reading(reading) => return self.reading(reading).await,
-            other => other,
-        };
+        if let Line::Reading(reading) = line {
+            return self.reading(reading).await;
+        }
         self.page().await?;
         match line {
             Line::Device(device) => self.device(device).await,

@@ -41,7 +41,7 @@ pub(crate) struct Writer {
 #[derive(Debug)]
 pub(crate) enum Ended {
     /// Everything that was appended is durable. Here is the log.
-    Settled(Log),
+    Settled(Box<Log>),
     /// Some commits could not be settled.
     Unsettled,
     /// It was told to leave everything as it is.
@@ -54,7 +54,7 @@ impl Writer {
         loop {
             match self.queue.next((!idle_written).then_some(SILENCE)) {
                 Next::Abandoned => return Ended::Abandoned,
-                Next::Closed => return Ended::Settled(self.log),
+                Next::Closed => return Ended::Settled(Box::new(self.log)),
                 Next::Nudge => self.look_after(),
                 Next::Silence => {
                     // Nobody waits for an idle record: if it fails, the next batch finds out.
