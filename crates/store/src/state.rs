@@ -1,7 +1,7 @@
 //! What a store remembers besides readings: identities, books, the repeat window, the unread list, stamps. Pure; every
 //! store that keeps a log applies the same entries to it and so cannot differ from the others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{Book, DeviceId, SeriesId, SourceName, TimeRange, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,8 @@ pub const UNREAD_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub struct State {
     devices: BTreeMap<DeviceId, DeviceRecord>,
     series: BTreeMap<SeriesId, SeriesRecord>,
+    /// The series of each device that has some: what `series` says, so that one device is not looked for among all.
+    of_device: BTreeMap<DeviceId, BTreeSet<SeriesId>>,
     books: BTreeMap<SourceName, Book>,
     repeats: RepeatWindow,
     unread: BTreeMap<UnreadId, UnreadRecord>,
@@ -91,7 +93,8 @@ impl State {
     pub fn resume(unread_max: usize, kept: Remembered) -> Self {
         let mut state = Self {
             devices: kept.devices.into_iter().map(|device| (device.id, device)).collect(),
-            series: kept.series.into_iter().map(|series| (series.id, series)).collect(),
+            series: BTreeMap::new(),
+            of_device: BTreeMap::new(),
             books: kept.books,
             repeats: RepeatWindow::default(),
             unread: BTreeMap::new(),
@@ -104,6 +107,9 @@ impl State {
             floors: kept.floors,
             gone: kept.gone,
         };
+        for series in kept.series {
+            state.keep_series(series);
+        }
         for mark in &kept.repeats {
             state.repeats.accept(mark);
         }
@@ -120,9 +126,7 @@ impl State {
             Entry::Device(device) => {
                 self.devices.insert(device.id, device.clone());
             }
-            Entry::Series(series) => {
-                self.series.insert(series.id, series.clone());
-            }
+            Entry::Series(series) => self.keep_series(series.clone()),
             Entry::Message(message) => {
                 self.received(message.received);
                 message.repeat.iter().for_each(|mark| self.repeats.accept(mark));
@@ -162,8 +166,8 @@ impl State {
     fn merge(&mut self, merge: MergeRecord) {
         let MergePlan { moved, absorbed } = self.merge_plan(merge);
         for series in moved {
-            if let Some(record) = self.series.get_mut(&series) {
-                record.device = merge.into;
+            if let Some(record) = self.series.get(&series) {
+                self.keep_series(SeriesRecord { device: merge.into, ..record.clone() });
             }
         }
         for (from, into) in absorbed {
@@ -178,8 +182,29 @@ impl State {
         self.devices.remove(&merge.from);
     }
 
+    fn keep_series(&mut self, record: SeriesRecord) {
+        let (id, device) = (record.id, record.device);
+        if let Some(before) = self.series.insert(id, record)
+            && before.device != device
+        {
+            self.leave(before.device, id);
+        }
+        self.of_device.entry(device).or_default().insert(id);
+    }
+
+    fn leave(&mut self, device: DeviceId, series: SeriesId) {
+        if let Some(all) = self.of_device.get_mut(&device) {
+            all.remove(&series);
+            if all.is_empty() {
+                self.of_device.remove(&device);
+            }
+        }
+    }
+
     fn forget(&mut self, series: SeriesId) {
-        self.series.remove(&series);
+        if let Some(record) = self.series.remove(&series) {
+            self.leave(record.device, series);
+        }
         self.hidden.remove(&series);
         self.floors.remove(&series);
     }
@@ -187,14 +212,10 @@ impl State {
     /// What `merge` will do, asked before it is applied.
     #[must_use]
     pub fn merge_plan(&self, merge: MergeRecord) -> MergePlan {
-        let of_into: BTreeMap<_, SeriesId> = self
-            .series
-            .values()
-            .filter(|series| series.device == merge.into)
-            .map(|series| (&series.metric, series.id))
-            .collect();
+        let of_into: BTreeMap<_, SeriesId> =
+            self.records_of(merge.into).map(|series| (&series.metric, series.id)).collect();
         let mut plan = MergePlan::default();
-        for series in self.series.values().filter(|series| series.device == merge.from) {
+        for series in self.records_of(merge.from) {
             match of_into.get(&series.metric) {
                 Some(into) => plan.absorbed.push((series.id, *into)),
                 None => plan.moved.push(series.id),
@@ -212,7 +233,11 @@ impl State {
     /// The series of a device, by id.
     #[must_use]
     pub fn series_of(&self, device: DeviceId) -> Vec<SeriesId> {
-        self.series.values().filter(|series| series.device == device).map(|series| series.id).collect()
+        self.of_device.get(&device).into_iter().flatten().copied().collect()
+    }
+
+    fn records_of(&self, device: DeviceId) -> impl Iterator<Item = &SeriesRecord> {
+        self.of_device.get(&device).into_iter().flatten().filter_map(|series| self.series.get(series))
     }
 
     /// Before which time nothing of a series is kept.
@@ -366,4 +391,44 @@ impl State {
 
 fn weight(record: &UnreadRecord) -> usize {
     record.payload.len() + record.topic.len() + record.client.len() + record.detail.len() + record.reason.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Kind, MetricName, UnitSource};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn series(id: u32, device: u32, metric: u32) -> SeriesRecord {
+        let metric = MetricName::parse(&format!("m{metric}")).unwrap();
+        let (unit, unit_source, kind) = (None, UnitSource::None, Kind::Measurement);
+        SeriesRecord { id: SeriesId(id), device: DeviceId(device), metric, unit, unit_source, kind }
+    }
+
+    proptest! {
+        #[test]
+        fn the_series_of_a_device_are_those_that_say_so(
+            steps in prop::collection::vec((0..4_u8, 0..12_u32, 0..4_u32, 0..4_u32), 0..60),
+        ) {
+            let mut state = State::new(UNREAD_MAX);
+            for (what, id, device, other) in steps {
+                state.apply(&match what {
+                    0 => Entry::DeviceDeleted(DeviceId(device)),
+                    1 if device != other => {
+                        Entry::DeviceMerged(MergeRecord { from: DeviceId(device), into: DeviceId(other) })
+                    }
+                    _ => Entry::Series(series(id, device, other)),
+                });
+                let kept = Remembered { series: state.series().values().cloned().collect(), ..Remembered::default() };
+                let resumed = State::resume(UNREAD_MAX, kept);
+                for device in (0..4).map(DeviceId) {
+                    let all = state.series().values().filter(|series| series.device == device);
+                    let expected: Vec<SeriesId> = all.map(|series| series.id).collect();
+                    prop_assert_eq!(state.series_of(device), expected.clone());
+                    prop_assert_eq!(resumed.series_of(device), expected);
+                }
+            }
+        }
+    }
 }
