@@ -17,6 +17,10 @@ use crate::preview::Preview;
 
 /// A policy that keeps less takes effect a day after it was set.
 pub const PENDING_MS: i64 = DAY_MS;
+/// Series whose readings expire in one step. A step holds up whatever waits behind it in the log, so there are more of them
+/// rather than larger ones, and messages go between.
+const EXPIRED_AT_ONCE: usize = 200;
+const _: () = assert!(EXPIRED_AT_ONCE <= EXPIRY_SERIES_MAX);
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 const HOUR_MS: i64 = 60 * 60 * 1000;
 /// How often it is looked whether something is to be done. Floors are whole hours.
@@ -152,7 +156,7 @@ pub(crate) fn floor_of(now: Timestamp, days: u32) -> Timestamp {
 }
 
 impl Upkeep {
-    /// Reads the policy and the server time kept last.
+    /// Reads the policy and the server time kept last; before the first one is kept it is that of the last message.
     ///
     /// # Errors
     /// The catalogue cannot be read. A policy that cannot be read is one: nothing is guessed where readings are at stake.
@@ -176,6 +180,9 @@ impl Upkeep {
             server = Some(Timestamp::saturating(kept.server_ms));
             clock_version = Some(found.version);
         }
+        // A time of a clock that could not be right tells nothing.
+        let heard = |time: &Timestamp| ClockState::judge(None, *time) == ClockState::Trusted;
+        let server = server.or_else(|| store.restored().last_received.filter(heard));
         let kept = Kept { document, version, clock: server, clock_version };
         let shown = SyncMutex::new(view(&kept, clock.now()));
         Ok(Self { store, catalog, clock, holdings, kept: Mutex::new(kept), shown })
@@ -316,7 +323,7 @@ impl Upkeep {
             due.entry(floor).or_default().extend(behind.map(|series| series.id));
         }
         for (before, series) in due {
-            for some in series.chunks(EXPIRY_SERIES_MAX) {
+            for some in series.chunks(EXPIRED_AT_ONCE) {
                 self.holdings.expire(some.to_vec(), before).await?;
             }
         }

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use clock::{Clock, ManualClock};
@@ -117,6 +117,57 @@ async fn start(store: &Arc<MemoryStore>, clock: &Arc<ManualClock>) -> Upkeep {
 
 fn days(days: u32) -> Policy {
     Policy { default_days: Some(days), rules: vec![] }
+}
+
+/// One device of many series, which tells how many of them expire at a time.
+struct Wide(Mutex<Vec<usize>>);
+
+#[async_trait]
+impl Holdings for Wide {
+    fn devices(&self) -> Vec<HeldDevice> {
+        let series = (1..=450).map(|id| HeldSeries { id: SeriesId(id), floor: None }).collect();
+        vec![HeldDevice { key: "wide".into(), tags: vec![], series }]
+    }
+
+    fn deleted_wait(&self) -> bool {
+        false
+    }
+
+    async fn expire(&self, series: Vec<SeriesId>, _before: Timestamp) -> Result<(), Failed> {
+        self.0.lock().unwrap().push(series.len());
+        Ok(())
+    }
+
+    async fn purge(&self, _now: Timestamp) -> Result<(), Failed> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn many_series_expire_in_steps_so_that_messages_go_between() {
+    let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(ManualClock::at(at(NOW))));
+    let wide = Arc::new(Wide(Mutex::default()));
+    let upkeep = Upkeep::start(Arc::clone(&store) as _, store, Arc::clone(&clock) as _, Arc::clone(&wide) as _);
+    let upkeep = upkeep.await.unwrap();
+    upkeep.set(days(30), None, false, None).await.unwrap();
+    clock.set_wall(at(NOW + PENDING_MS));
+    upkeep.look().await.unwrap();
+    assert_eq!(*wide.0.lock().unwrap(), [200, 200, 50]);
+}
+
+#[tokio::test]
+async fn before_a_clock_is_kept_the_last_message_tells_the_time() {
+    let scene = Scene::begin().await;
+    scene.pass(3_650 * DAY);
+    // Nothing has looked before this start, so no server time was kept.
+    let upkeep = start(&scene.store, &scene.clock).await;
+    assert_eq!(upkeep.view().clock, ClockState::Jumped { kept: at(NOW) });
+    let refused = upkeep.set(days(30), None, true, Some(200)).await;
+    assert!(matches!(refused, Err(UpkeepError::Clock)), "{refused:?}");
+    upkeep.look().await.unwrap();
+    assert_eq!(scene.count().await, [100, 100]);
+    upkeep.confirm_clock().await.unwrap();
+    assert_eq!(upkeep.view().clock, ClockState::Trusted);
 }
 
 #[tokio::test]
