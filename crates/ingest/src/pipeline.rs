@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use clock::Clock;
 use model::{Book, SourceName, Timestamp};
@@ -89,6 +89,7 @@ impl Ingest {
             taken: Taken::resume(&store.stats()),
             identity_lost: AtomicBool::default(),
             batches_lost: AtomicU64::default(),
+            server_ms: AtomicI64::new(restored.last_received.unwrap_or(Timestamp::MIN).millis()),
         });
         let hidden = shared.registry.partly_hidden();
         shared.registry.reread(store.as_ref(), &hidden).await;

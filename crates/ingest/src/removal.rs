@@ -57,7 +57,9 @@ impl Ingest {
                 let detail = format!("{IGNORED_MAX} senders are ignored already: accept or restore some of them first");
                 return Err(DeviceError::Limit { code: "too_many_ignored", detail });
             }
-            self.write(key, expected, |document| document.deleted_at = Some(now.millis())).await?;
+            // By a clock that starts in 1970 the seven days would be over as soon as it is right.
+            let deleted_at = self.shared.not_before_messages(now).millis();
+            self.write(key, expected, |document| document.deleted_at = Some(deleted_at)).await?;
             self.shared.bindings.ignore(&device.record.key, true);
         } else if !for_good {
             return Err(unknown());

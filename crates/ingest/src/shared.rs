@@ -1,7 +1,9 @@
 //! What both tasks and the handle see.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+
+use model::Timestamp;
 
 use crate::bindings::Bindings;
 use crate::heard::HeardList;
@@ -20,9 +22,21 @@ pub(crate) struct Shared {
     pub(crate) identity_lost: AtomicBool,
     /// Batches since start that were not stored.
     pub(crate) batches_lost: AtomicU64,
+    /// The greatest server time of any message, in epoch milliseconds.
+    pub(crate) server_ms: AtomicI64,
 }
 
 impl Shared {
+    /// A message was stamped.
+    pub(crate) fn stamped(&self, time: Timestamp) {
+        self.server_ms.fetch_max(time.millis(), Ordering::Relaxed);
+    }
+
+    /// The clock, unless it is behind a message that is there: then the time of that.
+    pub(crate) fn not_before_messages(&self, now: Timestamp) -> Timestamp {
+        now.max(Timestamp::saturating(self.server_ms.load(Ordering::Relaxed)))
+    }
+
     /// A batch of messages was not stored.
     pub(crate) fn batch_lost(&self) {
         self.batches_lost.fetch_add(1, Ordering::Relaxed);

@@ -173,6 +173,7 @@ impl Taker {
             mark = Some(RepeatMark { client, packet_id: repeat.id, hash, accepted: now });
         }
         let stamp = self.stamper.stamp(now);
+        self.shared.stamped(stamp.time);
         let (content, device) = self.decode(&inbound.topic, &inbound.payload, bound);
         let arriving = Arriving {
             source: &inbound.source,

@@ -249,6 +249,27 @@ async fn a_change_based_on_an_old_version_is_refused() {
 }
 
 #[tokio::test]
+async fn a_deletion_is_never_older_than_the_last_message() {
+    let store = Arc::new(MemoryStore::default());
+    let mut bench = Bench::on(Arc::clone(&store) as _, Arc::clone(&store) as _, Limits::default()).await;
+    for key in ["attic", "cellar"] {
+        bench.publish(key, r#"{"x":1}"#).await;
+    }
+    let deleted = |bench: &Bench, key: &str| bench.ingest.deleted_device(key).unwrap().document.deleted_at;
+    // A board without a clock of its own starts in 1970 and hears the time later.
+    bench.clock.set_wall(Timestamp::from_millis(0).unwrap());
+    bench.ingest.delete_device("attic", None, false).await.unwrap();
+    assert_eq!(deleted(&bench, "attic"), Some(NOW));
+    bench.finish().await;
+
+    let bench = Bench::on(Arc::clone(&store) as _, store, Limits::default()).await;
+    bench.clock.set_wall(Timestamp::from_millis(0).unwrap());
+    bench.ingest.delete_device("cellar", None, false).await.unwrap();
+    assert_eq!(deleted(&bench, "cellar"), Some(NOW));
+    bench.finish().await;
+}
+
+#[tokio::test]
 async fn a_silent_device_turns_stale() {
     let mut bench = Bench::new().await;
     for second in 0..5 {
