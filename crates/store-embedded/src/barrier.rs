@@ -124,7 +124,7 @@ impl Work<'_> {
         for series in all {
             // What lies before the floor is in frames that reach over it, and was counted as expired.
             let from = self.state.floor(series).unwrap_or(Timestamp::MIN);
-            self.done.gone.deleted += self.count_readings(series, TimeRange { from, to: Timestamp::MAX })?;
+            self.done.gone.deleted += self.count_or_said(series, TimeRange { from, to: Timestamp::MAX })?;
             removal::remove_series(self.connection, series)?;
             self.forget(series)?;
         }
@@ -137,14 +137,13 @@ impl Work<'_> {
                 self.expire(from, floor)?;
                 self.expire(into, floor)?;
             }
-            let both = self.count_shared(from, into)?;
+            let both = rows::unless_damaged(from, self.count_shared(from, into))?.unwrap_or(0);
             self.done.gone.absorbed += both;
-            rows::check_tally(self.connection, from)?;
-            rows::check_tally(self.connection, into)?;
+            let whole = self.is_whole(from)? && self.is_whole(into)?;
             let moved = rows::counted(self.connection, from)? - both.cast_signed();
             rows::readings_changed(self.connection, into, moved)?;
             removal::absorb(self.connection, from, into)?;
-            rows::tally_again(self.connection, into)?;
+            self.count_rows(into, whole)?;
             self.join_tracks(from, into);
             self.forget(from)?;
         }
@@ -161,12 +160,12 @@ impl Work<'_> {
         if before <= from {
             return Ok(());
         }
-        rows::check_tally(self.connection, series)?;
-        let expired = self.count_readings(series, TimeRange { from, to: before })?;
+        let whole = self.is_whole(series)?;
+        let expired = self.count_or_said(series, TimeRange { from, to: before })?;
         self.done.gone.expired += expired;
         rows::readings_changed(self.connection, series, -expired.cast_signed())?;
         removal::expire(self.connection, series, before)?;
-        rows::tally_again(self.connection, series)?;
+        self.count_rows(series, whole)?;
         let extent = self.extent(series)?;
         if let Some(track) = self.done.tracks.get_mut(&series) {
             track.stored = extent;
@@ -175,6 +174,25 @@ impl Work<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a series has the rows that it should have. One that has not is named by every read until it is repaired; it
+    /// does not keep a barrier from being executed, as that would hold up every other series.
+    fn is_whole(&self, series: SeriesId) -> Result<bool, StoreError> {
+        Ok(rows::unless_damaged(series, rows::check_tally(self.connection, series))?.is_some())
+    }
+
+    /// Counts the rows of a series anew, unless some were lost before: a new count would hide that.
+    fn count_rows(&self, series: SeriesId, whole: bool) -> Result<(), StoreError> {
+        if whole { rows::tally_again(self.connection, series) } else { Ok(()) }
+    }
+
+    /// Distinct readings of a series in a range; where they are damaged, as many as the rows say.
+    fn count_or_said(&self, series: SeriesId, range: TimeRange) -> Result<u64, StoreError> {
+        match rows::unless_damaged(series, self.count_readings(series, range))? {
+            Some(count) => Ok(count),
+            None => rows::said(self.connection, series, range),
+        }
     }
 
     /// What the database holds of a series now; the last key stays what it was as long as there is a row.

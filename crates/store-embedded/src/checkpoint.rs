@@ -208,7 +208,42 @@ fn read_tracks(connection: &Connection) -> Result<HashMap<SeriesId, Track>, Stor
         };
         tracks.insert(SeriesId(id), Track { latest: Some(latest), stored: extent().map_err(failed(reading))? });
     }
+    drop(rows);
+    widen(connection, &mut tracks).map_err(failed(reading))?;
     Ok(tracks)
+}
+
+/// Rows that are compared with what stands beside the series when a directory is opened; with more, that would take long.
+const COMPARED_ROWS_MAX: i64 = 100_000;
+
+/// No checksum covers the reach that stands beside a series, so it is taken from the rows where they reach farther: else
+/// readings would be passed over.
+fn widen(connection: &Connection, tracks: &mut HashMap<SeriesId, Track>) -> rusqlite::Result<()> {
+    let frames: i64 = connection.query_row("SELECT count(*) FROM frames", [], |row| row.get(0))?;
+    if frames > COMPARED_ROWS_MAX {
+        return Ok(());
+    }
+    let mut statement = connection.prepare(
+        "SELECT series, min(first_ms), max(last_ms), max(last_ms - first_ms) FROM frame_series GROUP BY series",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let Some(track) = tracks.get_mut(&SeriesId(row.get(0)?)) else { continue };
+        let (first_ms, last_ms, span_ms): (i64, i64, i64) = (row.get(1)?, row.get(2)?, row.get(3)?);
+        // The largest n is never wrong: it only makes the store look where it need not.
+        let last = ReadingKey { time: Timestamp::saturating(last_ms), n: u32::MAX };
+        let stored = track.stored.get_or_insert(Extent { first_ms, last, span_ms });
+        if first_ms < stored.first_ms || last.time > stored.last.time || span_ms > stored.span_ms {
+            tracing::error!(
+                series = row.get::<_, u32>(0)?,
+                "the frames of a series reach farther than is known of them"
+            );
+            stored.last = if last.time > stored.last.time { last } else { stored.last };
+            stored.first_ms = stored.first_ms.min(first_ms);
+            stored.span_ms = stored.span_ms.max(span_ms);
+        }
+    }
+    Ok(())
 }
 
 fn records<T: DeserializeOwned>(connection: &Connection, sql: &str) -> Result<Vec<T>, StoreError> {

@@ -328,7 +328,12 @@ impl Ground {
             let reach = verdict.settled.extents.get(&series).map(|extent| extent.last);
             let old = || head.keys().take_while(|key| reach.is_some_and(|reach| *key <= reach));
             let wanted: HashSet<ReadingKey> = gone.iter().chain(&waiting).map(|(key, ..)| *key).chain(old()).collect();
-            let stored = if wanted.is_empty() { HashMap::new() } else { rows::values_of(snapshot, series, &wanted)? };
+            // Beside damaged readings a late one counts as new and is written: nothing of it is lost.
+            let stored = if wanted.is_empty() {
+                HashMap::new()
+            } else {
+                rows::unless_damaged(series, rows::values_of(snapshot, series, &wanted))?.unwrap_or_default()
+            };
             let known = old().filter(|key| stored.contains_key(key)).count();
             verdict.settled.readings.insert(series, (head.keys().count() - known) as u64);
             for (key, value, source) in gone {

@@ -42,6 +42,9 @@ pub(crate) struct Known {
     tally: Tally,
 }
 
+/// A read of a part of a series with more frames than this does not prove that none is missing; merging keeps a year below it.
+const PROVEN_FRAMES_MAX: u64 = 256;
+
 /// What is known of the frames of a series; none while it has no frame.
 pub(crate) fn known(connection: &Connection, series: SeriesId) -> Result<Option<Known>, StoreError> {
     let mut statement = connection
@@ -72,7 +75,7 @@ pub(crate) fn damaged(series: SeriesId, what: &str) -> StoreError {
 
 /// Visits the frames of a series that touch `range`, ascending in order of their first reading, descending of their last,
 /// until `visit` answers false. `known` is of the same moment. A visit of all frames of a series proves that none is
-/// missing.
+/// missing; so does any visit of a series of at most [`PROVEN_FRAMES_MAX`] frames.
 pub(crate) fn visit(
     connection: &Connection,
     series: SeriesId,
@@ -83,6 +86,10 @@ pub(crate) fn visit(
 ) -> Result<(), StoreError> {
     let (from, to) = (range.from.millis(), range.to.millis());
     let Known { first_ms, last_ms, span_ms, tally } = known;
+    let whole = from <= first_ms && last_ms < to;
+    if !whole && tally.frames <= PROVEN_FRAMES_MAX {
+        prove(connection, series, known)?;
+    }
     let mut seen = Tally::default();
     let (sql, lowest, highest) = match order {
         Order::Ascending => (
@@ -107,7 +114,23 @@ pub(crate) fn visit(
             return Ok(());
         }
     }
-    if from <= first_ms && last_ms < to { compare(series, tally, seen) } else { Ok(()) }
+    if whole { compare(series, tally, seen) } else { Ok(()) }
+}
+
+/// Compares all rows of a series with its tally and its reach.
+fn prove(connection: &Connection, series: SeriesId, known: Known) -> Result<(), StoreError> {
+    let mut seen = Tally::default();
+    let (mut first_ms, mut last_ms, mut span_ms) = (i64::MAX, i64::MIN, 0);
+    for row in all(connection, series)? {
+        seen.add(&row);
+        (first_ms, last_ms) = (first_ms.min(row.first_ms), last_ms.max(row.last_ms));
+        span_ms = span_ms.max(row.last_ms.saturating_sub(row.first_ms));
+    }
+    compare(series, known.tally, seen)?;
+    if seen.frames > 0 && (first_ms < known.first_ms || last_ms > known.last_ms || span_ms > known.span_ms) {
+        return Err(damaged(series, "its frames reach farther than is known of them"));
+    }
+    Ok(())
 }
 
 fn frame_row(row: &Row<'_>, series: SeriesId) -> Result<FrameRow, StoreError> {
@@ -147,16 +170,16 @@ pub(crate) fn with_frame<T>(
     let opened = statement.query_row([row.frame], |found| {
         let blob = found.get_ref(0)?.as_blob()?;
         Ok(match frame::open(blob) {
-            Ok(opened) if opened.checksum() != row.crc => Err("is another one than was written".to_owned()),
+            Ok(opened) if opened.checksum() != row.crc => Err("it is another one than was written".to_owned()),
             Ok(opened) if opened.series().all(|series| series != row.col) => {
-                Err(format!("has no column of series {}", row.col.0))
+                Err(format!("it has no column of series {}", row.col.0))
             }
             Ok(opened) => work(&opened).map_err(|damage| damage.to_string()),
             Err(damage) => Err(damage.to_string()),
         })
     });
     match opened.optional().map_err(failed(READING))? {
-        Some(worked) => worked.map_err(|what| damaged(&format!("is damaged: it {what}"))),
+        Some(worked) => worked.map_err(|what| damaged(&format!("is damaged: {what}"))),
         None => Err(damaged("is missing")),
     }
 }
@@ -277,7 +300,12 @@ pub(crate) fn tally_less(connection: &Connection, series: SeriesId, removed: &[F
 
 /// Adds rows to the tally of a series.
 pub(crate) fn tally_more(connection: &Connection, series: SeriesId, added: Tally) -> Result<(), StoreError> {
-    let before = known(connection, series)?.map(|known| known.tally).unwrap_or_default();
+    let before = match known(connection, series) {
+        Ok(known) => known.map(|known| known.tally).unwrap_or_default(),
+        // It stays as wrong as it is, and is named by whoever reads all of the series.
+        Err(StoreError::Damaged(_)) => return Ok(()),
+        Err(error @ (StoreError::UnknownSeries(_) | StoreError::Io { .. } | StoreError::Closed)) => return Err(error),
+    };
     let tally =
         Tally { frames: before.frames + added.frames, rows: before.rows + added.rows, xor: before.xor ^ added.xor };
     tally.write(connection, series)
@@ -333,6 +361,31 @@ fn compare(series: SeriesId, expected: Tally, seen: Tally) -> Result<(), StoreEr
     }
     let others = if seen.frames == expected.frames { ", but not the ones that were written" } else { "" };
     Err(damaged(series, &format!("{} of its {} frames are there{others}", seen.frames, expected.frames)))
+}
+
+/// What was answered, or none where that is damaged: what is wrong with one series must not hold up the others.
+pub(crate) fn unless_damaged<T>(series: SeriesId, answer: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(StoreError::Damaged(what)) => {
+            tracing::error!(series = series.0, what, "stored readings are damaged; going on without them");
+            Ok(None)
+        }
+        Err(error @ (StoreError::UnknownSeries(_) | StoreError::Io { .. } | StoreError::Closed)) => Err(error),
+    }
+}
+
+/// Readings of the rows that lie between two times, as the rows say it.
+pub(crate) fn said(connection: &Connection, series: SeriesId, range: TimeRange) -> Result<u64, StoreError> {
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT coalesce(sum(rows), 0) FROM frame_series WHERE series = ?1 AND first_ms >= ?2 AND last_ms < ?3",
+        )
+        .map_err(failed(READING))?;
+    let said = statement
+        .query_row(params![series.0, range.from.millis(), range.to.millis()], |row| row.get::<_, i64>(0))
+        .map_err(failed(READING))?;
+    Ok(said.cast_unsigned())
 }
 
 /// Counts the rows of a series anew, after some went or changed. Whoever changes them calls [`check_tally`] first, or a
