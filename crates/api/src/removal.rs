@@ -26,7 +26,7 @@ pub struct DeleteQuery {
 /// Readings that would go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Going {
-    /// How many.
+    /// How many, without hidden ones, which go as well.
     pub readings: u64,
     /// Epoch ms of the first of them.
     pub first: Option<i64>,

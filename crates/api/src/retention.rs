@@ -143,7 +143,7 @@ pub async fn confirm_clock(State(state): State<ApiState>) -> Result<axum::Json<R
 pub struct RetentionPreview {
     /// Devices of which something would go.
     devices: Vec<DeviceRetention>,
-    /// Readings in all, without hidden ones: what `confirm` takes.
+    /// Readings in all, without hidden ones, which go as well: what `confirm` takes.
     readings: u64,
     /// Bytes in all, estimated.
     bytes: u64,

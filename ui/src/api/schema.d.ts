@@ -659,7 +659,7 @@ export interface components {
             last?: number | null;
             /**
              * Format: int64
-             * @description How many.
+             * @description How many, without hidden ones, which go as well.
              */
             readings: number;
         };
@@ -937,7 +937,7 @@ export interface components {
             devices: components["schemas"]["DeviceRetention"][];
             /**
              * Format: int64
-             * @description Readings in all, without hidden ones: what `confirm` takes.
+             * @description Readings in all, without hidden ones, which go as well: what `confirm` takes.
              */
             readings: number;
         };
