@@ -7,27 +7,73 @@ use std::sync::Arc;
 use store::Batch;
 use wal::{Log, RealFiles, salvage};
 
-use crate::care::{CareError, sync_dir};
+use crate::backup::segments;
+use crate::care::{CareError, make_dir, sync_dir};
 use crate::checkpoint;
 use crate::database::{failed, set_meta};
 use crate::options::OpenError;
 use crate::record;
-use crate::viewing::{LOG, connect, identity};
+use crate::repair::DAMAGED;
+use crate::viewing::{LOG, connect, identity, read_log};
 
 /// Sequences of one record that fills a gap.
 const FILLED_AT_ONCE: u64 = 10_000;
 
 /// The old log while the new one takes its place.
-const ASIDE: &str = "log.old";
+pub(crate) const ASIDE: &str = "log.old";
+/// The new log before it is in its place.
+pub(crate) const NEW: &str = "log.new";
 
-/// Puts the old log back where a repair was interrupted before the new one was in its place.
+/// Ends what an interrupted repair began: the old log comes back where the new one was not in its place yet. The old one goes
+/// only when the new one stands there and reads back. Nothing else removes a log that may hold acknowledged readings.
 pub(crate) fn take_back(dir: &Path) -> Result<(), CareError> {
-    let (aside, log) = (dir.join(ASIDE), dir.join(LOG));
-    match (aside.exists(), log.exists()) {
-        (true, false) => std::fs::rename(&aside, &log).map_err(CareError::file(&log, "written")),
-        (true, true) => std::fs::remove_dir_all(&aside).map_err(CareError::file(&aside, "removed")),
-        (false, _) => Ok(()),
+    let (aside, new, log) = (dir.join(ASIDE), dir.join(NEW), dir.join(LOG));
+    if !aside.exists() {
+        return match (new.exists(), log.exists()) {
+            // Half of a copy.
+            (true, true) => std::fs::remove_dir_all(&new).map_err(CareError::file(&new, "removed")),
+            (true, false) => keep(dir, NEW),
+            (false, _) => Ok(()),
+        };
     }
+    if !segments(&log)?.is_empty() {
+        if new.exists() {
+            let words = "hold a log each, and only one can be served: move one of them away, and repair again";
+            return Err(CareError::Refused(format!("{} and {} {words}", log.display(), aside.display())));
+        }
+        if reads_back(dir) {
+            return std::fs::remove_dir_all(&aside).map_err(CareError::file(&aside, "removed"));
+        }
+        keep(dir, LOG)?;
+    } else if log.exists() {
+        // A server that was started in between made it and wrote nothing.
+        std::fs::remove_dir(&log).map_err(CareError::file(&log, "removed"))?;
+    }
+    std::fs::rename(&aside, &log).map_err(CareError::file(&log, "written"))?;
+    sync_dir(dir)?;
+    if new.exists() { std::fs::remove_dir_all(&new).map_err(CareError::file(&new, "removed")) } else { Ok(()) }
+}
+
+/// Whether the log in its place is whole, as far as the database can tell.
+fn reads_back(dir: &Path) -> bool {
+    let read = || -> Result<(), CareError> {
+        let connection = connect(dir)?;
+        let (store, _) = identity(&connection, dir)?;
+        let cut = checkpoint::read(&connection, usize::MAX)?.cut.0;
+        let read = read_log(dir, store, cut, true, &mut |_, _| Ok(()));
+        read.map(drop).map_err(|source| OpenError::Log { dir: dir.to_owned(), source }.into())
+    };
+    read().is_ok()
+}
+
+/// Moves a log that nothing uses to what was taken out.
+fn keep(dir: &Path, name: &str) -> Result<(), CareError> {
+    let damaged = dir.join(DAMAGED);
+    make_dir(&damaged)?;
+    let free = (1_u32..).map(|number| damaged.join(format!("{name}-{number}"))).find(|place| !place.exists());
+    let Some(place) = free else { return Err(CareError::Refused(format!("{} is full", damaged.display()))) };
+    std::fs::rename(dir.join(name), &place).map_err(CareError::file(&place, "written"))?;
+    sync_dir(&damaged)
 }
 
 /// Puts a log without damage in the place of the one in `dir`. The old one was copied before.
@@ -44,7 +90,7 @@ pub(crate) fn mend(dir: &Path, words: &mut Vec<String>) -> Result<(), CareError>
         let wal::Rubbish { file, offset, bytes } = rubbish;
         words.push(format!("log: {bytes} bytes in {file} from byte {offset} are no record"));
     }
-    let new = dir.join("log.new");
+    let new = dir.join(NEW);
     let _ = std::fs::remove_dir_all(&new);
     let files = Arc::new(RealFiles::at(&new).map_err(CareError::file(&new, "made"))?);
     let nothing = &mut |_: wal::Record<'_>| Ok(());

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rusqlite::Connection;
 use store::{Batch, Gate, Sequence, StoreError};
-use wal::{Files, Log, RealFiles, StoreId};
+use wal::{Files, Log, RealFiles, StoreId, WalError};
 
 use crate::barrier;
 use crate::checkpoint;
@@ -21,6 +21,7 @@ use crate::memory::Memory;
 use crate::options::{Limits, OpenError, Options};
 use crate::queue::Queue;
 use crate::record;
+use crate::viewing::LOG;
 use crate::writer::{Writer, is_barrier};
 
 /// Opens the data directory `dir`, making it if it is not there, and reads back what its log holds.
@@ -33,11 +34,7 @@ pub fn open(dir: &Path, options: Options) -> Result<EmbeddedStore, OpenError> {
     let database = Arc::new(Database::open(dir, limits.readers_max)?);
     let files: Arc<dyn Files> = match log_files {
         Some(files) => files,
-        None => Arc::new(RealFiles::at(&dir.join("log")).map_err(|source| OpenError::Directory {
-            dir: dir.join("log"),
-            doing: "made",
-            source,
-        })?),
+        None => Arc::new(own_log(dir, &database)?),
     };
     let health = Arc::new(Health::default());
     let queue = Arc::new(Queue::bounded(limits.queue_bytes_max));
@@ -141,6 +138,17 @@ pub(crate) fn lock_directory(dir: &Path) -> Result<File, OpenError> {
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked { dir: dir.to_owned() }),
         Err(TryLockError::Error(source)) => Err(failed("locked")(source)),
     }
+}
+
+/// The directory `log`, which is made for a young database only: an empty one in the place of one that is gone would hide
+/// that it is gone.
+fn own_log(dir: &Path, database: &Database) -> Result<RealFiles, OpenError> {
+    let log = dir.join(LOG);
+    let failed = |source| OpenError::Database { dir: dir.to_owned(), doing: "being read", source };
+    if !log.exists() && meta::<i64>(&database.writer(), "log_made").map_err(failed)?.is_some() {
+        return Err(OpenError::Log { dir: dir.to_owned(), source: WalError::Missing });
+    }
+    RealFiles::at(&log).map_err(|source| OpenError::Directory { dir: log, doing: "made", source })
 }
 
 /// What the database holds, as of its cut.

@@ -25,7 +25,7 @@ use crate::viewing::{DATABASE, LOG};
 use crate::{mended_log, salvage};
 
 /// Inside the data directory: what was taken out, and the report.
-const DAMAGED: &str = "damaged";
+pub(crate) const DAMAGED: &str = "damaged";
 const REPORT: &str = "report.txt";
 const MENDING: &str = "repairing";
 
@@ -52,6 +52,10 @@ impl Report {
 /// It is in use, there is no space for a copy, or the medium fails; then the copy in `damaged/` is what was there.
 pub fn repair(dir: &Path, now: Timestamp, progress: &mut dyn FnMut(Progress)) -> Result<Report, CareError> {
     if !dir.join(DATABASE).exists() {
+        if !segments(&dir.join(LOG))?.is_empty() {
+            let words = "has a log and no database, without which it says nothing: restore a backup";
+            return Err(CareError::Refused(format!("{} {words}", dir.display())));
+        }
         return Err(CareError::Refused(format!("{} is no data directory", dir.display())));
     }
     let _lock = lock_directory(dir)?;

@@ -15,6 +15,7 @@ use wal::{Log, Recovery, StoreId, WalError};
 use crate::backup::segments;
 use crate::care::CareError;
 use crate::database::{FORMAT, check_format, meta};
+use crate::mended_log;
 use crate::options::OpenError;
 use crate::record;
 use crate::restore::RESTORING;
@@ -67,17 +68,20 @@ pub(crate) fn connect(dir: &Path) -> Result<Connection, CareError> {
 }
 
 /// Refuses a directory that would be taken for a new one and is none: its database is missing or empty although it has a
-/// log, or a restore into it was interrupted.
+/// log, or a restore into it or a repair of it was interrupted.
 pub(crate) fn refuse_half(dir: &Path) -> Result<(), OpenError> {
     let damaged = |what: String| Err(OpenError::Damaged { dir: dir.to_owned(), what });
     if dir.join(RESTORING).exists() {
         return damaged("a restore into it was interrupted: remove what it holds and restore again".to_owned());
     }
+    if dir.join(mended_log::ASIDE).exists() || dir.join(mended_log::NEW).exists() {
+        return damaged("a repair was interrupted: run `sensorium repair` again".to_owned());
+    }
     let empty = std::fs::metadata(dir.join(DATABASE)).map_or(true, |file| file.len() == 0);
     let has_log = segments(&dir.join(LOG)).is_ok_and(|segments| !segments.is_empty());
     if empty && has_log {
-        let words = "is missing or empty although there is a log: restore a backup, or save what the log holds with";
-        return damaged(format!("its file {DATABASE} {words} `sensorium repair`"));
+        let words = "is missing or empty although there is a log, which says nothing without it: only a backup helps";
+        return damaged(format!("its file {DATABASE} {words}"));
     }
     Ok(())
 }

@@ -292,3 +292,112 @@ async fn a_log_with_damage_in_the_middle_keeps_what_stands_before_and_behind() {
     assert_eq!(rest.len(), 90);
     assert_eq!(rest.last().unwrap().key.time, Timestamp::saturating(99));
 }
+
+/// A store with readings that are in its log only; the server was killed.
+async fn only_in_the_log(dir: &Path) {
+    let store = open(dir, Options::default()).unwrap();
+    store.append(identity()).await.await;
+    fill(&store, 0..100).await;
+    drop(store);
+}
+
+async fn times_there(dir: &Path) -> usize {
+    let store = open(dir, Options::default()).unwrap();
+    let all = store.read(SeriesId(1), TimeRange::ALL, Order::Ascending, None, 1_000).await.unwrap();
+    all.len()
+}
+
+fn copy_log(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
+    for segment in std::fs::read_dir(from).unwrap() {
+        let segment = segment.unwrap();
+        std::fs::copy(segment.path(), to.join(segment.file_name())).unwrap();
+    }
+}
+
+/// Where a repair can be killed while it exchanges the log, and what a server that is started then may leave.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repair_that_is_killed_anywhere_and_repeated_loses_no_log() {
+    type Killed = fn(&Path);
+    let killed: [(&str, Killed); 5] = [
+        ("while the new log is written", |dir| {
+            std::fs::create_dir(dir.join("log.new")).unwrap();
+        }),
+        ("between the renames", |dir| {
+            copy_log(&dir.join("log"), &dir.join("log.new"));
+            std::fs::rename(dir.join("log"), dir.join("log.old")).unwrap();
+        }),
+        ("between the renames, and an older server made an empty log", |dir| {
+            copy_log(&dir.join("log"), &dir.join("log.new"));
+            std::fs::rename(dir.join("log"), dir.join("log.old")).unwrap();
+            std::fs::create_dir(dir.join("log")).unwrap();
+        }),
+        ("behind the renames", |dir| copy_log(&dir.join("log"), &dir.join("log.old"))),
+        ("behind the renames, and the new log is damaged", |dir| {
+            copy_log(&dir.join("log"), &dir.join("log.old"));
+            for segment in std::fs::read_dir(dir.join("log")).unwrap() {
+                let segment = segment.unwrap().path();
+                let mut bytes = std::fs::read(&segment).unwrap();
+                let used = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+                bytes[used / 2] ^= 0x10;
+                std::fs::write(&segment, bytes).unwrap();
+            }
+        }),
+    ];
+    for (place, kill) in killed {
+        let data = tempfile::tempdir().unwrap();
+        only_in_the_log(data.path()).await;
+        kill(data.path());
+        let had_log = data.path().join("log").exists();
+        let refused = open(data.path(), Options::default()).err().unwrap().to_string();
+        assert!(
+            refused.contains("repair was interrupted") && refused.contains("sensorium repair"),
+            "{place}: {refused}"
+        );
+        assert_eq!(data.path().join("log").exists(), had_log, "{place}: a refused open makes no log");
+        let report = repair(data.path(), now(), &mut |_| {}).unwrap();
+        assert_eq!(report.left, 0, "{place}: {report:?}");
+        assert!(!data.path().join("log.old").exists() && !data.path().join("log.new").exists(), "{place}");
+        assert_eq!(times_there(data.path()).await, 100, "{place}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_a_server_wrote_beside_an_old_one_is_not_chosen_silently() {
+    let data = tempfile::tempdir().unwrap();
+    only_in_the_log(data.path()).await;
+    for name in ["log.old", "log.new"] {
+        copy_log(&data.path().join("log"), &data.path().join(name));
+    }
+    let refused = repair(data.path(), now(), &mut |_| {}).unwrap_err().to_string();
+    assert!(refused.contains("log.old") && refused.contains("move one of them away"), "{refused}");
+    assert!(data.path().join("log.old").exists() && data.path().join("log").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_is_gone_is_not_replaced_by_an_empty_one() {
+    let data = tempfile::tempdir().unwrap();
+    only_in_the_log(data.path()).await;
+    std::fs::remove_dir_all(data.path().join("log")).unwrap();
+    let refused = open(data.path(), Options::default()).err().unwrap().to_string();
+    assert!(refused.contains("the log is missing"), "{refused}");
+    assert!(!data.path().join("log").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_without_its_database_asks_for_a_backup_and_repair_says_the_same() {
+    for empty in [true, false] {
+        let data = tempfile::tempdir().unwrap();
+        only_in_the_log(data.path()).await;
+        for suffix in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(data.path().join(format!("sensorium.db{suffix}")));
+        }
+        if empty {
+            std::fs::write(data.path().join("sensorium.db"), "").unwrap();
+        }
+        let refused = open(data.path(), Options::default()).err().unwrap().to_string();
+        assert!(refused.contains("only a backup helps") && !refused.contains("repair"), "{refused}");
+        let repaired = repair(data.path(), now(), &mut |_| {}).unwrap_err().to_string();
+        assert!(repaired.contains("backup"), "{repaired}");
+    }
+}
