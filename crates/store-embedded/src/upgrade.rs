@@ -2,7 +2,8 @@
 //! database, and each series a tally and the number of its readings. All in one transaction, so that an upgrade that is
 //! interrupted or fails leaves the directory as it was. It needs as much free space as the database takes.
 //!
-//! A frame that is damaged already is taken along as it is, and found when it is read.
+//! A frame that is damaged already is taken along as it is, and found when it is read. Readings of a frame that is gone are
+//! lost, and noted as such.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -10,7 +11,9 @@ use model::{ReadingKey, SeriesId};
 use rusqlite::{Connection, TransactionBehavior, params};
 use store::StoreError;
 
+use crate::checkpoint;
 use crate::database::failed;
+use crate::lost::{self, LostRow};
 use crate::rows::{self, FrameRow};
 
 const TO_FORMAT_2: &str = include_str!("upgrade-2.sql");
@@ -21,12 +24,13 @@ pub(crate) fn to_format_2(connection: &mut Connection) -> Result<(), StoreError>
     let upgrading = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed(UPGRADING))?;
     upgrading.execute_batch(TO_FORMAT_2).map_err(failed(UPGRADING))?;
     copy_frames(&upgrading).map_err(failed(UPGRADING))?;
-    let touched = copy_rows(&upgrading)?;
+    let Copied { touched, lost } = copy_rows(&upgrading)?;
     for series in touched {
         rows::tally_again(&upgrading, series)?;
         let readings = distinct(&upgrading, series)?;
         rows::readings_changed(&upgrading, series, readings.cast_signed())?;
     }
+    note_lost(&upgrading, &lost)?;
     upgrading.execute_batch("DROP TABLE frame_series_1; DROP TABLE frames_1").map_err(failed(UPGRADING))?;
     upgrading.pragma_update(None, "user_version", 2).map_err(failed(UPGRADING))?;
     upgrading.commit().map_err(failed(UPGRADING))
@@ -45,23 +49,57 @@ fn copy_frames(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Answers the series that have rows.
-fn copy_rows(connection: &Connection) -> Result<HashSet<SeriesId>, StoreError> {
+/// What the rows of format 1 say.
+struct Copied {
+    /// Series that have rows.
+    touched: HashSet<SeriesId>,
+    /// Rows whose frame is not there.
+    lost: Vec<LostRow>,
+}
+
+fn copy_rows(connection: &Connection) -> Result<Copied, StoreError> {
     let mut old = connection
         .prepare(
             "SELECT series, frame, rank, first_ms, last_ms, frame_series_1.rows, frames.crc, summary \
-             FROM frame_series_1 JOIN frames ON frames.id = frame",
+             FROM frame_series_1 LEFT JOIN frames ON frames.id = frame",
         )
         .map_err(failed(UPGRADING))?;
     let mut found = old.query([]).map_err(failed(UPGRADING))?;
-    let mut touched = HashSet::new();
+    let mut copied = Copied { touched: HashSet::new(), lost: Vec::new() };
     while let Some(row) = found.next().map_err(failed(UPGRADING))? {
+        let series = SeriesId(row.get(0).map_err(failed(UPGRADING))?);
+        copied.touched.insert(series);
+        if row.get::<_, Option<u32>>(6).map_err(failed(UPGRADING))?.is_none() {
+            copied.lost.push(lost_row(series, row).map_err(failed(UPGRADING))?);
+            continue;
+        }
         let row = old_row(row).map_err(failed(UPGRADING))?;
         let row = row.ok_or_else(|| StoreError::Damaged("a summary of a frame has not the length it should".into()))?;
         rows::insert_row(connection, &row).map_err(failed(UPGRADING))?;
-        touched.insert(row.series);
     }
-    Ok(touched)
+    Ok(copied)
+}
+
+fn lost_row(series: SeriesId, row: &rusqlite::Row<'_>) -> rusqlite::Result<LostRow> {
+    let frame: i64 = row.get(1)?;
+    let (first_ms, last_ms, rows) = (row.get(3)?, row.get(4)?, row.get::<_, i64>(5)?.cast_unsigned());
+    Ok(LostRow { series, first_ms, last_ms, rows, why: format!("its frame {frame} was gone before the upgrade") })
+}
+
+/// Names what is lost, and counts it no longer among the readings that are there.
+fn note_lost(connection: &Connection, all: &[LostRow]) -> Result<(), StoreError> {
+    if all.is_empty() {
+        return Ok(());
+    }
+    for row in all {
+        lost::insert(connection, row)?;
+        let LostRow { series, first_ms, last_ms, rows, why } = row;
+        tracing::warn!(series = series.0, first_ms, last_ms, readings = rows, why, "readings are lost");
+    }
+    let sql = "SELECT coalesce(sum(readings), 0) FROM series";
+    let there: i64 = connection.query_row(sql, [], |row| row.get(0)).map_err(failed(UPGRADING))?;
+    let counted = checkpoint::read(connection, usize::MAX)?.distinct;
+    checkpoint::count_less(connection, counted.saturating_sub(there.cast_unsigned()))
 }
 
 fn old_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<FrameRow>> {

@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use model::{Flaw, Judgement, Reading, ReadingKey, SeriesId, TimeRange, TimeSource, Timestamp, Value};
 use store::{Order, Readings};
-use store_embedded::{EmbeddedStore, OpenError, Options, open};
+use store_embedded::{EmbeddedStore, OpenError, Options, check, open};
 
 fn fixture(format: u32) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/format-{format}"))
@@ -112,6 +113,54 @@ async fn an_upgrade_that_fails_leaves_the_directory_as_it_was() {
     let OpenError::Upgrade { found: 1, source, .. } = refused else { panic!("{refused}") };
     assert!(source.to_string().contains("summary"), "{source}");
     assert_eq!(tables(""), before);
+}
+
+/// Keeps what is said to an operator.
+#[derive(Clone, Default)]
+struct Said(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Said {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn readings_whose_frame_is_missing_in_format_1_are_lost_by_name_and_the_rest_is_there() {
+    let dir = copied(&fixture(1));
+    let database = rusqlite::Connection::open(dir.path().join("sensorium.db")).unwrap();
+    assert_eq!(database.execute("DELETE FROM frames WHERE id = 2", []).unwrap(), 1);
+    drop(database);
+    let said = Said::default();
+    let writer = said.clone();
+    let store = {
+        let listening = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        let _listening = tracing::subscriber::set_default(listening);
+        open(dir.path(), Options::default()).unwrap()
+    };
+    store.flush().await.unwrap();
+    let said = String::from_utf8(said.0.lock().unwrap().clone()).unwrap();
+    assert!(said.contains("readings are lost") && said.contains("frame 2"), "{said}");
+    let lost = store.lost(SeriesId(3), TimeRange::ALL).await.unwrap();
+    let [piece] = lost.as_slice() else { panic!("{lost:?}") };
+    assert_eq!((piece.readings, piece.range.from.millis(), piece.range.to.millis()), (100, 1_000, 1_199));
+    assert!(piece.why.contains("frame 2"), "{piece:?}");
+    let mut expected = expected();
+    expected.get_mut(&3).unwrap().retain(|key, _| !piece.range.contains(key.time));
+    let counted: usize = expected.values().map(BTreeMap::len).sum();
+    for (series, expected) in expected {
+        let found = store.read(SeriesId(series), TimeRange::ALL, Order::Ascending, None, usize::MAX).await.unwrap();
+        assert_eq!(found, expected.into_values().collect::<Vec<_>>(), "series {series}");
+    }
+    assert_eq!(store.stats().readings, counted as u64);
+    store.close().await.unwrap();
+    let findings = check(dir.path(), &mut |_| {}, &mut |finding| panic!("{finding}"));
+    findings.unwrap();
 }
 
 fn frames(connection: &rusqlite::Connection) -> Vec<(i64, Vec<u8>)> {
