@@ -47,6 +47,28 @@ fn a_backup_of_a_running_server_holds_everything_acknowledged_before_it() {
 }
 
 #[test]
+fn what_was_exported_and_imported_is_the_same_data_with_books_that_balance() {
+    let story = Story::begin();
+    story.device("tank").publish_all(payloads(0, 500));
+    let before = story.operator().readings("garden/tank", "level");
+    let data = story.data().to_owned();
+    let desk = story.finish_and_keep();
+    let (file, other) = (desk.path().join("all.ndjson"), desk.path().join("other"));
+    assert_eq!(sensorium(&["export"], &[("--data", &data), ("--out", &file)]).code, Some(0));
+    let whole = std::fs::read(&file).unwrap();
+    // An export that fails leaves the one that is there, and makes nothing.
+    let refused = sensorium(&["export"], &[("--data", &desk.path().join("nowhere")), ("--out", &file)]);
+    assert!(refused.code == Some(1) && !desk.path().join("nowhere").exists(), "{}", refused.said);
+    assert_eq!(std::fs::read(&file).unwrap(), whole);
+    let imported = sensorium(&["import", file.to_str().unwrap()], &[("--data", &other)]);
+    assert_eq!(imported.code, Some(0), "{}", imported.said);
+    let story = Story::begin_on(desk, other, &[]);
+    assert_eq!(story.operator().readings("garden/tank", "level"), before);
+    assert_eq!(story.operator().see("/health")["status"], "ready");
+    story.finish();
+}
+
+#[test]
 fn a_backup_that_was_killed_is_recognised_and_the_server_goes_on() {
     let story = Story::begin();
     story.device("tank").publish_all(payloads(0, 2_000));
@@ -97,5 +119,11 @@ fn a_flipped_byte_is_found_taken_out_and_the_rest_is_served() {
     let story = Story::begin_on(desk, data, &[]);
     assert_eq!(story.operator().values("esp32/dht", "temperature").len(), 1);
     assert_eq!(story.operator().readings("garden/tank", "level").len(), 0);
+    // What was given up is said wherever its range is asked for.
+    let windows = "/api/v1/windows?device=garden/tank&metric=level&from=1699990000000&to=1700001000000";
+    for path in ["/api/v1/readings?device=garden/tank&metric=level", windows] {
+        let answer = story.operator().see(path);
+        assert_eq!(answer["lost"][0]["readings"], 500, "{answer}");
+    }
     story.finish();
 }

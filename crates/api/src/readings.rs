@@ -3,9 +3,9 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use model::{ReadingKey, Timestamp};
+use model::{ReadingKey, SeriesId, TimeRange, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::{Order, SeriesRecord};
+use store::{Lost, Order, SeriesRecord};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::export::{self, Format};
@@ -57,6 +57,30 @@ pub struct ReadingsPage {
     #[serde(flatten)]
     columns: Columns,
     next_cursor: Option<String>,
+    /// What was given up of the whole range because it was damaged; left out where nothing was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lost: Vec<LostRange>,
+}
+
+/// Readings that were stored and given up by `sensorium repair`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LostRange {
+    /// The first of them, epoch ms.
+    from: i64,
+    /// Behind the last of them, epoch ms; others in between may still be there.
+    to: i64,
+    /// How many.
+    readings: u64,
+    /// Why, as a sentence.
+    why: String,
+}
+
+/// What was lost of a series inside `range`.
+pub async fn lost(state: &ApiState, series: SeriesId, range: TimeRange) -> Result<Vec<LostRange>, Problem> {
+    let lost = state.store.lost(series, range).await?;
+    let told =
+        |Lost { range, readings, why }| LostRange { from: range.from.millis(), to: range.to.millis(), readings, why };
+    Ok(lost.into_iter().map(told).collect())
 }
 
 /// The series, or a 404 that says which half is unknown.
@@ -110,6 +134,7 @@ pub async fn readings(
         unit: series.unit.map(|unit| unit.as_str().to_owned()),
         next_cursor: readings.last().filter(|_| full).map(|last| cursor_text(last.key)),
         columns: readings.iter().collect(),
+        lost: lost(&state, series.id, range).await?,
     })
     .into_response())
 }

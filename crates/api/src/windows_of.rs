@@ -11,7 +11,7 @@ use windows::{CalendarStep, Grid, WINDOWS_MAX, Window, Zone, increases};
 
 use crate::params::{Json, Query, Time, bounded, range};
 use crate::problem::Problem;
-use crate::readings::series_of;
+use crate::readings::{LostRange, lost, series_of};
 use crate::state::ApiState;
 use crate::wire::Columns;
 
@@ -89,6 +89,9 @@ pub struct CalendarColumns {
     count: Vec<u64>,
     /// Of totals: by how much they rose, resets left out, from the last reading before each window to its last.
     increase: Option<Vec<Option<f64>>>,
+    /// What was given up of the range because it was damaged; left out where nothing was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lost: Vec<LostRange>,
     /// Server time spent.
     took_ms: f64,
 }
@@ -115,6 +118,9 @@ pub struct WindowColumns {
     increase: Option<Vec<Option<f64>>>,
     /// Every reading of the range, where there are no more of them than pixels.
     raw: Option<Columns>,
+    /// What was given up of the range because it was damaged; left out where nothing was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lost: Vec<LostRange>,
     /// Server time spent.
     took_ms: f64,
 }
@@ -261,6 +267,7 @@ async fn columns(
         count,
         increase,
         raw,
+        lost: lost(state, series.id, range).await?,
         took_ms: millis(state.clock.monotonic() - started),
     })
 }
@@ -294,6 +301,7 @@ async fn calendar_columns(
         avg,
         count,
         increase,
+        lost: lost(state, series.id, range).await?,
         took_ms: millis(state.clock.monotonic() - started),
     })
 }

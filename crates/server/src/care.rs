@@ -144,10 +144,16 @@ pub fn repair(repair: &Repair) -> anyhow::Result<()> {
 pub async fn export(export: Export) -> anyhow::Result<()> {
     let lines = match &export.out {
         Some(file) => {
-            let out = std::fs::File::create(file).with_context(|| format!("{} cannot be made", file.display()))?;
+            // What stands there already is replaced by a whole export only.
+            let mut half = file.clone().into_os_string();
+            half.push(".half");
+            let half = std::path::PathBuf::from(half);
+            let out = std::fs::File::create(&half).with_context(|| format!("{} cannot be made", half.display()))?;
             let mut out = std::io::BufWriter::new(out);
-            let lines = store_embedded::export(&export.data, &mut out).await?;
+            let lines = store_embedded::export(&export.data, &mut out).await;
+            let lines = lines.inspect_err(|_| drop(std::fs::remove_file(&half)))?;
             out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
+            std::fs::rename(&half, file).with_context(|| format!("{} cannot be written", file.display()))?;
             lines
         }
         None => store_embedded::export(&export.data, &mut std::io::BufWriter::new(std::io::stdout())).await?,

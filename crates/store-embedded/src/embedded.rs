@@ -1,5 +1,6 @@
 //! The store put together: opening, both ports, closing.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::thread::JoinHandle;
@@ -7,7 +8,9 @@ use std::thread::JoinHandle;
 use async_trait::async_trait;
 use model::{Kind, Reading, ReadingKey, SeriesId, TimeRange};
 use rusqlite::Transaction;
-use store::{Batch, Commit, CommitOutcome, Order, Readings, Restored, StoreError, StoreStats, UnreadId, UnreadRecord};
+use store::{
+    Batch, Commit, CommitOutcome, Lost, Order, Readings, Restored, StoreError, StoreStats, UnreadId, UnreadRecord,
+};
 use windows::{Grid, Window};
 
 use crate::database::{Database, failed};
@@ -37,6 +40,8 @@ pub(crate) struct Parts {
     pub(crate) database: Arc<Database>,
     pub(crate) health: Arc<Health>,
     pub(crate) moment: Arc<RwLock<()>>,
+    /// What was lost before it was opened.
+    pub(crate) lost: Arc<HashMap<SeriesId, Vec<Lost>>>,
 }
 
 /// The two threads, and the lock that is held as long as they may write.
@@ -204,6 +209,12 @@ impl Readings for EmbeddedStore {
             return Ok(reading::of_memory(fresh, &request));
         }
         self.read_both(ask, |snapshot, (request, fresh, _)| reading::merged(snapshot, &request, fresh)).await
+    }
+
+    async fn lost(&self, series: SeriesId, range: TimeRange) -> Result<Vec<Lost>, StoreError> {
+        self.check_open()?;
+        let of_series = self.parts.lost.get(&series).into_iter().flatten();
+        Ok(of_series.filter(|lost| lost.range.from < range.to && lost.range.to > range.from).cloned().collect())
     }
 
     async fn windows(&self, series: SeriesId, grid: Grid) -> Result<Vec<Window>, StoreError> {

@@ -64,7 +64,7 @@ pub use check::{Checked, Finding, check};
 pub use database::FORMAT;
 pub use embedded::EmbeddedStore;
 pub use guard::{Space, Volume, VolumeOf};
-pub use lost::{LOST_MAX, Lost};
+pub use lost::LOST_MAX;
 pub use open::open;
 pub use options::{BATCH_BYTES_MAX, GROUP_BATCHES_MAX, GROUP_BYTES_MAX, Limits, OpenError, Options};
 pub use repair::{Report, repair};

@@ -1,26 +1,15 @@
 //! Ranges of which readings were lost to damage: written by `repair`, answered to whoever asks for the range.
 
+use std::collections::HashMap;
+
 use model::{SeriesId, TimeRange, Timestamp};
 use rusqlite::{Connection, params};
-use store::StoreError;
+use store::{Lost, StoreError};
 
-use crate::EmbeddedStore;
 use crate::database::failed;
 
 /// Most lost ranges of a series that are answered; the oldest come first.
 pub const LOST_MAX: usize = 1_000;
-const READING: &str = "reading what was lost";
-
-/// Readings of a series that were there and cannot be read any more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lost {
-    /// From the first to behind the last of them. Other readings of the range may still be there.
-    pub range: TimeRange,
-    /// How many, replaced ones too.
-    pub readings: u64,
-    /// Why, as a sentence.
-    pub why: String,
-}
 
 /// A row of the table `lost`.
 #[derive(Clone, Debug)]
@@ -39,32 +28,25 @@ pub(crate) fn insert(connection: &Connection, row: &LostRow) -> Result<(), Store
     written.map(drop).map_err(failed("noting what was lost"))
 }
 
-impl EmbeddedStore {
-    /// What was lost of a series inside `range`, at most [`LOST_MAX`] pieces, in order of time. Empty for a series that does
-    /// not exist.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub async fn lost(&self, series: SeriesId, range: TimeRange) -> Result<Vec<Lost>, StoreError> {
-        self.read_database(move |snapshot| {
-            let sql = "SELECT first_ms, last_ms, rows, why FROM lost \
-                       WHERE series = ?1 AND first_ms < ?3 AND last_ms >= ?2 ORDER BY first_ms, id LIMIT ?4";
-            let read = || {
-                let limit = i64::try_from(LOST_MAX).unwrap_or(i64::MAX);
-                let asked = params![series.0, range.from.millis(), range.to.millis(), limit];
-                let mut statement = snapshot.prepare_cached(sql)?;
-                let rows = statement.query_map(asked, |row| {
-                    let (first, last): (i64, i64) = (row.get(0)?, row.get(1)?);
-                    let range = TimeRange {
-                        from: Timestamp::saturating(first),
-                        to: Timestamp::saturating(last.saturating_add(1)),
-                    };
-                    Ok(Lost { range, readings: row.get::<_, i64>(2)?.cast_unsigned(), why: row.get(3)? })
-                })?;
-                rows.collect::<rusqlite::Result<Vec<_>>>()
-            };
-            read().map_err(failed(READING))
-        })
-        .await
+/// What was lost of every series, at most [`LOST_MAX`] pieces each, in order of time. Only repair and an upgrade add to it, so
+/// it is read when the directory is opened.
+pub(crate) fn all(connection: &Connection) -> rusqlite::Result<HashMap<SeriesId, Vec<Lost>>> {
+    let mut statement =
+        connection.prepare("SELECT series, first_ms, last_ms, rows, why FROM lost ORDER BY series, first_ms, id")?;
+    let mut rows = statement.query([])?;
+    let mut all: HashMap<SeriesId, Vec<Lost>> = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let of_series = all.entry(SeriesId(row.get(0)?)).or_default();
+        if of_series.len() == LOST_MAX {
+            continue;
+        }
+        let (first, last): (i64, i64) = (row.get(1)?, row.get(2)?);
+        let (from, to) = (Timestamp::saturating(first), Timestamp::saturating(last.saturating_add(1)));
+        of_series.push(Lost {
+            range: TimeRange { from, to },
+            readings: row.get::<_, i64>(3)?.cast_unsigned(),
+            why: row.get(4)?,
+        });
     }
+    Ok(all)
 }

@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use store::{Batch, Gate, Sequence, StoreError};
 use wal::{Files, Log, RealFiles, StoreId, WalError};
 
+use crate::backup::MANIFEST;
 use crate::barrier;
 use crate::checkpoint;
 use crate::database::{Database, meta, set_meta};
@@ -17,6 +18,7 @@ use crate::embedded::{EmbeddedStore, Parts, Threads};
 use crate::flush::{Flusher, Ground};
 use crate::guard::{Guard, VolumeOf};
 use crate::health::Health;
+use crate::lost;
 use crate::memory::Memory;
 use crate::options::{Limits, OpenError, Options};
 use crate::queue::Queue;
@@ -29,6 +31,9 @@ use crate::writer::{Writer, is_barrier};
 /// # Errors
 /// A directory that cannot be used, is in use, has another format or is damaged: each as a sentence.
 pub fn open(dir: &Path, options: Options) -> Result<EmbeddedStore, OpenError> {
+    if dir.join(MANIFEST).exists() {
+        return Err(OpenError::Backup { dir: dir.to_owned() });
+    }
     let lock = lock_directory(dir)?;
     let Options { clock, limits, log_files, volume } = options;
     let database = Arc::new(Database::open(dir, limits.readers_max)?);
@@ -58,6 +63,11 @@ pub fn open(dir: &Path, options: Options) -> Result<EmbeddedStore, OpenError> {
     };
     Health::set(&health.database_bytes, database.disk_bytes());
     Health::set(&health.log_disk_bytes, log.disk_bytes());
+    let lost = lost::all(&database.writer()).map_err(|source| OpenError::Database {
+        dir: dir.to_owned(),
+        doing: "reading what was lost",
+        source,
+    })?;
     let parts = Parts {
         memory,
         queue,
@@ -65,6 +75,7 @@ pub fn open(dir: &Path, options: Options) -> Result<EmbeddedStore, OpenError> {
         database,
         health,
         moment: Arc::clone(&ground.moment),
+        lost: Arc::new(lost),
     };
     let writer = Writer {
         log,

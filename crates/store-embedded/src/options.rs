@@ -112,6 +112,12 @@ pub enum OpenError {
         #[source]
         source: std::io::Error,
     },
+    /// A backup; being written to would make it worthless.
+    #[error("{} is a backup: make a data directory of it with `sensorium restore`", .dir.display())]
+    Backup {
+        /// Which.
+        dir: PathBuf,
+    },
     /// Somebody else has it open.
     #[error("the data directory {} is in use by another process", .dir.display())]
     Locked {

@@ -11,12 +11,14 @@ use std::collections::VecDeque;
 use std::io::{self, BufRead, Write};
 use std::path::Path;
 
-use model::{DeviceId, Judgement, Reading, ReadingKey, SeriesId, SourceName, TimeRange, TimeSource, Timestamp, Value};
+use model::{
+    Book, DeviceId, Judgement, Reading, ReadingKey, SeriesId, SourceName, TimeRange, TimeSource, Timestamp, Value,
+};
 use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use store::{
-    Batch, Commit, CommitOutcome, DeviceRecord, Entry, ExpiryRecord, Gone, HiddenRecord, MessageRecord, Order,
-    Readings, Restored, SeriesReading, SeriesRecord, StoreError, UnreadId, UnreadRecord,
+    Batch, BookDelta, Commit, CommitOutcome, DeviceRecord, Entry, ExpiryRecord, Gone, HiddenRecord, MessageRecord,
+    Order, Readings, Restored, SeriesReading, SeriesRecord, StoreError, UnreadId, UnreadRecord,
 };
 
 use crate::care::CareError;
@@ -113,6 +115,9 @@ impl ValueLine {
 /// # Errors
 /// A directory that cannot be opened or read, or `out`. What was written so far has no last line.
 pub async fn export(dir: &Path, out: &mut impl Write) -> Result<Transferred, CareError> {
+    if !dir.join("sensorium.db").exists() {
+        return Err(CareError::Refused(format!("{} holds no data of Sensorium", dir.display())));
+    }
     let store = open(dir, Options::default())?;
     // From here on everything is in the database.
     store.flush().await?;
@@ -386,7 +391,12 @@ impl<'a> Taking<'a> {
             return Ok(());
         }
         let (source, received) = (self.source.clone(), self.received);
-        self.append(vec![Entry::Message(MessageRecord { source, received, readings, repeat: None })]).await
+        let mut book = Book::default();
+        (book.messages.received, book.messages.stored) = (1, 1);
+        book.readings.decoded = readings.len() as u64;
+        let delta = BookDelta { source: source.clone(), book };
+        let message = MessageRecord { source, received, readings, repeat: None };
+        self.append(vec![Entry::Message(message), Entry::Book(delta)]).await
     }
 
     async fn append(&mut self, entries: Vec<Entry>) -> Result<(), CareError> {

@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use model::{Reading, ReadingKey, SeriesId, TimeRange};
 use windows::{Grid, Window};
 
-use crate::{Batch, Commit, CommitOutcome, Order, Readings, Restored, StoreError, StoreStats, UnreadId, UnreadRecord};
+use crate::{
+    Batch, Commit, CommitOutcome, Lost, Order, Readings, Restored, StoreError, StoreStats, UnreadId, UnreadRecord,
+};
 
 /// What becomes of one append; any other call meets an error of the medium instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +115,11 @@ impl Readings for FlakyStore {
     ) -> Result<Vec<Reading>, StoreError> {
         self.check()?;
         self.inner.read(series, range, order, after, limit).await
+    }
+
+    async fn lost(&self, series: SeriesId, range: TimeRange) -> Result<Vec<Lost>, StoreError> {
+        self.check()?;
+        self.inner.lost(series, range).await
     }
 
     async fn windows(&self, series: SeriesId, grid: Grid) -> Result<Vec<Window>, StoreError> {

@@ -28,7 +28,7 @@ pub use gate::{Gate, Refusal};
 pub use gone::{Gone, HIDDEN_RANGES_MAX};
 pub use memory::MemoryStore;
 pub use readings::{
-    Commit, CommitOutcome, Degraded, Novelty, Order, Readings, Restored, Sequence, StoreError, StoreStats,
+    Commit, CommitOutcome, Degraded, Lost, Novelty, Order, Readings, Restored, Sequence, StoreError, StoreStats,
 };
 pub use repeats::{REPEATS_MAX, REPEATS_PER_CLIENT_MAX, REPEATS_WINDOW_MS, RepeatWindow};
 pub use state::{GoneCounts, MergePlan, Remembered, State, UNREAD_BYTES_MAX, UNREAD_MAX};

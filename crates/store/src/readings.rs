@@ -129,6 +129,17 @@ pub struct StoreStats {
     pub sync_micros: u64,
 }
 
+/// Readings of a series that were there and cannot be read any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// From the first to behind the last of them. Other readings of the range may still be there.
+    pub range: TimeRange,
+    /// How many, replaced ones too.
+    pub readings: u64,
+    /// Why, as a sentence.
+    pub why: String,
+}
+
 /// What a store remembers for ingest across a restart.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Restored {
@@ -208,6 +219,12 @@ pub trait Readings: Send + Sync + 'static {
                 Some(_) | None => return Ok(count),
             }
         }
+    }
+
+    /// What was given up of a series inside `range` because it was damaged, in order of time; empty in a store that never was.
+    async fn lost(&self, series: SeriesId, range: TimeRange) -> Result<Vec<Lost>, StoreError> {
+        let _ = (series, range);
+        Ok(Vec::new())
     }
 
     /// One window for each step of `grid`; see *Windows*.

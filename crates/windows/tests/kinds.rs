@@ -1,7 +1,5 @@
 //! Angles and totals against brute force.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use model::{Kind, TimeRange, Timestamp};
 use proptest::prelude::*;
 use windows::{Aspect, CalendarStep, Grid, Window, Zone, fold_ascending, increases};

@@ -494,6 +494,8 @@ export interface components {
             /** @description Of totals: by how much they rose, resets left out, from the last reading before each window to its last. */
             increase?: (number | null)[] | null;
             kind: string;
+            /** @description What was given up of the range because it was damaged; left out where nothing was. */
+            lost?: components["schemas"]["LostRange"][];
             max: (number | null)[];
             metric: string;
             min: (number | null)[];
@@ -784,6 +786,26 @@ export interface components {
         LatestList: {
             items: components["schemas"]["LatestItem"][];
         };
+        /** @description Readings that were stored and given up by `sensorium repair`. */
+        LostRange: {
+            /**
+             * Format: int64
+             * @description The first of them, epoch ms.
+             */
+            from: number;
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            readings: number;
+            /**
+             * Format: int64
+             * @description Behind the last of them, epoch ms; others in between may still be there.
+             */
+            to: number;
+            /** @description Why, as a sentence. */
+            why: string;
+        };
         /** @description Windows of up to 200 series at once. */
         ManyQuery: {
             from: components["schemas"]["Time"];
@@ -890,6 +912,8 @@ export interface components {
         /** @description A page of readings. */
         ReadingsPage: components["schemas"]["Columns"] & {
             device: string;
+            /** @description What was given up of the whole range because it was damaged; left out where nothing was. */
+            lost?: components["schemas"]["LostRange"][];
             metric: string;
             next_cursor?: string | null;
             unit?: string | null;
@@ -1023,6 +1047,8 @@ export interface components {
             /** @description Of totals: by how much they rose, resets left out, from the last reading before each window to its last. */
             increase?: (number | null)[] | null;
             kind: string;
+            /** @description What was given up of the range because it was damaged; left out where nothing was. */
+            lost?: components["schemas"]["LostRange"][];
             max: (number | null)[];
             metric: string;
             min: (number | null)[];
