@@ -59,6 +59,8 @@ pub struct Holdings {
     expired: u64,
     /// Two devices became one, and both had a reading of that time.
     absorbed: u64,
+    /// They were damaged, and `sensorium repair` gave them up.
+    lost: u64,
 }
 
 /// The books of all sources at one durable moment.
@@ -115,6 +117,7 @@ pub async fn books(State(state): State<ApiState>) -> axum::Json<Books> {
         deleted: books.gone.deleted,
         expired: books.gone.expired,
         absorbed: books.gone.absorbed,
+        lost: books.gone.lost,
     };
     axum::Json(Books { sources: sources.collect(), total: total(&books), holdings, balanced: books.balanced })
 }

@@ -87,7 +87,9 @@ fn write_all(state: &ApiState, out: &mut String) -> std::fmt::Result {
     writeln!(out, "# HELP sensorium_readings_gone_total Readings that were stored and are no longer there, by cause.")?;
     writeln!(out, "# TYPE sensorium_readings_gone_total counter")?;
     let gone = stats.gone;
-    for (cause, count) in [("deleted", gone.deleted), ("expired", gone.expired), ("absorbed", gone.absorbed)] {
+    for (cause, count) in
+        [("deleted", gone.deleted), ("expired", gone.expired), ("absorbed", gone.absorbed), ("lost", gone.lost)]
+    {
         writeln!(out, "sensorium_readings_gone_total{{cause=\"{cause}\"}} {count}")?;
     }
     writeln!(out, "# HELP sensorium_store_commits_total Group commits since start.")?;

@@ -185,7 +185,7 @@ impl Ingest {
             sources.insert(source.clone(), (book, waiting));
         }
         let known = total.readings.unsettled == 0;
-        balanced &= !known || total.readings.stored == kept + gone.deleted + gone.expired + gone.absorbed;
+        balanced &= !known || total.readings.stored == kept + gone.deleted + gone.expired + gone.absorbed + gone.lost;
         TotalBook { sources, total, in_flight, kept, gone, balanced }
     }
 

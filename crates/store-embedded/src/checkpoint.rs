@@ -8,7 +8,7 @@ use rusqlite::types::ToSql;
 use rusqlite::{Connection, params};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use store::{Gone, Remembered, RepeatMark, Sequence, SeriesRecord, State, StoreError, UnreadId};
+use store::{Gone, GoneCounts, Remembered, RepeatMark, Sequence, SeriesRecord, State, StoreError, UnreadId};
 
 use crate::database::{failed, meta, set_meta};
 use crate::memory::{Checkpoint, Extent, Memory, Settled, Track};
@@ -112,6 +112,7 @@ pub(crate) fn read(connection: &Connection, unread_max: usize) -> Result<Memory,
     let facts: Facts = meta_packed(connection, "facts")?.unwrap_or_default();
     let books: BTreeMap<SourceName, Book> = meta_packed(connection, "books")?.unwrap_or_default();
     let repeats: Vec<RepeatMark> = meta_packed(connection, "repeats")?.unwrap_or_default();
+    let gone: GoneCounts = meta_packed(connection, "gone")?.unwrap_or_default();
     let kept = Remembered {
         devices: records(connection, "SELECT record FROM devices")?,
         series: records(connection, "SELECT record FROM series")?,
@@ -123,7 +124,7 @@ pub(crate) fn read(connection: &Connection, unread_max: usize) -> Result<Memory,
         last_unread: facts.last_unread,
         hidden: read_hidden(connection)?,
         floors: meta_packed(connection, "floors")?.unwrap_or_default(),
-        gone: meta_packed(connection, "gone")?.unwrap_or_default(),
+        gone: GoneCounts { lost: meta_packed(connection, "lost")?.unwrap_or(0), ..gone },
     };
     let tracks = read_tracks(connection)?;
     Ok(Memory::resume(State::resume(unread_max, kept), tracks, Sequence(facts.cut), facts.distinct))
@@ -270,11 +271,16 @@ fn unpacked<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, StoreErr
     postcard::from_bytes(bytes).map_err(|error| StoreError::Damaged(format!("{what}: {error}")))
 }
 
-/// Takes readings off the count that stands in the database, after some were lost.
+/// Takes readings off the count that stands in the database, after some were lost, and counts them as such.
 pub(crate) fn count_less(connection: &Connection, readings: u64) -> Result<(), StoreError> {
     let facts: Facts = meta_packed(connection, "facts")?.unwrap_or_default();
     let facts = Facts { distinct: facts.distinct.saturating_sub(readings), ..facts };
-    packed(&facts).and_then(|facts| set_meta(connection, "facts", facts)).map_err(failed("counting readings"))
+    let lost = meta_packed::<u64>(connection, "lost")?.unwrap_or(0) + readings;
+    (|| {
+        set_meta(connection, "facts", packed(&facts)?)?;
+        set_meta(connection, "lost", packed(&lost)?)
+    })()
+    .map_err(failed("counting readings"))
 }
 
 /// Gives a series the newest reading that it has in frames, because what stood there cannot be read.

@@ -107,7 +107,7 @@ pub struct StoreStats {
     /// The sum of all [`crate::BookDelta`]s, with the novelty of the readings filled in by the store.
     pub books: BTreeMap<SourceName, Book>,
     /// Distinct readings that are there, hidden ones too. When nothing is unsettled: all that the books call stored =
-    /// `readings + gone.deleted + gone.expired + gone.absorbed`.
+    /// `readings + gone.deleted + gone.expired + gone.absorbed + gone.lost`.
     pub readings: u64,
     /// Readings that were stored and are no longer there.
     pub gone: GoneCounts,

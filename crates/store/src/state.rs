@@ -70,6 +70,9 @@ pub struct GoneCounts {
     pub expired: u64,
     /// Their key was in both of two series that became one.
     pub absorbed: u64,
+    /// They were damaged and given up. Whoever repairs a store keeps this number himself.
+    #[serde(skip)]
+    pub lost: u64,
 }
 
 /// What a merge of two devices does to their series.
@@ -280,6 +283,7 @@ impl State {
         self.gone.deleted += gone.deleted;
         self.gone.expired += gone.expired;
         self.gone.absorbed += gone.absorbed;
+        self.gone.lost += gone.lost;
     }
 
     /// What is no longer there, so far.

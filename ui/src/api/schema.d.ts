@@ -736,6 +736,11 @@ export interface components {
             expired: number;
             /**
              * Format: int64
+             * @description They were damaged, and `sensorium repair` gave them up.
+             */
+            lost: number;
+            /**
+             * Format: int64
              * @description There, hidden ones too.
              */
             readings: number;
