@@ -72,7 +72,9 @@ fn tell_checked(checked: &Checked) {
     }
     for torn in torn {
         let (file, bytes) = (&torn.file, torn.bytes);
-        say(&format!("{file}: {bytes} bytes at the end were never acknowledged; the next start drops them."));
+        say(&format!(
+            "{file}: {bytes} bytes at the end are half a record, as a crash leaves it before it is acknowledged; the next start drops them."
+        ));
     }
 }
 
@@ -137,6 +139,9 @@ pub fn repair(repair: &Repair) -> anyhow::Result<()> {
     drop(line);
     for words in report.lines() {
         say(words);
+    }
+    if report.left > 0 {
+        bail!("{} is still damaged in {} places", repair.data.display(), report.left);
     }
     Ok(())
 }

@@ -152,7 +152,7 @@ pub struct Prove {
     /// How often it is killed
     #[arg(long, default_value_t = 5)]
     pub rounds: u32,
-    /// Reproduces what is sent and when the kills come [default: a new one, which is printed]
+    /// Chooses what is sent and when the kills come; how much is acknowledged depends on the machine [default: a new one, which is printed]
     #[arg(long)]
     pub seed: Option<u64>,
 }

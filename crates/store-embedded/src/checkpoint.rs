@@ -111,7 +111,11 @@ fn write_unread(connection: &Connection, checkpoint: &Checkpoint) -> rusqlite::R
 pub(crate) fn read(connection: &Connection, unread_max: usize) -> Result<Memory, StoreError> {
     let facts: Facts = meta_packed(connection, "facts")?.unwrap_or_default();
     let books: BTreeMap<SourceName, Book> = meta_packed(connection, "books")?.unwrap_or_default();
-    let repeats: Vec<RepeatMark> = meta_packed(connection, "repeats")?.unwrap_or_default();
+    // What it costs to go on without them is that a message repeated within the hour is stored twice; to refuse would cost all.
+    let repeats: Vec<RepeatMark> = meta_packed(connection, "repeats").unwrap_or_else(|error: StoreError| {
+        tracing::error!(%error, "the marks of repeated messages are damaged: repeats of the last hour are not recognised");
+        None
+    }).unwrap_or_default();
     let gone: GoneCounts = meta_packed(connection, "gone")?.unwrap_or_default();
     let kept = Remembered {
         devices: records(connection, "SELECT record FROM devices")?,

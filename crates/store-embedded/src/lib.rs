@@ -14,8 +14,7 @@
 //! * Of one key the later value is answered; in frames the rank of the frame says which is later.
 //! * What follows from the log is never written to the database without the cut that covers it.
 //!
-//! What is to come has its place: merging frames and stored windows (`frames`, ranks), retention and deletion (entries of
-//! the log applied in `memory`, rows of `frame_series`), backup (the database as of its cut and the log from there).
+//! * Damage of one series is named, and holds up no other: no flush, no barrier, no start.
 
 #![warn(missing_docs)]
 
