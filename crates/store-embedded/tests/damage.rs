@@ -5,8 +5,10 @@
 //!
 //! What is promised: frames, their rows with the summaries, tallies and the log have checksums, so no flip changes a value,
 //! and none there hides a reading, but for one known fault: of all bits, two of one byte in the page of `frame_series` still
-//! hide readings silently. The form with every bit fails on them until that is mended. What is not: pages of SQLite have no checksum, and neither have rows of the tables `meta`
-//! (the cut: one that is too high hides the log behind it) and `series` (the reach of the frames: without one there are none
+//! hide readings silently. The form with every bit fails on them until that is mended.
+//!
+//! What is not: pages of SQLite have no checksum, and neither have rows of the tables `meta` (the cut: one
+//! that is too high hides the log behind it) and `series` (the reach of the frames: without one there are none
 //! to be read). A flip in a page of these two may hide readings silently, which is left out here; a wrong value it may not
 //! bring. It may also hide or change a small record (a document, the name of a device), which these tests do not look at.
 
