@@ -50,16 +50,21 @@ pub(crate) fn known(connection: &Connection, series: SeriesId) -> Result<Option<
     let mut statement = connection
         .prepare_cached(
             "SELECT first_ms, last_ms, span_ms, frames, frame_rows, frames_xor, tally_crc FROM series \
-             WHERE id = ?1 AND span_ms IS NOT NULL",
+             WHERE id = ?1 AND (span_ms IS NOT NULL OR frames > 0)",
         )
         .map_err(failed(READING))?;
     let found = statement.query_row([series.0], |row| {
         let (frames, rows): (i64, i64) = (row.get(3)?, row.get(4)?);
         let tally = Tally { frames: frames.cast_unsigned(), rows: rows.cast_unsigned(), xor: row.get(5)? };
-        let known = Known { first_ms: row.get(0)?, last_ms: row.get(1)?, span_ms: row.get(2)?, tally };
-        Ok((known, row.get::<_, u32>(6)?))
+        let reach: [Option<i64>; 3] = [row.get(0)?, row.get(1)?, row.get(2)?];
+        let [Some(first_ms), Some(last_ms), Some(span_ms)] = reach else { return Ok(None) };
+        Ok(Some((Known { first_ms, last_ms, span_ms, tally }, row.get::<_, u32>(6)?)))
     });
-    match found.optional().map_err(failed(READING))? {
+    let found = found.optional().map_err(failed(READING))?;
+    match found
+        .map(|known| known.ok_or_else(|| damaged(series, "nothing says how far its frames reach")))
+        .transpose()?
+    {
         // Zeros stand beside a series that never had a frame.
         Some((known, crc)) if known.tally.crc(series) == crc || (known.tally == Tally::default() && crc == 0) => {
             Ok(Some(known))

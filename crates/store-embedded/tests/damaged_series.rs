@@ -124,7 +124,7 @@ async fn a_lost_row_is_noticed_by_a_read_of_any_part_and_holds_up_nothing_else()
 
 #[tokio::test]
 async fn a_changed_reach_passes_no_reading_over() {
-    for change in ["first_ms = 250000", "last_ms = 50000", "span_ms = 1"] {
+    for change in ["first_ms = 250000", "last_ms = 50000", "span_ms = 1", "span_ms = NULL"] {
         let dir = tempfile::tempdir().unwrap();
         let store = damaged(dir.path(), &format!("UPDATE series SET {change} WHERE id = 1")).await;
         for from in (0..300).step_by(10) {
