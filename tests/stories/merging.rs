@@ -36,7 +36,7 @@ fn readings_and_later_messages_of_one_are_the_others() {
     assert_eq!(values(&operator, "new", "humidity"), [40.0], "a metric of the other changes hands");
     assert_eq!(operator.get("/devices/old").problem(&[404]), "device_unknown");
     let books = operator.see("/books");
-    let holdings = json!({"stored": 9, "readings": 7, "deleted": 0, "expired": 0, "absorbed": 2});
+    let holdings = json!({"stored": 9, "readings": 7, "deleted": 0, "expired": 0, "absorbed": 2, "lost": 0});
     assert_eq!(books["holdings"], holdings);
 
     for (second, restart) in (10..).zip([Story::kill_and_restart as fn(&mut Story), Story::restart]) {
