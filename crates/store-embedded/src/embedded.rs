@@ -152,22 +152,28 @@ impl Drop for EmbeddedStore {
     }
 }
 
-/// What memory knows of a request: what it leaves out, what is fresh, and whether the database may hold something of it, too.
-/// Taken before the database's moment: what is moved meanwhile is found twice, never not at all.
-fn look(
+/// The request for readings of a series, with what is left out of it now.
+fn request_of(
     memory: &Memory,
     series: SeriesId,
     range: TimeRange,
     order: Order,
     after: Option<ReadingKey>,
     limit: usize,
-) -> Result<(Request, Vec<Found>, bool), StoreError> {
+) -> Result<Request, StoreError> {
     if !memory.state.knows(series) {
         return Err(StoreError::UnknownSeries(series));
     }
-    let request = Request { series, range, order, after, limit, gone: memory.state.gone(series) };
-    let (fresh, stored) = (request.fresh(memory), memory.stored_inside(series, request.rest()));
-    Ok((request, fresh, stored))
+    Ok(Request { series, range, order, after, limit, gone: memory.state.gone(series) })
+}
+
+/// A request with what memory holds of it; none if the database may hold something of it, too, and is to be asked.
+fn of_memory_alone(memory: &Memory, request: Request) -> Option<(Request, Vec<Found>)> {
+    let alone = request.limit == 0 || !memory.stored_inside(request.series, request.rest());
+    alone.then(|| {
+        let fresh = request.fresh(memory);
+        (request, fresh)
+    })
 }
 
 fn settled(outcome: CommitOutcome) -> Commit {
@@ -200,15 +206,21 @@ impl Readings for EmbeddedStore {
         after: Option<ReadingKey>,
         limit: usize,
     ) -> Result<Vec<Reading>, StoreError> {
-        let ask = move |memory: &Memory| look(memory, series, range, order, after, limit);
-        let (request, fresh, stored) = {
-            self.check_open()?;
-            ask(&self.memory())?
+        let ask = move |memory: &Memory| request_of(memory, series, range, order, after, limit);
+        self.check_open()?;
+        let alone = {
+            let memory = self.memory();
+            of_memory_alone(&memory, ask(&memory)?)
         };
-        if !stored || limit == 0 {
+        if let Some((request, fresh)) = alone {
             return Ok(reading::of_memory(fresh, &request));
         }
-        self.read_both(ask, |snapshot, (request, fresh, _)| reading::merged(snapshot, &request, fresh)).await
+        let look = move |memory: &Memory| {
+            let request = ask(memory)?;
+            let fresh = request.fresh(memory);
+            Ok((request, fresh))
+        };
+        self.read_both(look, |snapshot, (request, fresh)| reading::merged(snapshot, &request, fresh)).await
     }
 
     async fn lost(&self, series: SeriesId, range: TimeRange) -> Result<Vec<Lost>, StoreError> {
@@ -220,18 +232,24 @@ impl Readings for EmbeddedStore {
     async fn windows(&self, series: SeriesId, grid: Grid) -> Result<Vec<Window>, StoreError> {
         let range = grid.range();
         let ask = move |memory: &Memory| {
-            let (request, fresh, stored) = look(memory, series, range, Order::Ascending, None, usize::MAX)?;
-            let kind = memory.state.series().get(&series).map_or(Kind::Measurement, |record| record.kind);
-            Ok((request, kind, fresh, stored))
+            let request = request_of(memory, series, range, Order::Ascending, None, usize::MAX)?;
+            Ok((request, memory.state.series().get(&series).map_or(Kind::Measurement, |record| record.kind)))
         };
-        let (_, kind, fresh, stored) = {
-            self.check_open()?;
-            ask(&self.memory())?
+        self.check_open()?;
+        let (alone, kind) = {
+            let memory = self.memory();
+            let (request, kind) = ask(&memory)?;
+            (of_memory_alone(&memory, request), kind)
         };
-        if !stored {
+        if let Some((_, fresh)) = alone {
             return Ok(windowing::of_memory(kind, &grid, fresh));
         }
-        self.read_both(ask, move |snapshot, (request, kind, fresh, _)| {
+        let look = move |memory: &Memory| {
+            let (request, kind) = ask(memory)?;
+            let fresh = request.fresh(memory);
+            Ok((request, kind, fresh))
+        };
+        self.read_both(look, move |snapshot, (request, kind, fresh)| {
             windowing::windows(snapshot, series, kind, &grid, &request.gone, fresh)
         })
         .await

@@ -305,12 +305,9 @@ pub(crate) fn tally_less(connection: &Connection, series: SeriesId, removed: &[F
 
 /// Adds rows to the tally of a series.
 pub(crate) fn tally_more(connection: &Connection, series: SeriesId, added: Tally) -> Result<(), StoreError> {
-    let before = match known(connection, series) {
-        Ok(known) => known.map(|known| known.tally).unwrap_or_default(),
-        // It stays as wrong as it is, and is named by whoever reads all of the series.
-        Err(StoreError::Damaged(_)) => return Ok(()),
-        Err(error @ (StoreError::UnknownSeries(_) | StoreError::Io { .. } | StoreError::Closed)) => return Err(error),
-    };
+    // A damaged one stays as wrong as it is, and is named by whoever reads all of the series.
+    let Some(known) = unless_damaged(series, known(connection, series))? else { return Ok(()) };
+    let before = known.map(|known| known.tally).unwrap_or_default();
     let tally =
         Tally { frames: before.frames + added.frames, rows: before.rows + added.rows, xor: before.xor ^ added.xor };
     tally.write(connection, series)
@@ -355,9 +352,7 @@ pub(crate) fn all(connection: &Connection, series: SeriesId) -> Result<Vec<Frame
 /// [`StoreError::Damaged`] naming the series, if one is missing, changed, or one too many.
 pub(crate) fn check_tally(connection: &Connection, series: SeriesId) -> Result<(), StoreError> {
     let expected = known(connection, series)?.map(|known| known.tally).unwrap_or_default();
-    let mut seen = Tally::default();
-    all(connection, series)?.iter().for_each(|row| seen.add(row));
-    compare(series, expected, seen)
+    compare(series, expected, Tally::of(&all(connection, series)?))
 }
 
 fn compare(series: SeriesId, expected: Tally, seen: Tally) -> Result<(), StoreError> {
@@ -396,9 +391,7 @@ pub(crate) fn said(connection: &Connection, series: SeriesId, range: TimeRange) 
 /// Counts the rows of a series anew, after some went or changed. Whoever changes them calls [`check_tally`] first, or a
 /// lost row would be forgotten.
 pub(crate) fn tally_again(connection: &Connection, series: SeriesId) -> Result<(), StoreError> {
-    let mut tally = Tally::default();
-    all(connection, series)?.iter().for_each(|row| tally.add(row));
-    tally.write(connection, series)
+    Tally::of(&all(connection, series)?).write(connection, series)
 }
 
 /// What the database holds under `wanted` keys.

@@ -18,6 +18,13 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// What these rows add up to.
+    pub(crate) fn of(rows: &[FrameRow]) -> Self {
+        let mut tally = Self::default();
+        rows.iter().for_each(|row| tally.add(row));
+        tally
+    }
+
     /// Counts a row that is there.
     pub(crate) fn add(&mut self, row: &FrameRow) {
         self.frames += 1;
