@@ -95,6 +95,8 @@ fn an_announcement_says_where_to_find_everything() {
     assert!(about["http"].as_array().is_some_and(|all| all.contains(&json!(http))), "{about}");
     let mut health = ureq::get(format!("{http}/health")).call().unwrap();
     let health: serde_json::Value = serde_json::from_str(&health.body_mut().read_to_string().unwrap()).unwrap();
-    assert_eq!(health["status"], "ready", "{health}");
+    // How full the disk of this machine is, is not ours to say.
+    let own = |reason: &&serde_json::Value| !reason["code"].as_str().is_some_and(|code| code.starts_with("disk_"));
+    assert_eq!(health["reasons"].as_array().unwrap().iter().find(own), None, "{health}");
     story.finish();
 }

@@ -86,7 +86,8 @@ pub async fn publish(
     let source = SourceName::parse("http").map_err(|_| Problem::closing())?;
     let (sender, outcome) = oneshot::channel();
     let waiter: Arc<dyn Settle> = Arc::new(Waiter(Mutex::new(Some(sender))));
-    let inbound = Inbound { source, client, topic, payload, repeat, reply: Reply::new(waiter, 0) };
+    let inbound =
+        Inbound { source, client, topic, payload, read: None, replayed: false, repeat, reply: Reply::new(waiter, 0) };
     state.inlet.deliver(inbound).await.map_err(|_| Problem::closing())?;
     published(outcome.await.unwrap_or(Outcome::Unknown)).map(axum::Json)
 }

@@ -268,6 +268,8 @@ impl Broker {
             client: Arc::clone(client),
             topic: will.topic,
             payload: will.payload,
+            read: None,
+            replayed: false,
             repeat: None,
             reply: Reply::new(Arc::new(Nobody), 0),
         };

@@ -408,7 +408,7 @@ impl Settle for Link {
             Outcome::Rejected(RejectReason::Precision | RejectReason::Time) => {
                 Fate::Acknowledge(PublishAckReason::PayloadFormatInvalid)
             }
-            Outcome::Rejected(RejectReason::Name | RejectReason::Ignored) => {
+            Outcome::Rejected(RejectReason::Name | RejectReason::Ignored | RejectReason::RetainedStale) => {
                 Fate::Acknowledge(PublishAckReason::ImplementationSpecificError)
             }
             Outcome::Unknown => {

@@ -127,6 +127,8 @@ impl Session {
             client: Arc::clone(&self.link.client),
             topic: message.topic,
             payload: message.payload,
+            read: None,
+            replayed: false,
             repeat: id.map(|id| Repeat { id: id.get(), marked: dup }),
             reply: Reply::new(Arc::clone(&self.link) as Arc<dyn source::Settle>, token),
         };

@@ -158,7 +158,7 @@ impl Taker {
         waiting.send(Waiting { commit, epoch: self.epoch, effects }).await.is_ok()
     }
 
-    fn take(&mut self, inbound: Inbound, now: Timestamp, bound: &Bound, draft: &mut Draft) {
+    fn take(&mut self, mut inbound: Inbound, now: Timestamp, bound: &Bound, draft: &mut Draft) {
         self.shared.taken.count(&inbound.source);
         let entries_before = draft.entries.len();
         let mut mark = None;
@@ -174,7 +174,10 @@ impl Taker {
         }
         let stamp = self.stamper.stamp(now);
         self.shared.stamped(stamp.time);
-        let (content, device) = self.decode(&inbound.topic, &inbound.payload, bound);
+        let (content, device) = match inbound.read.take() {
+            Some(found) => (Content::Readings(found), None),
+            None => self.decode(&inbound.topic, &inbound.payload, bound),
+        };
         let arriving = Arriving {
             source: &inbound.source,
             client: &inbound.client,

@@ -65,6 +65,8 @@ impl Bench {
             client: "board".into(),
             topic: Topic::parse(topic).unwrap(),
             payload: payload.to_vec().into(),
+            read: None,
+            replayed: false,
             repeat,
             reply: Reply::new(Arc::clone(&self.sink), u64::from(repeat.map_or(0, |repeat| repeat.id))),
         };

@@ -20,6 +20,8 @@ pub enum RejectReason {
     Time,
     /// The sender was told to be ignored.
     Ignored,
+    /// A broker's replay of a retained message that is not newer than what is there.
+    RetainedStale,
 }
 
 impl RejectReason {
@@ -33,6 +35,7 @@ impl RejectReason {
             Self::Name => "name",
             Self::Time => "time",
             Self::Ignored => "ignored",
+            Self::RetainedStale => "retained_stale",
         }
     }
 }

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use decode::Found;
 use model::{RejectReason, SourceName, Topic};
 use tokio::sync::mpsc;
 
@@ -22,6 +23,10 @@ pub struct Inbound {
     pub topic: Topic,
     /// What was published, of any content.
     pub payload: Bytes,
+    /// Values that the source has read out of it already, such as the rows of a table: then nothing is decoded.
+    pub read: Option<Vec<Found>>,
+    /// A broker had kept it and sent it again because somebody subscribed: old news unless it has a time of its own.
+    pub replayed: bool,
     /// What tells a repeat from a new message; none for QoS 0 and for HTTP without `Idempotency-Key`.
     pub repeat: Option<Repeat>,
     /// Told exactly once.
