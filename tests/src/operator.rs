@@ -127,8 +127,13 @@ impl Operator {
     /// Any request below `/api/v1`.
     #[must_use]
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Answer {
-        let mut request =
-            ureq::http::Request::builder().method(method).uri(format!("http://{}/api/v1{path}", self.http));
+        self.send_to(method, &format!("http://{}/api/v1{path}", self.http), headers, body)
+    }
+
+    /// Any request to a whole URL.
+    #[must_use]
+    pub fn send_to(&self, method: &str, url: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Answer {
+        let mut request = ureq::http::Request::builder().method(method).uri(url);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -136,12 +141,12 @@ impl Operator {
             Some(body) => self.agent.run(request.body(body).expect("a legal request")),
             None => self.agent.run(request.body(()).expect("a legal request")),
         };
-        let mut answer = answer.unwrap_or_else(|error| panic!("{method} {path} is not answered: {error}"));
+        let mut answer = answer.unwrap_or_else(|error| panic!("{method} {url} is not answered: {error}"));
         let content_type = answer.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or("");
         let content_type = content_type.split(';').next().unwrap_or("").trim().to_owned();
         let status = answer.status().as_u16();
         let text = answer.body_mut().read_to_string().unwrap_or_default();
-        let asked = format!("{method} {path}");
+        let asked = format!("{method} {url}");
         Answer { asked, status, content_type, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
     }
 }

@@ -20,4 +20,5 @@ mod office_room;
 mod repeats;
 mod retention;
 mod startup;
+mod ways_in;
 mod windows;

@@ -7,12 +7,14 @@ mod about;
 mod access;
 mod books;
 mod creations;
+mod delivery;
 mod devices;
 mod export;
 mod guard;
 mod health;
 mod hiding;
 mod inbox;
+mod line_write;
 mod live;
 mod metrics;
 mod params;
@@ -22,6 +24,7 @@ mod readings;
 mod removal;
 mod retention;
 mod state;
+mod telling;
 mod windows_of;
 mod wire;
 
@@ -67,6 +70,8 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(retention::confirm_clock))
         .routes(routes!(retention::preview))
         .routes(routes!(readings::readings))
+        .routes(routes!(telling::tell))
+        .routes(routes!(line_write::write))
         .routes(routes!(windows_of::one, windows_of::many))
         .routes(routes!(readings::latest))
         .routes(routes!(books::books))
@@ -91,6 +96,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 pub fn router(state: ApiState, page: Router) -> Router {
     let api: Router<ApiState> = routes().into();
     api.route("/api/v1/ingest/{*topic}", post(publish::publish))
+        .route("/write", post(line_write::write))
         .route("/api/v1/live", get(live::live))
         .route("/openapi.json", get(|| async { axum::Json(openapi()) }))
         .route("/api", get(unknown_path))

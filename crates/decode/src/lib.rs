@@ -17,12 +17,15 @@ mod place;
 mod protobuf;
 mod quantity;
 mod time;
+mod told;
 mod unit;
 mod usual;
 mod walk;
 
+pub use families::line_protocol::{Line, Precision, read_line};
 pub use harvest::VALUES_MAX;
 pub use json::{DEPTH_MAX, NODES_MAX};
+pub use told::{Told, told};
 pub use unit::{convert, normalise};
 
 use message::Message;

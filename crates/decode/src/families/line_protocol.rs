@@ -4,23 +4,88 @@
 
 use model::TimeSource;
 
-use crate::harvest::Harvest;
+use crate::harvest::{Harvest, VALUES_MAX};
 use crate::json::NODES_MAX;
 use crate::leftover;
 use crate::message::Message;
 use crate::name::{metric_of, snake};
 use crate::number::{self, Judged};
 use crate::quantity::quantity_of;
-use crate::{ClaimedTime, Content, place, time};
+use crate::{ClaimedTime, Content, Found, place, time};
+
+/// Characters of a line that an error shows.
+const SHOWN_CHARS: usize = 80;
 
 const DEVICE_TAGS: &[&str] = &["device", "device_id", "host", "sensor", "sensor_id", "node"];
+
+/// What the times of the lines count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// Nanoseconds since 1970.
+    Nanoseconds,
+    /// Microseconds since 1970.
+    Microseconds,
+    /// Milliseconds since 1970.
+    Milliseconds,
+    /// Seconds since 1970.
+    Seconds,
+}
+
+impl Precision {
+    /// To the millisecond below; what is too far away stays too far away.
+    fn millis(self, count: i64) -> i64 {
+        match self {
+            Self::Nanoseconds => count.div_euclid(1_000_000),
+            Self::Microseconds => count.div_euclid(1_000),
+            Self::Milliseconds => count,
+            Self::Seconds => count.saturating_mul(1_000),
+        }
+    }
+}
+
+/// One line of a write.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// Counted from 1.
+    pub number: usize,
+    /// Its values, 1 to [`crate::VALUES_MAX`]; none if it has texts only. Without a tag that names a device, the device is
+    /// the measurement.
+    pub found: Vec<Found>,
+}
+
+/// Reads the line `text`, whose number is told with its values. None for an empty line and a comment. Without a `precision`
+/// the unit of its time is told by its magnitude.
+///
+/// # Errors
+/// One sentence that begins with the number of the line.
+pub fn read_line(number: usize, text: &str, precision: Option<Precision>) -> Result<Option<Line>, String> {
+    let line = text.trim();
+    if line.is_empty() || line.starts_with('#') {
+        return Ok(None);
+    }
+    let mut harvest = Harvest::default();
+    let Some(measurement) = one_line(&mut harvest, line, precision) else {
+        let shown: String = line.chars().take(SHOWN_CHARS).collect();
+        return Err(format!("line {number} is not `measurement,tag=value field=value time`: {shown:?}"));
+    };
+    if harvest.mark() > VALUES_MAX {
+        return Err(format!("line {number} has {} values, more than {VALUES_MAX}", harvest.mark()));
+    }
+    if harvest.is_empty() {
+        return Ok(Some(Line { number, found: Vec::new() }));
+    }
+    match harvest.finish(&measurement.replace('\\', "")) {
+        Content::Readings(found) => Ok(Some(Line { number, found })),
+        Content::NoReading { .. } | Content::Unreadable { .. } => Ok(Some(Line { number, found: Vec::new() })),
+    }
+}
 
 pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
     let text = message.text?;
     let mut harvest = Harvest::default();
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     for line in lines {
-        one_line(&mut harvest, line)?;
+        one_line(&mut harvest, line, None)?;
         if harvest.mark() > NODES_MAX {
             return Some(leftover::too_many());
         }
@@ -36,7 +101,8 @@ pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
     Some(harvest.finish(&device))
 }
 
-fn one_line<'k>(harvest: &mut Harvest<'k>, line: &'k str) -> Option<()> {
+/// The measurement of a line whose values were added.
+fn one_line<'k>(harvest: &mut Harvest<'k>, line: &'k str, precision: Option<Precision>) -> Option<&'k str> {
     let (series, rest) = cut(line, ' ')?;
     let (fields, stamp) = cut(rest, ' ').unwrap_or((rest, ""));
     let mut tags = pieces(series, ',');
@@ -49,8 +115,9 @@ fn one_line<'k>(harvest: &mut Harvest<'k>, line: &'k str) -> Option<()> {
     let claimed = match stamp.trim() {
         "" => None,
         stamp => {
-            stamp.parse::<i64>().ok()?;
-            Some(ClaimedTime::At { ms: time::of_number(stamp)?, source: TimeSource::Device })
+            let count = stamp.parse::<i64>().ok()?;
+            let ms = precision.map_or_else(|| time::of_number(stamp), |precision| Some(precision.millis(count)))?;
+            Some(ClaimedTime::At { ms, source: TimeSource::Device })
         }
     };
     let prefix = format!("{}.", snake(measurement));
@@ -65,7 +132,7 @@ fn one_line<'k>(harvest: &mut Harvest<'k>, line: &'k str) -> Option<()> {
     if let Some(device) = device {
         harvest.device_since(mark, &device.replace('\\', ""));
     }
-    Some(())
+    Some(measurement)
 }
 
 /// None: no line protocol. Some(None): a text.

@@ -11,7 +11,7 @@ mod esphome;
 mod gateways;
 mod homie;
 mod json;
-mod line_protocol;
+pub(crate) mod line_protocol;
 mod lorawan;
 mod number;
 mod ours;
