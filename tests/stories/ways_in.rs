@@ -25,7 +25,7 @@ fn readings_told_by_name_are_durable_and_one_however_often_they_come() {
     assert_eq!(send(&story, "b"), json!({"outcome": "stored", "readings": 800}));
     let operator = story.operator();
     assert_eq!(operator.readings("attic", "temperature").len(), 400);
-    assert_eq!(operator.readings("attic", "humidity").last(), Some(&(1_700_000_399_000, json!(399))));
+    assert_eq!(operator.readings("attic", "humidity").last(), Some(&(1_700_000_399_000, json!(399.0))));
     assert_eq!(operator.values("attic", "co2"), [Value::Null]);
     let readings = operator.settled_books().readings;
     assert_eq!((readings.decoded, readings.replaced), (1_603, 0));
