@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::Heard;
 use crate::command::{Added, Decided, Retried};
+use crate::traces::Note;
 
 /// Entries for the log and effects for afterwards, filled message by message.
 #[derive(Default)]
@@ -29,6 +30,7 @@ pub(crate) struct Effects {
     pub(crate) readings: Vec<SeriesReading>,
     pub(crate) availability: Vec<(DeviceId, bool)>,
     pub(crate) heard: Vec<Heard>,
+    pub(crate) traces: Vec<Note>,
     pub(crate) inbox_changed: bool,
     pub(crate) replies: Vec<(Reply, Outcome)>,
     pub(crate) added: Vec<(oneshot::Sender<Added>, DeviceId)>,

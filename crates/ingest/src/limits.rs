@@ -17,7 +17,7 @@ pub struct Limits {
     pub metrics_per_device_max: usize,
     /// Series in all. Full: readings of further series are rejected as `cardinality`.
     pub series_max: usize,
-    /// Topics whose decoder is remembered. Full: further topics are decoded without a hint.
+    /// Topics that are remembered. Full: further topics are decoded without a hint, and are not in the list of topics.
     pub topics_max: usize,
     /// Bytes of stored readings kept for live clients that come back. Full: the oldest go, such a client starts over.
     pub live_bytes_max: usize,
@@ -25,6 +25,8 @@ pub struct Limits {
     pub unread_bytes_max: usize,
     /// First messages of unknown topics that are told as sentences. Full: the oldest goes.
     pub heard_max: usize,
+    /// Bytes of last messages kept for the traces of topics. Full: a topic keeps its newest only, and that without payload.
+    pub traced_bytes_max: usize,
 }
 
 impl Default for Limits {
@@ -41,6 +43,7 @@ impl Default for Limits {
             live_bytes_max: 1024 * 1024,
             unread_bytes_max: 256 * 1024,
             heard_max: 20,
+            traced_bytes_max: 8 * 1024 * 1024,
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::settle::settle_in_order;
 use crate::shared::Shared;
 use crate::take::Taker;
 use crate::taken::Taken;
+use crate::traces::Traces;
 use crate::view::DeviceView;
 use crate::{Limits, TimePolicy};
 
@@ -85,6 +86,7 @@ impl Ingest {
             registry: Registry::resume(&restored, documents),
             bindings,
             heard: HeardList::bounded(limits.heard_max),
+            traces: Traces::bounded(limits.traced_bytes_max),
             live: Arc::new(LiveRing::starting_after(restored.sequence, limits.live_bytes_max)),
             taken: Taken::resume(&store.stats()),
             identity_lost: AtomicBool::default(),

@@ -157,6 +157,14 @@ impl Registry {
         records.find(|record| record.metric.as_str() == metric).cloned()
     }
 
+    /// The time of the newest reading of a series.
+    pub(crate) fn newest_time(&self, device: &str, metric: &str) -> Option<Timestamp> {
+        let inventory = self.read();
+        let mut series = inventory.by_key(device)?.series.iter().filter_map(|id| inventory.series(*id));
+        let series = series.find(|series| series.record.metric.as_str() == metric)?;
+        series.latest.as_ref().map(|latest| latest.key.time)
+    }
+
     /// Devices nobody has accepted, for the limit on new ones.
     pub(crate) fn unaccepted(&self) -> usize {
         self.read().devices().filter(|device| !device.document.accepted).count()

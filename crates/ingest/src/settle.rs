@@ -75,6 +75,9 @@ fn durable(shared: &Shared, sequence: Sequence, repeats_hold: bool, mut effects:
     for heard in effects.heard.drain(..) {
         shared.heard.push(heard);
     }
+    for note in effects.traces.drain(..) {
+        shared.traces.keep(note);
+    }
     let mut readings = std::mem::take(&mut effects.readings);
     shared.registry.keep_shown(&mut readings);
     shared.live.push(LiveBatch { sequence, readings });

@@ -10,12 +10,14 @@ use crate::heard::HeardList;
 use crate::live::LiveRing;
 use crate::registry::Registry;
 use crate::taken::Taken;
+use crate::traces::Traces;
 
 /// What the tasks and the handle share.
 pub(crate) struct Shared {
     pub(crate) registry: Registry,
     pub(crate) bindings: Bindings,
     pub(crate) heard: HeardList,
+    pub(crate) traces: Traces,
     pub(crate) live: Arc<LiveRing>,
     pub(crate) taken: Taken,
     /// A batch was not stored: the taking task's identities are ahead of the store's and must be read anew.

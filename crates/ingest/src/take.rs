@@ -23,6 +23,7 @@ use crate::repeats::message_hash;
 use crate::shared::Shared;
 use crate::stamp::Stamper;
 use crate::time_policy::Judged;
+use crate::traces::{Note, TopicTrace, TracedMessage, start_of};
 use crate::{Limits, TimePolicy};
 
 /// What is remembered of a topic, so that the next message of it costs one look-up.
@@ -30,6 +31,17 @@ struct TopicMemory {
     decoder: DecoderId,
     bound_version: u64,
     bound: Option<DeviceKey>,
+    trace: Arc<TopicTrace>,
+}
+
+/// What a message says, by which decoder, and what is known of its topic.
+pub(crate) struct Read {
+    pub(crate) content: Content,
+    decoder: DecoderId,
+    /// The device that the topic is bound to.
+    pub(crate) device: Option<DeviceKey>,
+    /// None for a topic beyond the limit, and where the source had read the message.
+    trace: Option<Arc<TopicTrace>>,
 }
 
 pub(crate) struct Taker {
@@ -38,7 +50,7 @@ pub(crate) struct Taker {
     pub(crate) shared: Arc<Shared>,
     pub(crate) ids: Ids,
     limits: Limits,
-    policy: TimePolicy,
+    pub(crate) policy: TimePolicy,
     pub(crate) identity: Identity,
     repeats: RepeatWindow,
     stamper: Stamper,
@@ -55,7 +67,7 @@ pub(crate) struct Taker {
 /// The parts of a message that its readings need.
 pub(crate) struct Arriving<'a> {
     pub(crate) source: &'a SourceName,
-    pub(crate) client: &'a str,
+    pub(crate) client: &'a Arc<str>,
     pub(crate) topic: &'a Topic,
     pub(crate) payload: &'a Bytes,
     pub(crate) stamp: ReadingKey,
@@ -174,8 +186,11 @@ impl Taker {
         }
         let stamp = self.stamper.stamp(now);
         self.shared.stamped(stamp.time);
-        let (content, device) = match inbound.read.take() {
-            Some(found) => (Content::Readings(found), None),
+        let Read { content, decoder, device, trace } = match inbound.read.take() {
+            Some(found) => {
+                let content = Content::Readings(found);
+                Read { content, decoder: DecoderId("source"), device: None, trace: None }
+            }
             None => self.decode(&inbound.topic, &inbound.payload, bound),
         };
         let arriving = Arriving {
@@ -187,13 +202,17 @@ impl Taker {
             mark,
             bound,
         };
+        let mut why_unread = None;
         let outcome = match content {
+            Content::Readings(found) if inbound.replayed => self.replayed(&arriving, found, device.as_ref(), draft),
             Content::Readings(found) => self.readings(&arriving, found, device.as_ref(), draft),
             Content::NoReading { kind, availability } => {
                 self.availability(availability, draft);
                 Outcome::NoReading { kind }
             }
             Content::Unreadable { reason, detail } => {
+                let detail: Arc<str> = detail.into();
+                why_unread = Some((reason, Arc::clone(&detail)));
                 self.unread(&inbound, &arriving, reason, detail, draft);
                 Outcome::Unread
             }
@@ -201,29 +220,37 @@ impl Taker {
         if let (Some(mark), Outcome::Stored { .. } | Outcome::Unread) = (&arriving.mark, outcome) {
             self.repeats.accept(mark);
         }
+        if let Some(trace) = trace {
+            draft.effects.traces.push(note(trace, &arriving, decoder, outcome, why_unread));
+        }
         draft.weigh(entries_before);
         draft.count(&inbound.source, outcome);
         draft.effects.replies.push((inbound.reply, outcome));
     }
 
     /// What a message says, and the device that its topic is bound to.
-    pub(crate) fn decode(&mut self, topic: &Topic, payload: &[u8], bound: &Bound) -> (Content, Option<DeviceKey>) {
+    pub(crate) fn decode(&mut self, topic: &Topic, payload: &[u8], bound: &Bound) -> Read {
         let memory = self.topics.get_mut(topic);
         let decoded = decode::decode(topic, payload, memory.as_ref().map(|memory| memory.decoder));
+        let (content, decoder) = (decoded.content, decoded.decoder);
         if let Some(memory) = memory {
-            memory.decoder = decoded.decoder;
+            memory.decoder = decoder;
             if memory.bound_version != bound.version {
                 memory.bound_version = bound.version;
                 memory.bound = bound.device_of(topic).cloned();
             }
-            return (decoded.content, memory.bound.clone());
+            let (device, trace) = (memory.bound.clone(), Some(Arc::clone(&memory.trace)));
+            return Read { content, decoder, device, trace };
         }
         let device = bound.device_of(topic).cloned();
-        if self.topics.len() < self.limits.topics_max {
-            let memory = TopicMemory { decoder: decoded.decoder, bound_version: bound.version, bound: device.clone() };
-            self.topics.insert(topic.clone(), memory);
+        if self.topics.len() >= self.limits.topics_max {
+            return Read { content, decoder, device, trace: None };
         }
-        (decoded.content, device)
+        let trace = self.shared.traces.add(topic);
+        let (bound, bound_version) = (device.clone(), bound.version);
+        let memory = TopicMemory { decoder, bound_version, bound, trace: Arc::clone(&trace) };
+        self.topics.insert(topic.clone(), memory);
+        Read { content, decoder, device, trace: Some(trace) }
     }
 
     /// Gives each value its series, time and key. The message is stored if at least one value was accepted.
@@ -241,11 +268,7 @@ impl Taker {
         let mut told: Vec<(Found, DeviceId)> = Vec::new();
         let mut refused = RejectReason::Name;
         for mut value in found {
-            if let Some(device) = device {
-                device.as_str().clone_into(&mut value.device);
-            } else if value.device == decode::SENDER {
-                arriving.client.clone_into(&mut value.device);
-            }
+            name_device(&mut value, device, arriving.client);
             match self.reading(&value, arriving, &accepted, draft) {
                 Ok((device, reading, clock_bad)) => {
                     draft.count_reading(arriving.source, None);
@@ -290,7 +313,7 @@ impl Taker {
         let device = self.device(&found.device, arriving.bound, stamp.time, draft)?;
         let value = found.value.clone()?;
         let resolved = self.identity.series(device, found, value, &self.limits, &mut draft.entries)?;
-        let trusted = self.stamper.trusts(self.clock_reading(stamp));
+        let trusted = self.trusts(stamp);
         let (mut key, time_source, claimed_ms) = match self.policy.judge(found.time, stamp.time, trusted) {
             Judged::Believed(time, source) => (ReadingKey { time, n: 0 }, source, None),
             Judged::Counted(time) => (ReadingKey { time, n: stamp.n }, TimeSource::Device, None),
@@ -303,6 +326,11 @@ impl Taker {
         }
         let reading = Reading { key, value: resolved.value, judgement: resolved.judgement, time_source, claimed_ms };
         Ok((device, SeriesReading { series: resolved.series, reading }, claimed_ms.is_some()))
+    }
+
+    /// Whether the server's clock is to be trusted at that stamp.
+    pub(crate) fn trusts(&self, stamp: ReadingKey) -> bool {
+        self.stamper.trusts(self.clock_reading(stamp))
     }
 
     /// A stamp goes on from the log where the clock is behind it, so trust is decided on the clock itself.
@@ -397,7 +425,14 @@ impl Taker {
         }
     }
 
-    fn unread(&mut self, inbound: &Inbound, arriving: &Arriving<'_>, reason: &str, detail: String, draft: &mut Draft) {
+    fn unread(
+        &mut self,
+        inbound: &Inbound,
+        arriving: &Arriving<'_>,
+        reason: &str,
+        detail: Arc<str>,
+        draft: &mut Draft,
+    ) {
         self.last_unread += 1;
         let kept = inbound.payload.len().min(self.limits.unread_bytes_max);
         draft.entries.push(Entry::Unread(UnreadRecord {
@@ -407,10 +442,39 @@ impl Taker {
             topic: inbound.topic.clone().into(),
             payload: inbound.payload.slice(..kept),
             reason: reason.into(),
-            detail: detail.into(),
+            detail,
             received: arriving.stamp.time,
             n: arriving.stamp.n,
             repeat: arriving.mark.clone(),
         }));
     }
+}
+
+/// A value belongs to the device that its topic is bound to, or to its sender where the message names no device.
+pub(crate) fn name_device(value: &mut Found, bound: Option<&DeviceKey>, client: &str) {
+    if let Some(device) = bound {
+        device.as_str().clone_into(&mut value.device);
+    } else if value.device == decode::SENDER {
+        client.clone_into(&mut value.device);
+    }
+}
+
+fn note(
+    trace: Arc<TopicTrace>,
+    arriving: &Arriving<'_>,
+    decoder: DecoderId,
+    outcome: Outcome,
+    unread: Option<(&'static str, Arc<str>)>,
+) -> Note {
+    let message = TracedMessage {
+        received: arriving.stamp.time,
+        payload: start_of(arriving.payload),
+        bytes: arriving.payload.len(),
+        client: Arc::clone(arriving.client),
+        source: arriving.source.clone(),
+        decoder,
+        outcome,
+        unread,
+    };
+    Note { trace, message }
 }

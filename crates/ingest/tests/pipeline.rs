@@ -78,6 +78,21 @@ impl Bench {
         self.outcomes.recv().await.unwrap().1
     }
 
+    async fn replay(&mut self, topic: &str, payload: &str) -> Outcome {
+        let inbound = Inbound {
+            source: SourceName::parse("plant").unwrap(),
+            client: "plant".into(),
+            topic: Topic::parse(topic).unwrap(),
+            payload: payload.to_owned().into(),
+            read: None,
+            replayed: true,
+            repeat: None,
+            reply: Reply::new(Arc::clone(&self.sink), 0),
+        };
+        self.inlet.deliver(inbound).await.unwrap();
+        self.outcomes.recv().await.unwrap().1
+    }
+
     async fn values(&self, device: &str, metric: &str) -> Vec<(i64, Value)> {
         let Some(series) = self.ingest.series(device, metric) else { return Vec::new() };
         let readings = self.store.read(series.id, TimeRange::ALL, Order::Ascending, None, 1000).await.unwrap();
@@ -362,5 +377,47 @@ async fn a_change_goes_to_its_end_when_its_caller_goes_away() {
     }
     let device = bench.ingest.change_device("a", None, rename("Loft")).await.unwrap();
     assert_eq!(device.document.name.as_deref(), Some("Loft"));
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn a_replay_is_taken_only_where_its_own_time_is_newer_than_what_is_there() {
+    let mut bench = Bench::new().await;
+    let stale = Outcome::Rejected(model::RejectReason::RetainedStale);
+    let timed = |ms: i64| format!(r#"{{"temperature":21.5,"timestamp":{ms}}}"#);
+    // Without a time of its own it is old news, and no device comes of it.
+    assert_eq!(bench.replay("home/attic/climate", r#"{"temperature":20.0}"#).await, stale);
+    assert!(bench.ingest.devices().is_empty());
+    assert_eq!(bench.replay("home/attic/climate", &timed(NOW - 9_000)).await, Outcome::Stored { readings: 1 });
+    assert_eq!(bench.replay("home/attic/climate", &timed(NOW - 9_000)).await, stale);
+    assert_eq!(bench.replay("home/attic/climate", &timed(NOW - 9_001)).await, stale);
+    assert_eq!(bench.replay("home/attic/climate", &timed(NOW - 8_999)).await, Outcome::Stored { readings: 1 });
+    let device = bench.ingest.devices()[0].record.key.clone();
+    assert_eq!(bench.values(device.as_str(), "temperature").await.len(), 2);
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn the_trace_of_a_topic_holds_its_last_messages_and_what_became_of_them() {
+    let limits = Limits { traced_bytes_max: 4_000, ..Limits::default() };
+    let store = Arc::new(MemoryStore::default());
+    let mut bench = Bench::on(Arc::clone(&store) as _, store, limits).await;
+    for _ in 0..12 {
+        bench.publish("home/attic/temperature", "21.5").await;
+    }
+    bench.publish("raw/frame", "\u{1}\u{2}\u{3}garbage").await;
+    let view = bench.ingest.topic(&Topic::parse("home/attic/temperature").unwrap()).unwrap();
+    assert_eq!((view.messages, view.per_minute, view.last.len()), (12, 12, 10));
+    let found = bench.ingest.read_again(&view.topic, &view.last[0]);
+    assert_eq!(found[0].value, Ok(Value::Number(21.5)));
+    let unread = bench.ingest.topic(&Topic::parse("raw/frame").unwrap()).unwrap();
+    assert_eq!(unread.last[0].outcome, Outcome::Unread);
+    assert!(unread.last[0].unread.is_some());
+    // Where memory is full, a topic keeps its newest message, and of that the length only.
+    bench.publish("raw/long", &"x".repeat(4_000)).await;
+    let long = bench.ingest.topic(&Topic::parse("raw/long").unwrap()).unwrap();
+    assert_eq!((long.last.len(), long.last[0].bytes, long.last[0].payload.len()), (1, 4_000, 0));
+    assert_eq!(bench.ingest.topics(None, 10, |_| true).len(), 3);
+    assert_eq!(bench.ingest.topics(Some(&view.topic), 1, |_| true)[0].topic.as_str(), "raw/frame");
     bench.finish().await;
 }

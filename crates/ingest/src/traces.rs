@@ -1,0 +1,205 @@
+//! The last raw messages of every topic and what became of them, as of the last durable batch: why a topic is charted or
+//! is not. Bounded in topics, in messages of a topic and in bytes in all.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound::{Excluded, Unbounded};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use bytes::Bytes;
+use decode::{Content, DecoderId, Found};
+use model::{SourceName, Timestamp, Topic};
+use source::Outcome;
+
+use crate::Ingest;
+use crate::take::name_device;
+
+/// Messages kept of one topic. More: the oldest goes.
+pub const TRACED_MESSAGES_MAX: usize = 10;
+/// Bytes kept of one message. Longer ones are cut; their length is told.
+pub const TRACED_MESSAGE_BYTES_MAX: usize = 4 * 1024;
+/// What a message weighs beside its payload.
+const MESSAGE_BYTES: usize = 160;
+const MINUTE_MS: i64 = 60_000;
+
+/// One message of a topic and what became of it.
+#[derive(Clone, Debug)]
+pub struct TracedMessage {
+    /// Server time of arrival.
+    pub received: Timestamp,
+    /// Its start: at most [`TRACED_MESSAGE_BYTES_MAX`], nothing where the memory for messages is full.
+    pub payload: Bytes,
+    /// Its length as it came.
+    pub bytes: usize,
+    /// Who sent it.
+    pub client: Arc<str>,
+    /// The way it came in.
+    pub source: SourceName,
+    /// Which decoder understood it.
+    pub decoder: DecoderId,
+    /// Its fate, durable.
+    pub outcome: Outcome,
+    /// A stable code and a sentence, where it could not be read.
+    pub unread: Option<(&'static str, Arc<str>)>,
+}
+
+/// A topic with its last messages.
+#[derive(Clone, Debug)]
+pub struct TopicView {
+    /// Where they were published.
+    pub topic: Topic,
+    /// Messages since start.
+    pub messages: u64,
+    /// Messages of the last minute.
+    pub per_minute: u64,
+    /// The last ones, newest first; at least one.
+    pub last: Vec<TracedMessage>,
+}
+
+/// What is remembered of one topic.
+#[derive(Debug)]
+pub(crate) struct TopicTrace(Mutex<Told>);
+
+#[derive(Debug, Default)]
+struct Told {
+    messages: u64,
+    last: VecDeque<TracedMessage>,
+    minute: i64,
+    in_minute: u64,
+    in_minute_before: u64,
+}
+
+/// A message whose fate is told once it is durable.
+pub(crate) struct Note {
+    pub(crate) trace: Arc<TopicTrace>,
+    pub(crate) message: TracedMessage,
+}
+
+/// All topics by name.
+#[derive(Debug)]
+pub(crate) struct Traces {
+    topics: RwLock<BTreeMap<Topic, Arc<TopicTrace>>>,
+    bytes: AtomicUsize,
+    bytes_max: usize,
+}
+
+impl Traces {
+    pub(crate) fn bounded(bytes_max: usize) -> Self {
+        Self { topics: RwLock::default(), bytes: AtomicUsize::new(0), bytes_max }
+    }
+
+    /// A topic heard for the first time; whoever calls keeps to the limit on topics.
+    pub(crate) fn add(&self, topic: &Topic) -> Arc<TopicTrace> {
+        let trace = Arc::new(TopicTrace(Mutex::default()));
+        self.topics.write().unwrap_or_else(PoisonError::into_inner).insert(topic.clone(), Arc::clone(&trace));
+        trace
+    }
+
+    /// Keeps a message. Where memory is full, the topic's own older ones go first, then the message's payload.
+    pub(crate) fn keep(&self, note: Note) {
+        let mut told = note.trace.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut message = note.message;
+        told.count(message.received);
+        while told.last.len() >= TRACED_MESSAGES_MAX || (!told.last.is_empty() && self.full_with(&message)) {
+            if let Some(old) = told.last.pop_back() {
+                self.bytes.fetch_sub(weight(&old), Ordering::Relaxed);
+            }
+        }
+        if self.full_with(&message) {
+            message.payload = Bytes::new();
+        }
+        self.bytes.fetch_add(weight(&message), Ordering::Relaxed);
+        told.last.push_front(message);
+    }
+
+    fn full_with(&self, message: &TracedMessage) -> bool {
+        self.bytes.load(Ordering::Relaxed) + weight(message) > self.bytes_max
+    }
+
+    fn get(&self, topic: &Topic, now: Timestamp) -> Option<TopicView> {
+        let trace = self.topics.read().unwrap_or_else(PoisonError::into_inner).get(topic).map(Arc::clone)?;
+        trace.view(topic, now)
+    }
+
+    fn behind(&self, after: Option<&Topic>) -> Vec<(Topic, Arc<TopicTrace>)> {
+        let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
+        let from = after.map_or(Unbounded, Excluded);
+        topics.range::<Topic, _>((from, Unbounded)).map(|(topic, trace)| (topic.clone(), Arc::clone(trace))).collect()
+    }
+}
+
+impl TopicTrace {
+    fn view(&self, topic: &Topic, now: Timestamp) -> Option<TopicView> {
+        let told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last: Vec<TracedMessage> = told.last.iter().cloned().collect();
+        let view = TopicView { topic: topic.clone(), messages: told.messages, per_minute: told.per_minute(now), last };
+        (!view.last.is_empty()).then_some(view)
+    }
+}
+
+impl Told {
+    fn count(&mut self, received: Timestamp) {
+        let minute = received.millis().div_euclid(MINUTE_MS);
+        if minute != self.minute {
+            self.in_minute_before = if minute == self.minute + 1 { self.in_minute } else { 0 };
+            self.minute = minute;
+            self.in_minute = 0;
+        }
+        self.in_minute += 1;
+        self.messages += 1;
+    }
+
+    /// This minute's, and of the minute before the part that is not over a minute ago.
+    fn per_minute(&self, now: Timestamp) -> u64 {
+        let passed = u64::try_from(now.millis().rem_euclid(MINUTE_MS)).unwrap_or_default();
+        let part = |count: u64| count * (60_000 - passed) / 60_000;
+        match now.millis().div_euclid(MINUTE_MS) - self.minute {
+            ..=0 => self.in_minute + part(self.in_minute_before),
+            1 => part(self.in_minute),
+            2.. => 0,
+        }
+    }
+}
+
+fn weight(message: &TracedMessage) -> usize {
+    MESSAGE_BYTES + message.payload.len()
+}
+
+/// The start of a payload, copied: what a source read it into may be much larger.
+pub(crate) fn start_of(payload: &[u8]) -> Bytes {
+    Bytes::copy_from_slice(payload.get(..TRACED_MESSAGE_BYTES_MAX).unwrap_or(payload))
+}
+
+impl Ingest {
+    /// Topics heard since start, by name behind `after`, that `wanted` takes; at most `limit`.
+    #[must_use]
+    pub fn topics(&self, after: Option<&Topic>, limit: usize, wanted: impl Fn(&TopicView) -> bool) -> Vec<TopicView> {
+        let now = self.clock.now();
+        let all = self.shared.traces.behind(after).into_iter();
+        all.filter_map(|(topic, trace)| trace.view(&topic, now)).filter(wanted).take(limit).collect()
+    }
+
+    /// One topic heard since start.
+    #[must_use]
+    pub fn topic(&self, topic: &Topic) -> Option<TopicView> {
+        self.shared.traces.get(topic, self.clock.now())
+    }
+
+    /// What a kept message says, with the devices that its topic and its sender have now. Nothing where it was cut.
+    #[must_use]
+    pub fn read_again(&self, topic: &Topic, message: &TracedMessage) -> Vec<Found> {
+        if message.payload.len() < message.bytes {
+            return Vec::new();
+        }
+        let bound = self.shared.bindings.current();
+        match decode::decode(topic, &message.payload, Some(message.decoder)).content {
+            Content::Readings(mut found) => {
+                for value in &mut found {
+                    name_device(value, bound.device_of(topic), &message.client);
+                }
+                found
+            }
+            Content::NoReading { .. } | Content::Unreadable { .. } => Vec::new(),
+        }
+    }
+}
