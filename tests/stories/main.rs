@@ -9,6 +9,7 @@ mod crash;
 mod deletion;
 mod demo;
 mod disk_calls;
+mod external_brokers;
 mod first_light;
 mod foreign_clients;
 mod full_disk;

@@ -6,6 +6,7 @@
 mod about;
 mod access;
 mod books;
+mod brokers;
 mod creations;
 mod delivery;
 mod devices;
@@ -75,6 +76,9 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(windows_of::one, windows_of::many))
         .routes(routes!(readings::latest))
         .routes(routes!(books::books))
+        .routes(routes!(brokers::list, brokers::create))
+        .routes(routes!(brokers::show, brokers::change, brokers::remove))
+        .routes(routes!(brokers::seen))
         .routes(routes!(inbox::messages))
         .routes(routes!(inbox::retry))
         .routes(routes!(inbox::heard))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clock::Clock;
 use ingest::Ingest;
-use source::Inlet;
+use source::{Brokers, Inlet};
 use store::Readings;
 use tokio::sync::Semaphore;
 use upkeep::Upkeep;
@@ -37,6 +37,8 @@ pub struct ApiState {
     pub demo: Option<Arc<dyn DemoControl>>,
     /// How long readings are kept.
     pub upkeep: Arc<Upkeep>,
+    /// External brokers.
+    pub brokers: Arc<dyn Brokers>,
     /// Devices created under an `Idempotency-Key`.
     pub creations: Arc<Creations>,
     /// Turns of questions over many series; more wait. See [`QUERIES_MAX`].

@@ -10,6 +10,7 @@ use anyhow::Context;
 use api::{About, AccessState, ApiState};
 use axum::Router;
 use broker::Broker;
+use broker_client::External;
 use clock::{Clock, SystemClock};
 use ingest::{Ingest, IngestTasks, TimePolicy};
 use store::{Catalog, Readings};
@@ -36,6 +37,7 @@ pub struct App {
     mqtt: TcpListener,
     store: Arc<EmbeddedStore>,
     broker: Arc<Broker>,
+    external: Arc<External>,
     router: Router,
     ingest_tasks: IngestTasks,
     stop_ingest: watch::Sender<bool>,
@@ -69,6 +71,8 @@ impl App {
         .await
         .context("the catalogue cannot be read")?;
         let held = Arc::new(Held(ingest.clone()));
+        let external = External::start(Arc::clone(&catalog), inlet.clone(), Arc::clone(&clock), &config.data).await;
+        let external = external.context("the external brokers cannot be read")?;
         let upkeep = Upkeep::start(Arc::clone(&readings), catalog, Arc::clone(&clock), held).await;
         let upkeep = Arc::new(upkeep.context("the retention policy cannot be read")?);
         let broker = Broker::new(broker::Limits::default(), inlet.clone(), Arc::clone(&clock));
@@ -94,12 +98,27 @@ impl App {
             }),
             demo: demo.clone().map(|demo| demo as _),
             upkeep: Arc::clone(&upkeep),
+            brokers: Arc::clone(&external) as _,
             creations: Arc::default(),
             queries: Arc::new(Semaphore::new(api::QUERIES_MAX)),
             more_metrics: metrics::of(Arc::clone(&broker)),
         };
         let router = api::router(state, ui_assets::router());
-        Ok(Self { config, http, mqtt, store, broker, router, ingest_tasks, stop_ingest, demo, upkeep, reach, access })
+        Ok(Self {
+            config,
+            http,
+            mqtt,
+            store,
+            broker,
+            external,
+            router,
+            ingest_tasks,
+            stop_ingest,
+            demo,
+            upkeep,
+            reach,
+            access,
+        })
     }
 
     /// Serves until `stop`, then shuts down in order.
@@ -128,6 +147,7 @@ impl App {
         stop_listening.send_replace(true);
         finish("the demonstration", LISTENERS_DEADLINE, demo).await;
         finish("the MQTT listener", LISTENERS_DEADLINE, Some(&mut broker)).await;
+        finish("the external brokers", LISTENERS_DEADLINE, Some(self.external.stop())).await;
         finish("the HTTP listener", LISTENERS_DEADLINE, Some(&mut pages)).await;
         finish("upkeep", LISTENERS_DEADLINE, Some(upkeep)).await;
         self.stop_ingest.send_replace(true);

@@ -6,12 +6,18 @@
 
 #![warn(missing_docs)]
 
+mod external;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 use decode::Found;
 use model::{RejectReason, SourceName, Topic};
 use tokio::sync::mpsc;
+
+pub use external::{
+    BrokerSettings, BrokerView, Brokers, BrokersError, Gap, LinkState, LinkView, Protocol, Seen, Subscription, Tls,
+};
 
 /// Bytes on a topic, with whom to tell about their fate.
 pub struct Inbound {

@@ -43,7 +43,7 @@ const PLACES: &[Place] = &[
     place("store-embedded", 4, 2, &["store"]),
     place("store-cassandra", 4, 2, &["store"]),
     place("broker", 4, 2, &["source"]),
-    place("broker-client", 4, 2, &["source"]),
+    place("broker-client", 4, 2, &["source", "store"]),
     place("notifiers", 4, 2, &["alerts"]),
     place("api", 4, 4, &[]),
     place("ui-assets", 4, 2, &[]),

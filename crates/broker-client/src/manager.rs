@@ -1,0 +1,233 @@
+//! All external brokers: kept, started, changed and stopped one at a time, without a restart.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use clock::Clock;
+use model::{SourceName, TopicFilter};
+use parking_lot::Mutex;
+use source::{BrokerSettings, BrokerView, Brokers, BrokersError, Inlet, LinkState, Seen};
+use store::{Catalog, CatalogError, Expected, Version};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::keeping::{self, KIND, Kept};
+use crate::link::{Link, Stop};
+use crate::sealing::Seal;
+use crate::status::Status;
+
+/// External brokers of one server. More are refused.
+const BROKERS_MAX: usize = 64;
+
+/// The adapter. Its tasks end with [`External::stop`].
+pub struct External {
+    catalog: Arc<dyn Catalog>,
+    inlet: Inlet,
+    clock: Arc<dyn Clock>,
+    seal: Seal,
+    running: Mutex<BTreeMap<String, Running>>,
+    /// One change at a time; true once everything is to end.
+    changing: tokio::sync::Mutex<bool>,
+}
+
+struct Running {
+    kept: Kept,
+    version: Version,
+    status: Arc<Status>,
+    stop: watch::Sender<Stop>,
+    task: Option<JoinHandle<()>>,
+}
+
+impl External {
+    /// Opens the key in `data` and starts every broker that is kept in the catalogue.
+    ///
+    /// # Errors
+    /// The key cannot be read or made, or the catalogue cannot be read.
+    pub async fn start(
+        catalog: Arc<dyn Catalog>,
+        inlet: Inlet,
+        clock: Arc<dyn Clock>,
+        data: &Path,
+    ) -> io::Result<Arc<Self>> {
+        let seal = Seal::of(data)?;
+        let documents = catalog.list(KIND, None, BROKERS_MAX).await.map_err(io::Error::other)?;
+        let external =
+            Self { catalog, inlet, clock, seal, running: Mutex::default(), changing: tokio::sync::Mutex::new(false) };
+        for document in documents {
+            let kept: Kept = serde_json::from_str(&document.body).map_err(io::Error::other)?;
+            let running = external.begin(kept, document.version);
+            external.running.lock().insert(document.id, running);
+        }
+        Ok(Arc::new(external))
+    }
+
+    /// Disconnects from all and waits for it. What is unacknowledged comes again at the next start.
+    pub async fn stop(&self) {
+        *self.changing.lock().await = true;
+        let tasks: Vec<_> = self
+            .running
+            .lock()
+            .values_mut()
+            .filter_map(|running| {
+                running.stop.send_replace(Stop::Leave);
+                running.task.take()
+            })
+            .collect();
+        for task in tasks {
+            // One that panicked has ended as well.
+            let _ = task.await;
+        }
+    }
+
+    fn begin(&self, kept: Kept, version: Version) -> Running {
+        let now = self.clock.now().millis();
+        let state = if kept.settings.paused { LinkState::Paused } else { LinkState::Connecting };
+        let status = Arc::new(Status::new(state, now));
+        let (stop, stopping) = watch::channel(Stop::Run);
+        let task = match self.opened(&kept) {
+            _ if kept.settings.paused => None,
+            Ok((settings, source, wanted)) => {
+                let link = Link {
+                    client_id: settings.client_id.clone().unwrap_or_default(),
+                    settings,
+                    lapsed: kept.lapsed.clone(),
+                    source,
+                    wanted,
+                    status: Arc::clone(&status),
+                    inlet: self.inlet.clone(),
+                    clock: Arc::clone(&self.clock),
+                    stop: stopping,
+                };
+                Some(tokio::spawn(link.run()))
+            }
+            Err(sentence) => {
+                status.set(LinkState::Failing, Some(sentence), now);
+                None
+            }
+        };
+        Running { kept, version, status, stop, task }
+    }
+
+    fn opened(&self, kept: &Kept) -> Result<(BrokerSettings, SourceName, Vec<TopicFilter>), String> {
+        let sealed = || String::from("Its password was sealed with another key; set it again.");
+        let settings = kept.open(&self.seal).ok_or_else(sealed)?;
+        let (source, wanted) = keeping::check(&settings)?;
+        Ok((settings, source, wanted))
+    }
+
+    async fn end(&self, name: &str, how: Stop) -> Option<Running> {
+        let mut running = self.running.lock().remove(name)?;
+        running.stop.send_replace(how);
+        if let Some(task) = running.task.take() {
+            let _ = task.await;
+        }
+        Some(running)
+    }
+
+    async fn keep(
+        &self,
+        settings: &BrokerSettings,
+        lapsed: Vec<String>,
+        expected: Expected,
+    ) -> Result<BrokerView, BrokersError> {
+        keeping::check(settings).map_err(BrokersError::Invalid)?;
+        let not_kept = |error: &dyn std::fmt::Display| BrokersError::NotKept(error.to_string());
+        let kept = Kept::of(settings, lapsed, &self.seal).ok_or_else(|| not_kept(&"the secrets cannot be sealed"))?;
+        let body = serde_json::to_string(&kept).map_err(|error| not_kept(&error))?;
+        let put = self.catalog.put(KIND, &settings.name, expected, &body, &[]).await;
+        let version = put.map_err(|error| refused(&error))?;
+        self.end(&settings.name, Stop::Leave).await;
+        let running = self.begin(kept, version);
+        let view = running.view();
+        self.running.lock().insert(settings.name.clone(), running);
+        Ok(view)
+    }
+}
+
+impl Running {
+    fn view(&self) -> BrokerView {
+        BrokerView {
+            settings: self.kept.settings.clone(),
+            has_password: self.kept.password.is_some(),
+            version: self.version.0,
+            link: self.status.view(),
+        }
+    }
+}
+
+fn refused(error: &CatalogError) -> BrokersError {
+    match error {
+        CatalogError::Conflict { .. } => BrokersError::Conflict,
+        CatalogError::Claimed { .. } | CatalogError::TooLarge(_) | CatalogError::Store(_) => {
+            BrokersError::NotKept(error.to_string())
+        }
+    }
+}
+
+/// A secret that is left out stays, an empty one goes.
+fn carried(given: Option<String>, before: Option<String>) -> Option<String> {
+    given.or(before).filter(|text| !text.is_empty())
+}
+
+#[async_trait]
+impl Brokers for External {
+    fn list(&self) -> Vec<BrokerView> {
+        self.running.lock().values().map(Running::view).collect()
+    }
+
+    async fn create(&self, mut settings: BrokerSettings) -> Result<BrokerView, BrokersError> {
+        let stopped = self.changing.lock().await;
+        if *stopped {
+            return Err(BrokersError::NotKept("the server is shutting down".to_owned()));
+        }
+        if self.running.lock().len() >= BROKERS_MAX {
+            return Err(BrokersError::Invalid(format!("there are {BROKERS_MAX} external brokers already")));
+        }
+        settings.password = carried(settings.password, None);
+        settings.tls.client_key_pem = carried(settings.tls.client_key_pem, None);
+        let random = || format!("sensorium-{:016x}", fastrand::u64(..));
+        settings.client_id = Some(settings.client_id.filter(|id| !id.is_empty()).unwrap_or_else(random));
+        match self.keep(&settings, Vec::new(), Expected::Absent).await {
+            Err(BrokersError::Conflict) => Err(BrokersError::Exists(settings.name)),
+            kept => kept,
+        }
+    }
+
+    async fn change(&self, mut settings: BrokerSettings, version: Option<u64>) -> Result<BrokerView, BrokersError> {
+        let stopped = self.changing.lock().await;
+        if *stopped {
+            return Err(BrokersError::NotKept("the server is shutting down".to_owned()));
+        }
+        let before = self.running.lock().get(&settings.name).map(|running| (running.kept.clone(), running.version));
+        let (before, found) = before.ok_or_else(|| BrokersError::Unknown(settings.name.clone()))?;
+        let secrets = before.open(&self.seal);
+        let (password, key) = secrets.map_or((None, None), |open| (open.password, open.tls.client_key_pem));
+        settings.password = carried(settings.password, password);
+        let certificate_stays = settings.tls.client_cert_pem == before.settings.tls.client_cert_pem;
+        settings.tls.client_key_pem = carried(settings.tls.client_key_pem, key.filter(|_| certificate_stays));
+        settings.client_id = settings.client_id.or_else(|| before.settings.client_id.clone());
+        let lapsed = keeping::lapsed(&before, &settings);
+        self.keep(&settings, lapsed, Expected::Version(version.map_or(found, Version))).await
+    }
+
+    async fn remove(&self, name: &str, version: Option<u64>) -> Result<(), BrokersError> {
+        let stopped = self.changing.lock().await;
+        if *stopped {
+            return Err(BrokersError::NotKept("the server is shutting down".to_owned()));
+        }
+        let found = self.running.lock().get(name).map(|running| running.version);
+        let found = found.ok_or_else(|| BrokersError::Unknown(name.to_owned()))?;
+        let removed = self.catalog.remove(KIND, name, version.map_or(found, Version)).await;
+        removed.map_err(|error| refused(&error))?;
+        self.end(name, Stop::Remove).await;
+        Ok(())
+    }
+
+    fn seen(&self, name: &str) -> Result<Vec<Seen>, BrokersError> {
+        let running = self.running.lock();
+        running.get(name).map(|running| running.status.seen()).ok_or_else(|| BrokersError::Unknown(name.to_owned()))
+    }
+}
