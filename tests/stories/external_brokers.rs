@@ -29,7 +29,7 @@ impl Mosquitto {
         let folder = desk.path().display();
         let anonymous = if more.contains("allow_anonymous") { "" } else { "allow_anonymous true\n" };
         let lines = format!(
-            "listener {port} 127.0.0.1\n{anonymous}persistence true\npersistence_location {folder}/\n\
+            "user root\nlistener {port} 127.0.0.1\n{anonymous}persistence true\npersistence_location {folder}/\n\
              autosave_interval 1\nautosave_on_changes true\nmax_queued_messages 0\n{more}\n"
         );
         fs::write(desk.path().join("mosquitto.conf"), lines).unwrap();
@@ -143,6 +143,25 @@ fn a_broker_that_ends_and_comes_back_is_heard_again() {
         mosquitto.start();
         assert_eq!(expect_state(&operator, "connected")["gaps"], json!([]), "it kept our session");
     }
+    story.finish();
+}
+
+#[test]
+fn a_broker_that_forgot_us_leaves_a_gap_that_is_told() {
+    let mut mosquitto = Mosquitto::begin("");
+    let story = Story::begin();
+    let operator = story.operator();
+    add(&operator, &mosquitto.settings(&["tank/#"]));
+    expect_state(&operator, "connected");
+    mosquitto.end();
+    expect_state(&operator, "failing");
+    fs::remove_file(mosquitto.desk.path().join("mosquitto.db")).unwrap();
+    mosquitto.start();
+    let gaps = expect_state(&operator, "connected")["gaps"].clone();
+    assert_eq!(gaps.as_array().map(Vec::len), Some(1), "{gaps}");
+    assert!(gaps[0]["from"].as_i64() <= gaps[0]["to"].as_i64(), "{gaps}");
+    mosquitto.publish(&[], "tank/one/level", &["7".to_owned()]);
+    operator.expect_values("tank/one", "level", &[json!(7.0)]);
     story.finish();
 }
 
