@@ -7,13 +7,14 @@
 #![warn(missing_docs)]
 
 mod connection;
+mod external;
 mod filters;
 mod keeping;
 mod link;
-mod manager;
+
 mod sealing;
 mod status;
 mod tls;
 
-pub use manager::External;
+pub use external::External;
 pub use sealing::KEY_FILE;
