@@ -3,6 +3,7 @@
 
 #![warn(missing_docs)]
 
+pub mod announced;
 mod cbor;
 mod families;
 mod form;
@@ -22,6 +23,7 @@ mod unit;
 mod usual;
 mod walk;
 
+pub use announced::{AnnouncedMetric, Announcement, Pick};
 pub use families::line_protocol::{Line, Precision, read_line};
 pub use harvest::VALUES_MAX;
 pub use json::{DEPTH_MAX, NODES_MAX};
@@ -60,6 +62,8 @@ pub enum Content {
         /// Whether a device said that it came or went.
         availability: Option<Availability>,
     },
+    /// It describes what comes on other topics; in the books `discovery`.
+    Announced(Announcement),
     /// It goes to the unread list.
     Unreadable {
         /// A stable code such as `json_incomplete`.
@@ -122,10 +126,10 @@ pub enum ClaimedTime {
 pub fn decode(topic: &Topic, payload: &[u8], hint: Option<DecoderId>) -> Decoded {
     let _ = hint;
     if payload.is_empty() {
-        return Decoded {
+        return announced::withdrawn(topic).unwrap_or(Decoded {
             decoder: DecoderId("clear"),
             content: Content::NoReading { kind: "clear", availability: None },
-        };
+        });
     }
     usual::read(topic.as_str(), payload).unwrap_or_else(|| by_families(topic, payload))
 }

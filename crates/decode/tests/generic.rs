@@ -190,11 +190,11 @@ fn what_is_no_reading_says_what_it_is() {
         ("a/LWT", "Offline", "availability"),
         ("iot/v1/s/d/info", r#"{"fw":"1.0"}"#, "meta"),
         ("iot/v1/s/d/telemetry", r#"{"err":"dht_timeout"}"#, "event"),
-        ("homeassistant/sensor/x/config", r#"{"name":"x"}"#, "discovery"),
     ] {
         let Content::NoReading { kind, .. } = content(topic, payload) else { panic!("{topic} {payload}") };
         assert_eq!(kind, expected, "{topic} {payload}");
     }
+    assert!(matches!(content("homeassistant/sensor/x/config", r#"{"name":"x"}"#), Content::Announced(_)));
 }
 
 #[test]

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use decode::{ClaimedTime, Content, Decoded, Found, decode};
+use decode::{Announcement, ClaimedTime, Content, Decoded, Found, Pick, decode};
 use model::{Judgement, Topic, Value};
 use serde_json::Value as Json;
 
@@ -145,6 +145,26 @@ fn check_readings(found: &[Found], expected: &[Json]) -> Vec<String> {
     wrong
 }
 
+/// What the sample's note says about the binding: device, metric or components, unit, topic.
+fn check_announced(told: &Announcement, expected: &Json) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut same = |what: &str, found: Json| {
+        if expected.get(what).is_some_and(|wanted| *wanted != found) {
+            wrong.push(format!("{what}: {found}, not {}", expected[what]));
+        }
+    };
+    let Some(first) = told.metrics.first() else { return vec!["nothing announced".into()] };
+    same("device", first.device.clone().into());
+    same("metric", first.metric.clone().into());
+    same("unit", first.unit.as_ref().map(|unit| unit.as_str().to_owned()).into());
+    same("state_topic", first.topic.clone().into());
+    same("components", told.metrics.iter().map(|metric| metric.metric.clone()).collect());
+    if !matches!(&first.pick, Pick::Path(path) if path.len() > 1) {
+        wrong.push(format!("{:?}", first.pick));
+    }
+    wrong
+}
+
 fn check(sample: &Json, decoded: &Decoded) -> Vec<String> {
     let class = sample["class"].as_str().unwrap();
     match (&decoded.content, class) {
@@ -160,6 +180,8 @@ fn check(sample: &Json, decoded: &Decoded) -> Vec<String> {
         (Content::NoReading { kind, .. }, "discovery" | "meta" | "event" | "text" | "clear") if *kind == class => {
             Vec::new()
         }
+        (Content::Announced(told), "discovery") => check_announced(told, &sample["discovery"]),
+        (Content::Announced(told), "clear") if told.metrics.is_empty() => Vec::new(),
         (Content::Unreadable { .. }, "bad") => Vec::new(),
         (content, class) => vec![format!("{content:?}, not {class}")],
     }

@@ -77,6 +77,7 @@ impl Taker {
             Content::Unreadable { .. } => return Ok(Retry::Answer(Retried::StillUnread)),
             Content::Readings(found) => self.readings(&arriving, found, device.as_ref(), &mut draft),
             Content::NoReading { kind, .. } => Outcome::NoReading { kind },
+            Content::Announced(_) => Outcome::NoReading { kind: "discovery" },
         };
         self.shared.taken.count(&inbox);
         draft.count(&inbox, outcome);

@@ -210,6 +210,7 @@ impl Taker {
                 self.availability(availability, draft);
                 Outcome::NoReading { kind }
             }
+            Content::Announced(_) => Outcome::NoReading { kind: "discovery" },
             Content::Unreadable { reason, detail } => {
                 let detail: Arc<str> = detail.into();
                 why_unread = Some((reason, Arc::clone(&detail)));

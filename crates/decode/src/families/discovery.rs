@@ -1,7 +1,7 @@
 //! Home Assistant's discovery: `<prefix>/<component>/[<node>/]<object>/config`. It describes series and holds no values.
 
-use crate::Content;
 use crate::message::Message;
+use crate::{Content, announced};
 
 /// Members that a discovery message has and a configuration of anything else has not, in full and short form.
 const MARKS: &[&str] = &[
@@ -27,6 +27,6 @@ pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
     }
     let members = message.value()?.object()?;
     let marked = members.iter().any(|(key, _)| MARKS.contains(&key.as_ref()));
-    (marked || message.level(0) == Some("homeassistant"))
-        .then_some(Content::NoReading { kind: "discovery", availability: None })
+    let known = marked || message.level(0) == Some("homeassistant");
+    announced::read_config(message).filter(|_| known).map(Content::Announced)
 }

@@ -6,7 +6,7 @@ use super::availability;
 use crate::harvest::Harvest;
 use crate::message::Message;
 use crate::name::{metric_of, snake};
-use crate::{Content, number};
+use crate::{Content, announced, number};
 
 pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
     let (device, path) = match message.levels.as_slice() {
@@ -15,6 +15,8 @@ pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
     };
     match path {
         ["$state"] => availability::told(message).map(|online| availability::content(device, online)),
+        ["$description"] => announced::read_description(message, device).map(Content::Announced),
+        [node, property, "$unit"] => announced::read_unit(message, device, node, property).map(Content::Announced),
         [.., "set"] => Some(Content::NoReading { kind: "event", availability: None }),
         [_, property] if !property.starts_with('$') => {
             let Some((judged, unit)) = number::single(message.text?) else {

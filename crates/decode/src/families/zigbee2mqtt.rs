@@ -6,10 +6,10 @@
 use model::{UnitSource, Value};
 
 use super::availability;
-use crate::Content;
 use crate::message::Message;
 use crate::unit::Known;
 use crate::walk::{Own, Walk};
+use crate::{Content, announced};
 
 /// At and above this a supply voltage is in millivolts: no Zigbee device is fed with a kilovolt.
 const MILLIVOLTS_FROM: f64 = 1000.0;
@@ -21,6 +21,7 @@ pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
         ["bridge", "state"] => {
             availability::told(message).map(|online| availability::content("zigbee2mqtt/bridge", online))
         }
+        ["bridge", "devices"] => announced::read_devices(message).map(Content::Announced),
         ["bridge", ..] => Some(Content::NoReading { kind: "meta", availability: None }),
         [.., "set" | "get"] | [.., "set" | "get", _] => Some(Content::NoReading { kind: "event", availability: None }),
         [device @ .., "availability"] if !device.is_empty() => {

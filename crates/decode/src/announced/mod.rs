@@ -1,0 +1,271 @@
+//! What devices announce about themselves, and how messages are read with it.
+//!
+//! An announcement says on which topic a value comes, under which name, in which unit and from which device. It holds no
+//! values. Whoever keeps announcements hands those of a topic to [`read`] together with the next message of that topic.
+
+mod config;
+mod lists;
+mod template;
+
+pub(crate) use config::{read as read_config, withdrawn};
+pub(crate) use lists::{read_description, read_devices, read_unit};
+
+use model::{Kind, Topic, Unit, UnitSource, Value};
+use serde::{Deserialize, Serialize};
+
+use crate::harvest::{Note, VALUES_MAX};
+use crate::json::{Json, Object};
+use crate::message::Message;
+use crate::name::{Named, metric_of};
+use crate::number::{self, Judged};
+use crate::unit::Known;
+use crate::walk::{Walk, scalar, time_of};
+use crate::{ClaimedTime, Content, Decoded, DecoderId, Found, judge};
+
+/// Longest configuration in bytes. A longer one is counted as `discovery` and announces nothing.
+pub const CONFIG_BYTES_MAX: usize = 64 * 1024;
+/// Longest list of devices in bytes (a whole Zigbee network in one message). Same outcome.
+pub const LIST_BYTES_MAX: usize = 1024 * 1024;
+/// Most metrics of one announcement. The excess is left out and counted in [`Announcement::left_out`].
+pub const METRICS_MAX: usize = 256;
+
+/// What one message announced.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Announcement {
+    /// The topic it came on; a later one of the same subject replaces it.
+    pub subject: String,
+    /// Without any, what was announced is withdrawn.
+    pub metrics: Vec<AnnouncedMetric>,
+    /// How the device is called.
+    pub device_name: Option<String>,
+    /// What it is.
+    pub model: Option<String>,
+    /// What runs on it.
+    pub firmware: Option<String>,
+    /// Metrics that were announced and are not bound: a template we do not read, a topic that is none, too many.
+    #[serde(default)]
+    pub left_out: u32,
+}
+
+impl Announcement {
+    pub(crate) fn of(subject: &str) -> Self {
+        Self {
+            subject: subject.into(),
+            metrics: Vec::new(),
+            device_name: None,
+            model: None,
+            firmware: None,
+            left_out: 0,
+        }
+    }
+
+    /// Adds a metric while there is room.
+    fn add(&mut self, metric: Option<AnnouncedMetric>) {
+        match metric {
+            Some(metric) if self.metrics.len() < METRICS_MAX => self.metrics.push(metric),
+            Some(_) | None => self.left_out += 1,
+        }
+    }
+}
+
+/// A metric of a device, and where its values come.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AnnouncedMetric {
+    /// The topic of the values, without wildcards.
+    pub topic: String,
+    /// Where in the message.
+    pub pick: Pick,
+    /// Device key.
+    pub device: String,
+    /// Metric name in lower snake.
+    pub metric: String,
+    /// For people.
+    pub name: Option<String>,
+    /// In the written form of our table where it has the unit.
+    pub unit: Option<Unit>,
+    /// What the number means.
+    pub kind: Kind,
+    /// Decimals worth showing.
+    pub precision: Option<u8>,
+    /// Seconds after which a value no longer holds.
+    pub expire_after_s: Option<u32>,
+    /// About the device itself rather than what it measures.
+    pub diagnostic: bool,
+}
+
+/// Where in a message a value is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pick {
+    /// The payload is the value.
+    Whole,
+    /// A JSON pointer (RFC 6901): `/sensor/temperature`.
+    Path(String),
+}
+
+/// Reads a message of a topic of which `metrics` were announced. Nothing where it holds no value of them: then it is read
+/// as usual. Values of the same object that nobody announced are kept, under the announced device.
+///
+/// Where a family knows the topic by itself, its names stay and only units are taken from the announcement.
+#[must_use]
+pub fn read(topic: &Topic, payload: &[u8], metrics: &[AnnouncedMetric]) -> Option<Decoded> {
+    if payload.is_empty() || metrics.is_empty() {
+        return None;
+    }
+    let message = Message::new(topic, payload);
+    if device_of_family(&message.levels).is_some() {
+        let mut decoded = crate::decode(topic, payload, None);
+        let Content::Readings(found) = &mut decoded.content else { return Some(decoded) };
+        describe(found, metrics);
+        return Some(decoded);
+    }
+    let found = values(&message, metrics);
+    (!found.is_empty()).then_some(Decoded { decoder: DecoderId("announced"), content: Content::Readings(found) })
+}
+
+/// The device of a topic of which a family knows the values better than what is announced for other programs.
+fn device_of_family(levels: &[&str]) -> Option<String> {
+    match levels {
+        ["zigbee2mqtt", name @ ..] if !name.is_empty() => Some(levels.join("/")),
+        ["shellies", device, _, ..] | ["homie", "5", device, _, ..] | ["homie", device, _, ..] => {
+            Some((*device).to_owned())
+        }
+        [prefix @ .., "events", "rpc"] if !prefix.is_empty() => Some(prefix.join("/")),
+        [prefix @ .., "status", component] if component.contains(':') && !prefix.is_empty() => Some(prefix.join("/")),
+        [front @ .., "SENSOR" | "STATE"] => {
+            let at = front.iter().position(|level| matches!(*level, "tele" | "stat"))?;
+            let rest: Vec<_> = front.iter().enumerate().filter(|(index, _)| *index != at).map(|it| *it.1).collect();
+            Some(rest.join("/"))
+        }
+        _ => None,
+    }
+}
+
+/// Gives what a family has read the units that were announced, where it did not know better.
+fn describe(found: &mut [Found], metrics: &[AnnouncedMetric]) {
+    let alone = found.len() == 1;
+    for found in found {
+        let leaf = found.metric.rsplit('.').next().unwrap_or_default();
+        let meant = metrics.iter().find(|metric| match &metric.pick {
+            Pick::Whole => alone,
+            Pick::Path(path) => metric.metric == found.metric || metric_of(last_of(path)).name == leaf,
+        });
+        let Some(unit) = meant.and_then(|metric| metric.unit.clone()) else { continue };
+        if matches!(found.value, Ok(Value::Number(_))) && found.unit_source >= UnitSource::Discovery {
+            (found.unit, found.unit_source) = (Some(unit), UnitSource::Discovery);
+        }
+    }
+}
+
+fn last_of(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
+}
+
+fn values(message: &Message<'_>, metrics: &[AnnouncedMetric]) -> Vec<Found> {
+    let json = message.value();
+    let time = json.and_then(Json::object).and_then(time_of);
+    let (mut found, mut notes): (Vec<Found>, Vec<Note<'_>>) = (Vec::new(), Vec::new());
+    for metric in metrics.iter().take(VALUES_MAX) {
+        let read = match (&metric.pick, json) {
+            (Pick::Whole, None) => message.text.and_then(number::single),
+            (Pick::Path(path), Some(json)) => at(json, path).and_then(|value| scalar(value, true)),
+            (Pick::Whole, Some(_)) | (Pick::Path(_), None) => None,
+        };
+        let Some((judged, told)) = read else { continue };
+        if !found.iter().any(|other| other.metric == metric.metric && other.device == metric.device) {
+            let (value, note) = one(metric, judged, told, time);
+            found.push(value);
+            notes.push(note);
+        }
+    }
+    judge::judge(&mut found, &notes);
+    if let Some(json) = json {
+        add_the_rest(json, metrics, &mut found);
+    }
+    found
+}
+
+fn one<'m>(
+    metric: &'m AnnouncedMetric,
+    judged: Judged,
+    told: Option<Known>,
+    time: Option<ClaimedTime>,
+) -> (Found, Note<'m>) {
+    let announced = metric.unit.as_ref().and_then(|unit| Known::look_up(unit.as_str()));
+    let usual = metric_of(&metric.metric);
+    let by_name = usual.unit.filter(|_| metric.unit.is_none());
+    let known = told.or(announced).or(by_name);
+    let (unit, unit_source) = match (&judged.value, told, &metric.unit) {
+        (Ok(Value::Bool(_) | Value::Text(_)), ..) => (None, UnitSource::None),
+        (_, Some(told), _) => (told.unit(), UnitSource::Payload),
+        (_, None, Some(unit)) => (Some(unit.clone()), UnitSource::Discovery),
+        (_, None, None) => (by_name.and_then(Known::unit), usual.unit_source),
+    };
+    let kind = match &judged.value {
+        Ok(Value::Bool(_)) => Kind::State,
+        Ok(Value::Text(_)) => Kind::Text,
+        Ok(Value::Number(_)) | Err(_) => metric.kind,
+    };
+    let class = Named::known(&usual.name, known).class;
+    let found = Found {
+        device: metric.device.clone(),
+        metric: metric.metric.clone(),
+        value: judged.value,
+        unit,
+        unit_source,
+        kind,
+        judgement: judged.judgement,
+        time,
+    };
+    (found, Note { key: &metric.metric, unit: known, class, prefix: 0 })
+}
+
+/// The value at a JSON pointer.
+fn at<'j, 'a>(json: &'j Json<'a>, path: &str) -> Option<&'j Json<'a>> {
+    path.split('/').skip(1).try_fold(json, |json, step| match json.list() {
+        Some(items) => items.get(step.parse::<usize>().ok()?),
+        None => json.get(&unescaped(step)),
+    })
+}
+
+fn unescaped(step: &str) -> String {
+    step.replace("~1", "/").replace("~0", "~")
+}
+
+/// What is beside the announced values in the object, read as usual.
+fn add_the_rest(json: &Json<'_>, metrics: &[AnnouncedMetric], found: &mut Vec<Found>) {
+    let Some((first, others)) = metrics.split_first() else { return };
+    let Json::Object(members) = json else { return };
+    if others.iter().any(|other| other.device != first.device) {
+        return;
+    }
+    let mut members = members.clone();
+    for metric in metrics {
+        if let Pick::Path(path) = &metric.pick {
+            let steps: Vec<String> = path.split('/').skip(1).map(unescaped).collect();
+            take_out(&mut members, &steps);
+        }
+    }
+    let mut walk = Walk::below(first.device.clone());
+    walk.object(&members);
+    if let Content::Readings(rest) = walk.harvest.finish(&first.device) {
+        for mut other in rest {
+            other.device.clone_from(&first.device);
+            if found.len() < VALUES_MAX && !found.iter().any(|known| known.metric == other.metric) {
+                found.push(other);
+            }
+        }
+    }
+}
+
+fn take_out(members: &mut Object<'_>, steps: &[String]) {
+    match steps {
+        [] => {}
+        [last] => members.retain(|(name, _)| name != last),
+        [first, rest @ ..] => {
+            if let Some((_, Json::Object(inner))) = members.iter_mut().find(|(name, _)| name == first) {
+                take_out(inner, rest);
+            }
+        }
+    }
+}
