@@ -41,6 +41,6 @@ pub fn told<'a>(device: &str, values: &[(&'a str, Told<'_>)], time: Option<i64>)
     }
     match harvest.finish(device) {
         Content::Readings(found) => Ok(found),
-        Content::NoReading { .. } | Content::Unreadable { .. } => Ok(Vec::new()),
+        Content::NoReading { .. } | Content::Announced(_) | Content::Unreadable { .. } => Ok(Vec::new()),
     }
 }

@@ -76,7 +76,9 @@ pub fn read_line(number: usize, text: &str, precision: Option<Precision>) -> Res
     }
     match harvest.finish(&measurement.replace('\\', "")) {
         Content::Readings(found) => Ok(Some(Line { number, found })),
-        Content::NoReading { .. } | Content::Unreadable { .. } => Ok(Some(Line { number, found: Vec::new() })),
+        Content::NoReading { .. } | Content::Announced(_) | Content::Unreadable { .. } => {
+            Ok(Some(Line { number, found: Vec::new() }))
+        }
     }
 }
 
