@@ -199,7 +199,7 @@ impl Ingest {
                 }
                 found
             }
-            Content::NoReading { .. } | Content::Unreadable { .. } => Vec::new(),
+            Content::NoReading { .. } | Content::Announced(_) | Content::Unreadable { .. } => Vec::new(),
         }
     }
 }
