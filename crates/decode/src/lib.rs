@@ -17,6 +17,7 @@ mod number;
 mod place;
 mod protobuf;
 mod quantity;
+pub mod rules;
 mod time;
 mod told;
 mod unit;

@@ -23,7 +23,11 @@ mod text_forms;
 mod weather;
 mod zigbee2mqtt;
 
+pub(crate) use line_protocol::read as read_line_protocol;
+pub(crate) use number::read as read_number;
+pub(crate) use senml::read as read_senml;
 pub(crate) use sparkplug::read as read_sparkplug;
+pub(crate) use text_forms::{read_columns, read_form};
 
 use crate::message::Message;
 use crate::{Content, DecoderId};

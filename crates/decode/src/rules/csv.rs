@@ -1,0 +1,29 @@
+//! Lines of columns.
+
+use std::borrow::Cow;
+
+use crate::json::Json;
+
+/// The cells of one line: parted by the first of `;`, tab, `|` and `,` that occurs outside quotes.
+pub(super) fn cells(line: &str) -> Json<'_> {
+    let separator = [';', '\t', '|', ','].into_iter().find(|separator| pieces(line, *separator).nth(1).is_some());
+    let cell = |text| Json::Text(Cow::Borrowed(bare(text)));
+    Json::List(match separator {
+        Some(separator) => pieces(line, separator).map(cell).collect(),
+        None => vec![cell(line)],
+    })
+}
+
+/// Without blanks and one pair of quotes around it.
+fn bare(cell: &str) -> &str {
+    let cell = cell.trim();
+    cell.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(cell)
+}
+
+fn pieces(line: &str, separator: char) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    line.split(move |c: char| {
+        quoted ^= c == '"';
+        c == separator && !quoted
+    })
+}

@@ -1,0 +1,245 @@
+//! Rules through their public door.
+
+use model::{Flaw, Judgement, Topic, Value};
+use proptest::prelude::*;
+
+use super::*;
+use crate::{ClaimedTime, Content, Found};
+
+fn rule(json: &str) -> Rule {
+    Rule::compile(&serde_json::from_str(json).unwrap()).unwrap()
+}
+
+fn refused(json: &str) -> RuleError {
+    Rule::compile(&serde_json::from_str(json).unwrap()).unwrap_err()
+}
+
+fn found(rule: &Rule, topic: &str, payload: &str) -> Vec<Found> {
+    match rule.read(&Topic::parse(topic).unwrap(), payload.as_bytes()).content {
+        Content::Readings(found) => found,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn short(found: &[Found]) -> Vec<String> {
+    let value = |found: &Found| match &found.value {
+        Ok(Value::Number(number)) => number.to_string(),
+        Ok(Value::Bool(on)) => on.to_string(),
+        Ok(Value::Text(text)) => text.to_string(),
+        Err(reason) => reason.as_str().into(),
+    };
+    let unit = |found: &Found| found.unit.as_ref().map_or(String::new(), |unit| unit.as_str().to_owned());
+    let time = |found: &Found| match found.time {
+        Some(ClaimedTime::At { ms, .. }) => format!("@{ms}"),
+        Some(ClaimedTime::Ago { ms }) => format!("-{ms}"),
+        None => String::new(),
+    };
+    found.iter().map(|f| format!("{} {}={}{}{}", f.device, f.metric, value(f), unit(f), time(f))).collect()
+}
+
+#[test]
+fn the_rule_of_the_design_reads_its_message() {
+    let rule = rule(
+        r#"{"match":"greenhouse/{device}/data","format":"json",
+            "time":{"path":"meta.t","unit":"s","zone":"Europe/Berlin"},
+            "device":{"path":"meta.mac","fallback":"{device}"},
+            "fields":[{"path":"sensors.*.temp","metric":"temperature","unit":"C","scale":0.1,"offset":-0.4,
+                       "valid":[-40,80],"bad":[85.0,-127,999]}]}"#,
+    );
+    assert_eq!(rule.filter().as_str(), "greenhouse/+/data");
+    let told = found(
+        &rule,
+        "greenhouse/7/data",
+        r#"{"meta":{"t":1700000000,"mac":"AA:BB:CC:DD:EE:FF"},"sensors":{"Top":{"temp":214},"low":{"temp":999},"x":{"temp":900}}}"#,
+    );
+    assert_eq!(
+        short(&told),
+        [
+            "aabbccddeeff top.temperature=21.000000000000004°C@1700000000000",
+            "aabbccddeeff low.temperature=99.5°C@1700000000000",
+            "aabbccddeeff x.temperature=89.6°C@1700000000000",
+        ]
+    );
+    let judged: Vec<_> = told.iter().map(|found| found.judgement).collect();
+    let (bad, suspect) = (Judgement::Bad(Flaw::OutOfRange), Judgement::Suspect(Flaw::OutOfRange));
+    assert_eq!(judged, [Judgement::Good, bad, suspect]);
+    let without = found(&rule, "greenhouse/7/data", r#"{"sensors":{"a":{"temp":"12"}}}"#);
+    assert_eq!(short(&without), ["7 a.temperature=0.8000000000000002°C"]);
+}
+
+#[test]
+fn formats_are_read() {
+    for (spec, payload, expected) in [
+        (
+            r#"{"match":"{device}/x","format":"number","fields":[{"metric":"depth","unit":"cm"}]}"#,
+            "12,5",
+            "d depth=12.5cm",
+        ),
+        (r#"{"match":"{device}/{metric}"}"#, "21.5", "d x=21.5"),
+        (r#"{"match":"{device}/x","fields":[{"column":2,"metric":"humidity"}]}"#, "23.4, 55.5", "d humidity=55.5%"),
+        (
+            r#"{"match":"{device}/x","format":"csv","time":{"path":"1","zone":"Europe/Berlin"},
+                "fields":[{"column":3,"metric":"depth"}]}"#,
+            "time;a;b\n2024-07-01 12:00:00;1;\"2,5\"\n2024-01-01T12:00:00;1;3",
+            "d depth=2.5@1719828000000 d depth=3@1704106800000",
+        ),
+        (
+            r#"{"match":"{device}/x","format":"form","fields":[{"path":"t","metric":"temperature"}]}"#,
+            "a=1&t=7",
+            "d temperature=7°C",
+        ),
+        (
+            r#"{"match":"{device}/x","format":"line_protocol","fields":[{"path":"m.f","metric":"depth"}]}"#,
+            "m,host=q f=3i,g=4i 1700000000000000000",
+            "d depth=3@1700000000000",
+        ),
+        (
+            r#"{"match":"{device}/x","time":{"path":"[*].t"},"fields":[{"path":"[*].v","metric":"depth"}]}"#,
+            r#"[{"t":1700000000,"v":1},{"t":1700000001,"v":2}]"#,
+            "d depth=1@1700000000000 d depth=2@1700000001000",
+        ),
+        (r#"{"match":"{device}/x","fields":[{"path":"l[1]","metric":"depth"}]}"#, r#"{"l":[4,5]}"#, "d depth=5"),
+        (r#"{"match":"{device}/x","fields":[{"path":"\"a.b\"","metric":"depth"}]}"#, r#"{"a.b":5}"#, "d depth=5"),
+        (
+            r#"{"match":"{device}/x","fields":[{"path":"s","metric":"mode","kind":"text"}]}"#,
+            r#"{"s":"eco"}"#,
+            "d mode=eco",
+        ),
+        (
+            r#"{"match":"{device}/x","fields":[{"path":"t","metric":"temperature","unit":"°C"}]}"#,
+            r#"{"t":"50 °F"}"#,
+            "d temperature=10°C",
+        ),
+        (
+            r#"{"match":"{device}/x","server_time":true,"time":{"path":"t"},"fields":[{"path":"v","metric":"depth"}]}"#,
+            r#"{"t":1700000000,"v":1}"#,
+            "d depth=1",
+        ),
+    ] {
+        assert_eq!(short(&found(&rule(spec), "d/x", payload)).join(" "), expected, "{spec}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_member() {
+    for (spec, member) in [
+        (r#"{"match":"a/#"}"#, "match"),
+        (r#"{"match":"a/x{device}"}"#, "match"),
+        (r#"{"match":"{a*}/{b*}"}"#, "match"),
+        (r#"{"match":"{a}/{a}"}"#, "match"),
+        (r#"{"match":"a","fields":[{"path":"a..b","metric":"x"}]}"#, "fields[0].path"),
+        (r#"{"match":"a","fields":[{"path":"a","metric":"x"},{"path":"a","metric":"{metric}"}]}"#, "fields[1].metric"),
+        (r#"{"match":"a","fields":[{"path":"a","metric":"Big X"}]}"#, "fields[0].metric"),
+        (r#"{"match":"a","fields":[{"path":"a","column":1,"metric":"x"}]}"#, "fields[0].column"),
+        (r#"{"match":"a","fields":[{"column":0,"metric":"x"}]}"#, "fields[0].column"),
+        (r#"{"match":"a","fields":[{"path":"a","metric":"x","valid":[2,1]}]}"#, "fields[0].valid"),
+        (r#"{"match":"a","fields":[{"path":"a","metric":"x","scale":0}]}"#, "fields[0].scale"),
+        (r#"{"match":"a","format":"json","time":{"path":"t","zone":"Mars/X"}}"#, "time.zone"),
+        (r#"{"match":"a","device":{"fallback":"{device}"}}"#, "device.fallback"),
+    ] {
+        assert_eq!(refused(spec).member, member, "{spec}");
+    }
+    assert!(serde_json::from_str::<RuleSpec>(r#"{"match":"a","odd":1}"#).is_err());
+}
+
+#[test]
+fn what_is_not_there_is_told() {
+    let rule = rule(r#"{"match":"a","format":"json","fields":[{"path":"t.x","metric":"depth"}]}"#);
+    let topic = Topic::parse("a").unwrap();
+    for (payload, expected) in [(r#"{"t":1}"#, "rule_no_value"), ("12", "rule_format"), (r#"{"t":"#, "json_incomplete")]
+    {
+        let Content::Unreadable { reason, .. } = rule.read(&topic, payload.as_bytes()).content else {
+            panic!("{payload}")
+        };
+        assert_eq!(reason, expected);
+    }
+}
+
+fn of(template: &str) -> Rule {
+    Rule::compile(&RuleSpec { topics: template.into(), ..RuleSpec::default() }).unwrap()
+}
+
+#[test]
+fn shadows_are_seen() {
+    for (first, second, expected) in [
+        ("a/{x}", "a/b", true),
+        ("a/b", "a/{x}", false),
+        ("{x*}", "a/b/c", true),
+        ("{x*}", "$SYS/a", false),
+        ("a/{x*}", "a", false),
+        ("a/{x*}/z", "a/b/z", true),
+        ("a/{x*}/z", "a/{y*}", false),
+        ("a/{x*}", "a/{y*}/z", true),
+        ("a/+", "a/{x*}", false),
+    ] {
+        assert_eq!(of(first).shadows(&of(second)), expected, "{first} {second}");
+    }
+}
+
+/// Templates and topics over few words, so that they meet.
+fn template() -> impl Strategy<Value = String> {
+    let level = prop_oneof![Just("a"), Just("b"), Just(""), Just("$s"), Just("+"), Just("{_}")];
+    (proptest::collection::vec(level, 1..5), proptest::option::of(0..5_usize)).prop_filter_map(
+        "empty",
+        |(mut levels, many)| {
+            if let Some(at) = many.filter(|at| *at <= levels.len()) {
+                levels.insert(at, "{x*}");
+            }
+            Some(levels.join("/")).filter(|text| !text.is_empty())
+        },
+    )
+}
+
+fn topic() -> impl Strategy<Value = Topic> {
+    proptest::collection::vec(prop_oneof![Just("a"), Just("b"), Just(""), Just("$s")], 1..7)
+        .prop_filter_map("empty", |levels| Topic::parse(&levels.join("/")).ok())
+}
+
+proptest! {
+    #[test]
+    fn a_template_takes_what_its_filter_takes(template in template(), topic in topic()) {
+        let rule = of(&template);
+        let middle = template.contains("{x*}/");
+        if middle {
+            prop_assert!(!rule.matches(&topic) || rule.filter().matches(&topic), "{template} {topic}");
+        } else {
+            prop_assert_eq!(rule.matches(&topic), rule.filter().matches(&topic), "{} {}", template, topic);
+        }
+        let other = Content::Unreadable { reason: "rule_topic", detail: String::from("the rule is not for this topic") };
+        prop_assert_eq!(rule.read(&topic, b"1").content == other, !rule.matches(&topic));
+    }
+
+    #[test]
+    fn a_shadowed_rule_is_never_asked(first in template(), second in template(), topic in topic()) {
+        let (first, second) = (of(&first), of(&second));
+        if first.shadows(&second) && second.matches(&topic) {
+            prop_assert!(first.matches(&topic));
+        }
+    }
+
+    #[test]
+    fn any_rule_reads_any_bytes_without_panic(
+        topics in r"[a{}+*/#_xé]{0,12}", path in "[a-c.*\\[\\]0-9\"\\\\é]{0,10}", metric in r"[a-z{}._É]{0,8}",
+        text in any::<String>(), bytes in proptest::collection::vec(any::<u8>(), 0..64),
+        json in r#"[\[\]{}"abc:,0-9.e -]{0,40}"#, format in 0..8_usize, column in proptest::option::of(0..4_u32),
+    ) {
+        let format = [Format::Auto, Format::Json, Format::Number, Format::Csv, Format::LineProtocol, Format::Senml, Format::Cbor, Format::Form][format];
+        for topics in [topics, String::from("{device}/{metric}")] {
+            for path in [path.clone(), text.clone()] {
+                let field = FieldSpec { path: column.is_none().then(|| path.clone()), column, metric: metric.clone(), ..FieldSpec::default() };
+                let good = FieldSpec { metric: "depth".into(), ..field.clone() };
+                let time = Some(TimeSpec { path: path.clone(), unit: None, zone: Some("Europe/Berlin".into()) });
+                for fields in [vec![field], vec![good], Vec::new()] {
+                    for time in [None, time.clone()] {
+                        let spec = RuleSpec { topics: topics.clone(), format, fields: fields.clone(), time, ..RuleSpec::default() };
+                        if let Ok(rule) = Rule::compile(&spec) {
+                            for payload in [bytes.as_slice(), text.as_bytes(), json.as_bytes()] {
+                                let _ = rule.read(&Topic::parse("aé/x").unwrap(), payload);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
