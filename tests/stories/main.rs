@@ -21,5 +21,6 @@ mod office_room;
 mod repeats;
 mod retention;
 mod startup;
+mod topics;
 mod ways_in;
 mod windows;

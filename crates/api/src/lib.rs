@@ -26,6 +26,7 @@ mod removal;
 mod retention;
 mod state;
 mod telling;
+mod topics;
 mod windows_of;
 mod wire;
 
@@ -82,6 +83,8 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(inbox::messages))
         .routes(routes!(inbox::retry))
         .routes(routes!(inbox::heard))
+        .routes(routes!(topics::list))
+        .routes(routes!(topics::trace))
         .routes(routes!(about::about))
         .routes(routes!(about::hide_demo))
         .routes(routes!(health::health))

@@ -1,0 +1,315 @@
+//! Topics heard since start, and why each is charted or is not.
+
+use axum::extract::State;
+use decode::Found;
+use ingest::{TopicView, TracedMessage};
+use model::{Judgement, Topic};
+use serde::{Deserialize, Serialize};
+use source::Outcome;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::params::{Query, bounded};
+use crate::problem::Problem;
+use crate::state::ApiState;
+use crate::wire::Cell;
+
+const LIMIT_MAX: u32 = 1_000;
+const LIMIT_DEFAULT: u32 = 100;
+/// Bytes of a message that are shown in the list.
+const SHOWN_BYTES: usize = 256;
+
+/// Which topics.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct TopicsQuery {
+    /// Part of the topic, in any case.
+    q: Option<String>,
+    /// The way its last message came in.
+    source: Option<String>,
+    /// 1 to 1000, 100 by default.
+    limit: Option<u32>,
+    cursor: Option<String>,
+}
+
+/// Topics by name.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TopicPage {
+    items: Vec<TopicItem>,
+    next_cursor: Option<String>,
+}
+
+/// A topic with its last message.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TopicItem {
+    topic: String,
+    source: String,
+    client: String,
+    t: i64,
+    /// The start of the message, if it is text.
+    text: Option<String>,
+    /// The start of the message as hexadecimal digits.
+    hex: String,
+    /// Length of the message.
+    bytes: usize,
+    decoder: &'static str,
+    rule: Option<String>,
+    /// `stored`, `no_reading`, `unread`, `rejected`.
+    outcome: &'static str,
+    reason: Option<&'static str>,
+    devices: Vec<String>,
+    metrics: Vec<String>,
+    /// Since start.
+    messages: u64,
+    per_minute: u64,
+}
+
+/// Which topic.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct TraceQuery {
+    topic: String,
+}
+
+/// The last messages of a topic, newest first, and why it is charted or is not.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Trace {
+    topic: String,
+    messages: Vec<TraceMessage>,
+    charted: bool,
+    /// One sentence.
+    why: String,
+}
+
+/// A message and what became of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TraceMessage {
+    t: i64,
+    text: Option<String>,
+    hex: String,
+    /// Length of the message as it came; what is shown may be its start.
+    bytes: usize,
+    client: String,
+    source: String,
+    decoder: &'static str,
+    rule: Option<String>,
+    outcome: &'static str,
+    reason: Option<&'static str>,
+    detail: Option<String>,
+    /// What was done with it, in sentences.
+    steps: Vec<String>,
+    readings: Vec<TraceReading>,
+}
+
+/// A value that the message says.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TraceReading {
+    device: String,
+    metric: String,
+    v: Cell,
+    unit: Option<String>,
+    unit_source: &'static str,
+    /// The time it claims; null where it has none.
+    t: Option<i64>,
+    /// 0 good, 1 suspect, 2 bad.
+    q: u8,
+    flaw: Option<&'static str>,
+    rejected: Option<&'static str>,
+}
+
+impl From<&Found> for TraceReading {
+    fn from(found: &Found) -> Self {
+        let (v, rejected) = match &found.value {
+            Ok(value) => (value.into(), None),
+            Err(reason) => (Cell::Null(()), Some(reason.as_str())),
+        };
+        let flaw = match found.judgement {
+            Judgement::Good => None,
+            Judgement::Suspect(flaw) | Judgement::Bad(flaw) => Some(flaw.as_str()),
+        };
+        let t = match found.time {
+            Some(decode::ClaimedTime::At { ms, .. }) => Some(ms),
+            Some(decode::ClaimedTime::Ago { .. }) | None => None,
+        };
+        Self {
+            device: found.device.clone(),
+            metric: found.metric.clone(),
+            v,
+            unit: found.unit.as_ref().map(|unit| unit.as_str().to_owned()),
+            unit_source: found.unit_source.as_str(),
+            t,
+            q: found.judgement.quality(),
+            flaw,
+            rejected,
+        }
+    }
+}
+
+/// Topics heard since start with what their last message became.
+#[utoipa::path(get, path = "/api/v1/topics", params(TopicsQuery), responses((status = 200, body = TopicPage), (status = 400, body = Problem)))]
+pub async fn list(
+    State(state): State<ApiState>,
+    Query(query): Query<TopicsQuery>,
+) -> Result<axum::Json<TopicPage>, Problem> {
+    let limit = bounded("limit", query.limit, LIMIT_DEFAULT, LIMIT_MAX)? as usize;
+    let after = match query.cursor {
+        None => None,
+        Some(text) => {
+            let unknown = |_| Problem::bad_request("cursor_invalid", "the cursor is not one of this list");
+            Some(Topic::parse(&text).map_err(unknown)?)
+        }
+    };
+    let part = query.q.map(|part| part.to_lowercase());
+    let wanted = |view: &TopicView| {
+        part.as_ref().is_none_or(|part| view.topic.as_str().to_lowercase().contains(part.as_str()))
+            && query.source.as_ref().is_none_or(|source| {
+                view.last.first().is_some_and(|message| message.source.as_str() == source.as_str())
+            })
+    };
+    let views = state.ingest.topics(after.as_ref(), limit, wanted);
+    let full = views.len() == limit;
+    let next_cursor = views.last().filter(|_| full).map(|view| view.topic.as_str().to_owned());
+    let items = views.iter().filter_map(|view| item(&state, view)).collect();
+    Ok(axum::Json(TopicPage { items, next_cursor }))
+}
+
+fn item(state: &ApiState, view: &TopicView) -> Option<TopicItem> {
+    let last = view.last.first()?;
+    let found = state.ingest.read_again(&view.topic, last);
+    let (outcome, reason) = outcome_of(last);
+    let mut devices: Vec<String> = found.iter().map(|value| value.device.clone()).collect();
+    let mut metrics: Vec<String> = found.iter().map(|value| value.metric.clone()).collect();
+    for names in [&mut devices, &mut metrics] {
+        names.sort_unstable();
+        names.dedup();
+    }
+    let (text, hex) = shown(&last.payload, SHOWN_BYTES);
+    Some(TopicItem {
+        topic: view.topic.as_str().to_owned(),
+        source: last.source.as_str().to_owned(),
+        client: last.client.to_string(),
+        t: last.received.millis(),
+        text,
+        hex,
+        bytes: last.bytes,
+        decoder: last.decoder.0,
+        rule: None,
+        outcome,
+        reason,
+        devices,
+        metrics,
+        messages: view.messages,
+        per_minute: view.per_minute,
+    })
+}
+
+/// The last messages of one topic, and why it is charted or is not.
+#[utoipa::path(get, path = "/api/v1/topics/trace", params(TraceQuery), responses((status = 200, body = Trace), (status = 400, body = Problem), (status = 404, body = Problem)))]
+pub async fn trace(
+    State(state): State<ApiState>,
+    Query(query): Query<TraceQuery>,
+) -> Result<axum::Json<Trace>, Problem> {
+    let unknown = || Problem::not_found("topic_unknown", format!("nothing was heard on {:?} since start", query.topic));
+    let topic = Topic::parse(&query.topic).map_err(|_| unknown())?;
+    let view = state.ingest.topic(&topic).ok_or_else(unknown)?;
+    let messages: Vec<TraceMessage> = view.last.iter().map(|message| traced(&state, &topic, message)).collect();
+    let Some((last, shown)) = view.last.first().zip(messages.first()) else { return Err(unknown()) };
+    let (charted, why) = why(last, shown);
+    Ok(axum::Json(Trace { topic: topic.as_str().to_owned(), messages, charted, why }))
+}
+
+fn traced(state: &ApiState, topic: &Topic, message: &TracedMessage) -> TraceMessage {
+    let found = state.ingest.read_again(topic, message);
+    let (outcome, reason) = outcome_of(message);
+    let (text, hex) = shown(&message.payload, message.payload.len());
+    let detail = message.unread.as_ref().map(|(_, detail)| detail.to_string());
+    let mut steps = vec![
+        format!("{} bytes came from {} by {}.", message.bytes, message.client, message.source.as_str()),
+        match &message.unread {
+            Some((_, detail)) => format!("No decoder could read it: {detail}."),
+            None => format!("The decoder {} read it.", message.decoder.0),
+        },
+    ];
+    if message.payload.len() < message.bytes {
+        steps.push("Only its start is kept here, so its values are not shown.".to_owned());
+    }
+    steps.push(fate(message.outcome));
+    TraceMessage {
+        t: message.received.millis(),
+        text,
+        hex,
+        bytes: message.bytes,
+        client: message.client.to_string(),
+        source: message.source.as_str().to_owned(),
+        decoder: message.decoder.0,
+        rule: None,
+        outcome,
+        reason,
+        detail,
+        steps,
+        readings: found.iter().map(TraceReading::from).collect(),
+    }
+}
+
+fn shown(payload: &[u8], most: usize) -> (Option<String>, String) {
+    let start = payload.get(..most).unwrap_or(payload);
+    let hex = start.iter().fold(String::with_capacity(start.len() * 2), |mut hex, byte| {
+        for digit in [byte >> 4, byte & 15] {
+            hex.extend(char::from_digit(u32::from(digit), 16));
+        }
+        hex
+    });
+    let text = match std::str::from_utf8(start) {
+        Ok(text) => Some(text),
+        // The cut may go through a character.
+        Err(error) if error.error_len().is_none() => {
+            start.get(..error.valid_up_to()).and_then(|start| std::str::from_utf8(start).ok())
+        }
+        Err(_) => None,
+    };
+    (text.map(str::to_owned), hex)
+}
+
+fn outcome_of(message: &TracedMessage) -> (&'static str, Option<&'static str>) {
+    match message.outcome {
+        Outcome::Stored { .. } => ("stored", None),
+        Outcome::NoReading { kind } => ("no_reading", Some(kind)),
+        Outcome::Unread => ("unread", message.unread.as_ref().map(|(reason, _)| *reason)),
+        Outcome::Duplicate => ("duplicate", None),
+        Outcome::Rejected(reason) => ("rejected", Some(reason.as_str())),
+        Outcome::Unknown => ("unknown", None),
+    }
+}
+
+fn fate(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Stored { readings: 1 } => "1 reading was stored.".to_owned(),
+        Outcome::Stored { readings } => format!("{readings} readings were stored."),
+        Outcome::NoReading { kind } => format!("There was nothing to store in it ({kind})."),
+        Outcome::Unread => "It is kept in the list of unread messages.".to_owned(),
+        Outcome::Duplicate => "It repeats a message that is stored.".to_owned(),
+        Outcome::Rejected(reason) => format!("It was refused ({}).", reason.as_str()),
+        Outcome::Unknown => "It is not known whether it was stored.".to_owned(),
+    }
+}
+
+/// Whether the topic is charted, and the sentence why: its newest message decides.
+fn why(last: &TracedMessage, shown: &TraceMessage) -> (bool, String) {
+    let sentence = match last.outcome {
+        Outcome::Stored { .. } => {
+            let named = shown.readings.iter().find(|reading| reading.rejected.is_none());
+            let of = named
+                .map_or_else(String::new, |reading| format!(", among them {} of {}", reading.metric, reading.device));
+            let decoder = last.decoder.0;
+            return (true, format!("It is charted: the decoder {decoder} reads its values{of}."));
+        }
+        Outcome::Unread => {
+            let detail = last.unread.as_ref().map_or("it cannot be read", |(_, detail)| detail);
+            format!("It is not charted: {detail}.")
+        }
+        Outcome::NoReading { kind } => format!("It is not charted: its last message holds no values ({kind})."),
+        Outcome::Rejected(reason) => format!("It is not charted: its last message was refused ({}).", reason.as_str()),
+        Outcome::Duplicate => "Its last message repeats one that is stored.".to_owned(),
+        Outcome::Unknown => "It is not known whether its last message was stored.".to_owned(),
+    };
+    (false, sentence)
+}
