@@ -30,4 +30,5 @@ fn the_trace_says_why_a_topic_is_charted_or_is_not() {
         operator.see(&format!("/topics?q=PORCH&cursor={}", list["next_cursor"].as_str().unwrap().replace('/', "%2F")));
     assert_eq!(next["items"][0]["metrics"], json!(["temperature"]), "{next}");
     assert_eq!(next["items"].as_array().map(Vec::len), Some(1), "{next}");
+    story.finish();
 }
