@@ -38,6 +38,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/brokers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every external broker. */
+        get: operations["list"];
+        put?: never;
+        /** Adds an external broker and connects to it. */
+        post: operations["create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/brokers/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One external broker. */
+        get: operations["show"];
+        put?: never;
+        post?: never;
+        /** Unsubscribes, disconnects and forgets an external broker. Its readings stay. */
+        delete: operations["remove"];
+        options?: never;
+        head?: never;
+        /** Changes an external broker, for the next connection, which is made at once. */
+        patch: operations["change"];
+        trace?: never;
+    };
+    "/api/v1/brokers/{name}/seen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The last topics that came from an external broker, with the start of their last message. */
+        get: operations["seen"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/demo": {
         parameters: {
             query?: never;
@@ -405,6 +459,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/topics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Topics heard since start with what their last message became. */
+        get: operations["list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/topics/trace": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The last messages of one topic, and why it is charted or is not. */
+        get: operations["trace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/windows": {
         parameters: {
             query?: never;
@@ -519,6 +607,57 @@ export interface components {
             holdings: components["schemas"]["Holdings"];
             sources: components["schemas"]["SourceBook"][];
             total: components["schemas"]["Book"];
+        };
+        /** @description An external broker as it is given: to create one, `name`, `host` and `filters` are needed; in a change, what is left out stays. */
+        BrokerBody: {
+            client_id?: string | null;
+            filters?: components["schemas"]["Subscription"][] | null;
+            host?: string | null;
+            /** @description Lower snake. Cannot be changed. */
+            name?: string | null;
+            /** @description Empty: none. Never answered. */
+            password?: string | null;
+            paused?: boolean | null;
+            /**
+             * Format: int32
+             * @description Without it 1883, and 8883 with TLS.
+             */
+            port?: number | null;
+            preset?: components["schemas"]["Preset"] | null;
+            protocol?: components["schemas"]["Protocol"] | null;
+            /** @description Empty: none. */
+            shared_group?: string | null;
+            tls?: components["schemas"]["Tls"] | null;
+            /** @description Empty: none. */
+            username?: string | null;
+        };
+        /** @description Everything that is set of an external broker. */
+        BrokerSettings: {
+            /** @description Stays the same, because the broker keeps our session under it. Made once if it is not given. */
+            client_id?: string | null;
+            /** @description 1 to 64 filters. */
+            filters: components["schemas"]["Subscription"][];
+            /** @description A name or an address. */
+            host: string;
+            /** @description Its name, which is the name of its source: lower snake, and none of ours. */
+            name: string;
+            /** @description Kept sealed and never answered. */
+            password?: string | null;
+            /** @description No connection is kept; the broker may keep messages for us meanwhile. */
+            paused?: boolean;
+            /**
+             * Format: int32
+             * @description 1 to 65535.
+             */
+            port: number;
+            /** @description Which MQTT. */
+            protocol?: components["schemas"]["Protocol"];
+            /** @description Several servers with the same group share the messages. */
+            shared_group?: string | null;
+            /** @description Encryption. */
+            tls?: components["schemas"]["Tls"];
+            /** @description Who we are to it. */
+            username?: string | null;
         };
         /** @description Local days, weeks or months of one series as columns, `null` where a window is empty. */
         CalendarColumns: {
@@ -682,11 +821,65 @@ export interface components {
          * @enum {string}
          */
         Direction: "asc" | "desc";
+        /** @description An external broker without its secrets. */
+        ExternalBroker: components["schemas"]["BrokerSettings"] & {
+            /** @description The last error, as a sentence. */
+            detail?: string | null;
+            /** @description Times in which the broker may have kept nothing for us. */
+            gaps: components["schemas"]["Gap"][];
+            has_password: boolean;
+            /**
+             * Format: int64
+             * @description Messages not yet acknowledged.
+             */
+            in_flight: number;
+            /**
+             * Format: int64
+             * @description Messages since the server started, or since the last change.
+             */
+            received: number;
+            /**
+             * Format: int64
+             * @description Of these, how many could not be handed on.
+             */
+            refused: number;
+            /**
+             * Format: int64
+             * @description Since when it is in this state, epoch ms.
+             */
+            since: number;
+            /** @description `connected`, `connecting`, `paused` or `failing`. */
+            state: components["schemas"]["LinkState"];
+            /**
+             * Format: int64
+             * @description For `If-Match`.
+             */
+            version: number;
+        };
+        /** @description All of them. */
+        ExternalBrokers: {
+            items: components["schemas"]["ExternalBroker"][];
+            /** @description Always null: there are few. */
+            next_cursor?: string | null;
+        };
         /**
          * @description The form of the lines.
          * @enum {string}
          */
         Format: "csv" | "ndjson";
+        /** @description A time in which the broker may have kept nothing for us, epoch ms of server time. */
+        Gap: {
+            /**
+             * Format: int64
+             * @description When the connection was lost.
+             */
+            from: number;
+            /**
+             * Format: int64
+             * @description When the broker said that it has no session of ours.
+             */
+            to: number;
+        };
         /** @description Readings that would go. */
         Going: {
             /**
@@ -831,6 +1024,11 @@ export interface components {
         LatestList: {
             items: components["schemas"]["LatestItem"][];
         };
+        /**
+         * @description How a connection is.
+         * @enum {string}
+         */
+        LinkState: "connected" | "connecting" | "paused" | "failing";
         /** @description Readings that were stored and given up by `sensorium repair`. */
         LostRange: {
             /**
@@ -925,6 +1123,11 @@ export interface components {
              */
             takes_effect: number;
         };
+        /**
+         * @description A known service, of which only host, user and password are asked for.
+         * @enum {string}
+         */
+        Preset: "hivemq_cloud";
         /** @description Problem details. `code` never changes its meaning; `detail` is one sentence for a person. */
         Problem: {
             code: string;
@@ -936,6 +1139,11 @@ export interface components {
             /** @description A relative reference made of the code. */
             type: string;
         };
+        /**
+         * @description Which MQTT is spoken to it.
+         * @enum {string}
+         */
+        Protocol: "3.1.1";
         /** @description What became of a message; it is durable. */
         Published: {
             /** @description `stored`, `duplicate`, `unread` or `no_reading`. */
@@ -1030,6 +1238,23 @@ export interface components {
             /** @description A tag of devices. */
             tag?: string | null;
         };
+        /** @description The last message of a topic. */
+        Seen: {
+            /**
+             * Format: int64
+             * @description When, epoch ms of server time.
+             */
+            t: number;
+            /** @description Its first 200 characters. */
+            text: string;
+            /** @description Where. */
+            topic: string;
+        };
+        /** @description The last topics of a broker. */
+        SeenTopics: {
+            /** @description At most 200, the newest first. */
+            items: components["schemas"]["Seen"][];
+        };
         /** @description A series by name. */
         SeriesName: {
             device: string;
@@ -1060,11 +1285,114 @@ export interface components {
             /** Format: int64 */
             readings: number;
         };
+        /** @description A filter and the most that its messages are worth. */
+        Subscription: {
+            /** @description A topic filter. */
+            filter: string;
+            /**
+             * Format: int32
+             * @description 0 or 1.
+             */
+            qos?: number;
+        };
         /**
          * @description A time as epoch milliseconds or RFC 3339.
          * @example 1700000000000 or 2023-11-14T22:13:20Z
          */
         Time: string;
+        /** @description How the connection is encrypted. PEM texts hold at most 16 KiB each. */
+        Tls: {
+            /** @description The authorities that may have signed its certificate; without it the public ones. */
+            ca_pem?: string | null;
+            /** @description Our certificate, where the broker asks for one. */
+            client_cert_pem?: string | null;
+            /** @description Its key. Kept sealed and never answered. */
+            client_key_pem?: string | null;
+            /** @description Whether it is. */
+            enabled: boolean;
+            /** @description The name in the broker's certificate, where it is not the host. */
+            server_name?: string | null;
+        };
+        /** @description A topic with its last message. */
+        TopicItem: {
+            /** @description Length of the message. */
+            bytes: number;
+            client: string;
+            decoder: string;
+            devices: string[];
+            /** @description The start of the message as hexadecimal digits. */
+            hex: string;
+            /**
+             * Format: int64
+             * @description Since start.
+             */
+            messages: number;
+            metrics: string[];
+            /** @description `stored`, `no_reading`, `unread`, `rejected`. */
+            outcome: string;
+            /** Format: int64 */
+            per_minute: number;
+            reason?: string | null;
+            rule?: string | null;
+            source: string;
+            /** Format: int64 */
+            t: number;
+            /** @description The start of the message, if it is text. */
+            text?: string | null;
+            topic: string;
+        };
+        /** @description Topics by name. */
+        TopicPage: {
+            items: components["schemas"]["TopicItem"][];
+            next_cursor?: string | null;
+        };
+        /** @description The last messages of a topic, newest first, and why it is charted or is not. */
+        Trace: {
+            charted: boolean;
+            messages: components["schemas"]["TraceMessage"][];
+            topic: string;
+            /** @description One sentence. */
+            why: string;
+        };
+        /** @description A message and what became of it. */
+        TraceMessage: {
+            /** @description Length of the message as it came; what is shown may be its start. */
+            bytes: number;
+            client: string;
+            decoder: string;
+            detail?: string | null;
+            hex: string;
+            outcome: string;
+            readings: components["schemas"]["TraceReading"][];
+            reason?: string | null;
+            rule?: string | null;
+            source: string;
+            /** @description What was done with it, in sentences. */
+            steps: string[];
+            /** Format: int64 */
+            t: number;
+            text?: string | null;
+        };
+        /** @description A value that the message says. */
+        TraceReading: {
+            device: string;
+            flaw?: string | null;
+            metric: string;
+            /**
+             * Format: int32
+             * @description 0 good, 1 suspect, 2 bad.
+             */
+            q: number;
+            rejected?: string | null;
+            /**
+             * Format: int64
+             * @description The time it claims; null where it has none.
+             */
+            t?: number | null;
+            unit?: string | null;
+            unit_source: string;
+            v: components["schemas"]["Cell"];
+        };
         /** @description A message that was acknowledged although it could not be read. */
         Unread: {
             /** @description Length of the message as kept. */
@@ -1171,6 +1499,212 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Books"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExternalBrokers"];
+                };
+            };
+        };
+    };
+    create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BrokerBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExternalBroker"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExternalBroker"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version seen */
+                "If-Match"?: string | null;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version seen */
+                "If-Match"?: string | null;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BrokerBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExternalBroker"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    seen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SeenTopics"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2093,6 +2627,78 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: {
+                /** @description Part of the topic, in any case. */
+                q?: string | null;
+                /** @description The way its last message came in. */
+                source?: string | null;
+                /** @description 1 to 1000, 100 by default. */
+                limit?: number | null;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TopicPage"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trace: {
+        parameters: {
+            query: {
+                topic: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trace"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
