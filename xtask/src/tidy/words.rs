@@ -36,6 +36,7 @@ const THEIRS: &[(&str, &str, &str)] = &[
     ("crates/decode/", "feed", "Adafruit's topics are called so"),
     (".rs", "sample::", "proptest's module of choices"),
     (".rs", "UNPROCESSABLE_ENTITY", "the name of HTTP status 422"),
+    (".rs", "entity_category", "the key of a Home Assistant announcement"),
 ];
 
 const ENDINGS: &[&str] = &["rs", "ts", "tsx", "mjs", "html", "md", "json"];
