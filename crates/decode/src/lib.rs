@@ -64,7 +64,7 @@ pub enum Content {
         availability: Option<Availability>,
     },
     /// It describes what comes on other topics; in the books `discovery`.
-    Announced(Announcement),
+    Announced(Box<Announcement>),
     /// It goes to the unread list.
     Unreadable {
         /// A stable code such as `json_incomplete`.

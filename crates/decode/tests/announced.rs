@@ -8,7 +8,7 @@ use model::{Topic, UnitSource, Value};
 fn announce(topic: &str, payload: &str) -> Announcement {
     let content = decode(&Topic::parse(topic).unwrap(), payload.as_bytes(), None).content;
     let Content::Announced(told) = content else { panic!("{content:?}") };
-    told
+    *told
 }
 
 fn read(topic: &str, payload: &str, told: &Announcement) -> Vec<Found> {

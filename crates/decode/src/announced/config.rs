@@ -37,7 +37,7 @@ pub(crate) fn withdrawn(topic: &Topic) -> Option<Decoded> {
     let known = Place::of(&levels)?.prefix == "homeassistant";
     known.then(|| Decoded {
         decoder: DecoderId("discovery"),
-        content: Content::Announced(Announcement::of(topic.as_str())),
+        content: Content::Announced(Box::new(Announcement::of(topic.as_str()))),
     })
 }
 

@@ -156,7 +156,7 @@ impl Reading<'_> {
                 });
                 Content::NoReading { kind, availability }
             }
-            other => other,
+            other @ (Content::Announced(_) | Content::Unreadable { .. }) => other,
         }
     }
 

@@ -17,7 +17,7 @@ fn refused(json: &str) -> RuleError {
 fn found(rule: &Rule, topic: &str, payload: &str) -> Vec<Found> {
     match rule.read(&Topic::parse(topic).unwrap(), payload.as_bytes()).content {
         Content::Readings(found) => found,
-        other => panic!("{other:?}"),
+        other @ (Content::NoReading { .. } | Content::Announced(_) | Content::Unreadable { .. }) => panic!("{other:?}"),
     }
 }
 
