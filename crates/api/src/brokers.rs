@@ -1,4 +1,4 @@
-//! External brokers on the wire, and all the ways by which messages come in.
+//! External brokers on the wire.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};

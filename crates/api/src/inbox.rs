@@ -11,7 +11,7 @@ use crate::params::{Path, Query, bounded};
 use crate::problem::Problem;
 use crate::publish::{Published, published};
 use crate::state::ApiState;
-use crate::wire::Cell;
+use crate::wire::{Cell, hex};
 
 const LIMIT_MAX: u32 = 1_000;
 const LIMIT_DEFAULT: u32 = 100;
@@ -68,7 +68,7 @@ impl From<UnreadRecord> for Unread {
             detail: record.detail.to_string(),
             bytes: record.payload.len(),
             text: std::str::from_utf8(start).ok().map(str::to_owned),
-            hex: start.iter().map(|byte| format!("{byte:02x}")).collect(),
+            hex: hex(start),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Line protocol over HTTP, at the paths at which its clients expect it, so that what writes to such a server can write here.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -10,7 +11,7 @@ use model::Topic;
 use serde::Deserialize;
 use source::Outcome;
 
-use crate::delivery::{Parcel, can_store, hand_over, sender};
+use crate::delivery::{Parcel, can_store, hand_over};
 use crate::params::Query;
 use crate::problem::Problem;
 use crate::publish::published;
@@ -51,7 +52,7 @@ pub async fn write(
         .map_err(|error| Problem::bad_request("line_invalid", format!("{error}; nothing was stored")))?;
     can_store(&state)?;
     let topic = Topic::parse("write").map_err(|error| Problem::bad_request("topic_invalid", error.to_string()))?;
-    let (client, _) = sender(&HeaderMap::new(), peer)?;
+    let client: Arc<str> = peer.ip().to_string().into();
     let mut outcomes = Vec::with_capacity(parts.len());
     for Part { payload, found } in parts {
         let read = Some(found).filter(|found| !found.is_empty());
@@ -80,10 +81,10 @@ fn precision(word: &str) -> Result<Precision, Problem> {
 fn parts(text: &str, precision: Option<Precision>) -> Result<Vec<Part>, String> {
     let mut parts: Vec<Part> = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
-        let Some(read) = read_line(number, line, precision)? else { continue };
+        let Some(found) = read_line(number, line, precision)? else { continue };
         // Texts alone are a message of their own: what it says is told by the usual decoder.
         let joins = |last: &&mut Part| {
-            last.found.len() + read.found.len() <= VALUES_MAX && last.found.is_empty() == read.found.is_empty()
+            last.found.len() + found.len() <= VALUES_MAX && last.found.is_empty() == found.is_empty()
         };
         if parts.last_mut().as_ref().is_none_or(|last| !joins(last)) {
             parts.push(Part::default());
@@ -91,7 +92,7 @@ fn parts(text: &str, precision: Option<Precision>) -> Result<Vec<Part>, String> 
         if let Some(part) = parts.last_mut() {
             part.payload.extend_from_slice(line.as_bytes());
             part.payload.push(b'\n');
-            part.found.extend(read.found);
+            part.found.extend(found);
         }
     }
     Ok(parts)

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::params::{Query, bounded};
 use crate::problem::Problem;
 use crate::state::ApiState;
-use crate::wire::Cell;
+use crate::wire::{Cell, hex};
 
 const LIMIT_MAX: u32 = 1_000;
 const LIMIT_DEFAULT: u32 = 100;
@@ -252,12 +252,6 @@ fn traced(state: &ApiState, topic: &Topic, message: &TracedMessage) -> TraceMess
 
 fn shown(payload: &[u8], most: usize) -> (Option<String>, String) {
     let start = payload.get(..most).unwrap_or(payload);
-    let hex = start.iter().fold(String::with_capacity(start.len() * 2), |mut hex, byte| {
-        for digit in [byte >> 4, byte & 15] {
-            hex.extend(char::from_digit(u32::from(digit), 16));
-        }
-        hex
-    });
     let text = match std::str::from_utf8(start) {
         Ok(text) => Some(text),
         // The cut may go through a character.
@@ -266,7 +260,7 @@ fn shown(payload: &[u8], most: usize) -> (Option<String>, String) {
         }
         Err(_) => None,
     };
-    (text.map(str::to_owned), hex)
+    (text.map(str::to_owned), hex(start))
 }
 
 fn outcome_of(message: &TracedMessage) -> (&'static str, Option<&'static str>) {

@@ -32,6 +32,12 @@ impl From<&Value> for Cell {
     }
 }
 
+/// Bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
+}
+
 /// Readings as columns. `q` is there only if one of them is not good.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct Columns {

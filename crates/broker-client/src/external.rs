@@ -11,7 +11,7 @@ use model::{SourceName, TopicFilter};
 use parking_lot::Mutex;
 use source::{BrokerSettings, BrokerView, Brokers, BrokersError, Inlet, LinkState, Seen};
 use store::{Catalog, CatalogError, Expected, Version};
-use tokio::sync::watch;
+use tokio::sync::{MutexGuard, watch};
 use tokio::task::JoinHandle;
 
 use crate::keeping::{self, KIND, Kept};
@@ -80,6 +80,15 @@ impl External {
             // One that panicked has ended as well.
             let _ = task.await;
         }
+    }
+
+    /// The turn to change something, which ends when it is dropped.
+    async fn turn(&self) -> Result<MutexGuard<'_, bool>, BrokersError> {
+        let stopped = self.changing.lock().await;
+        if *stopped {
+            return Err(BrokersError::NotKept("the server is shutting down".to_owned()));
+        }
+        Ok(stopped)
     }
 
     fn begin(&self, kept: Kept, version: Version) -> Running {
@@ -179,10 +188,7 @@ impl Brokers for External {
     }
 
     async fn create(&self, mut settings: BrokerSettings) -> Result<BrokerView, BrokersError> {
-        let stopped = self.changing.lock().await;
-        if *stopped {
-            return Err(BrokersError::NotKept("the server is shutting down".to_owned()));
-        }
+        let _turn = self.turn().await?;
         if self.running.lock().len() >= BROKERS_MAX {
             return Err(BrokersError::Invalid(format!("there are {BROKERS_MAX} external brokers already")));
         }
@@ -197,10 +203,7 @@ impl Brokers for External {
     }
 
     async fn change(&self, mut settings: BrokerSettings, version: Option<u64>) -> Result<BrokerView, BrokersError> {
-        let stopped = self.changing.lock().await;
-        if *stopped {
-            return Err(BrokersError::NotKept("the server is shutting down".to_owned()));
-        }
+        let _turn = self.turn().await?;
         let before = self.running.lock().get(&settings.name).map(|running| (running.kept.clone(), running.version));
         let (before, found) = before.ok_or_else(|| BrokersError::Unknown(settings.name.clone()))?;
         let secrets = before.open(&self.seal);
@@ -214,10 +217,7 @@ impl Brokers for External {
     }
 
     async fn remove(&self, name: &str, version: Option<u64>) -> Result<(), BrokersError> {
-        let stopped = self.changing.lock().await;
-        if *stopped {
-            return Err(BrokersError::NotKept("the server is shutting down".to_owned()));
-        }
+        let _turn = self.turn().await?;
         let found = self.running.lock().get(name).map(|running| running.version);
         let found = found.ok_or_else(|| BrokersError::Unknown(name.to_owned()))?;
         let removed = self.catalog.remove(KIND, name, version.map_or(found, Version)).await;

@@ -117,7 +117,7 @@ pub fn check(settings: &BrokerSettings) -> Result<(SourceName, Vec<TopicFilter>)
 }
 
 /// How a broker knows the subscriptions of these settings.
-fn spelled(settings: &BrokerSettings) -> BTreeSet<String> {
+pub fn spelled(settings: &BrokerSettings) -> BTreeSet<String> {
     let wanted: Vec<TopicFilter> =
         settings.filters.iter().filter_map(|wanted| TopicFilter::parse(&wanted.filter).ok()).collect();
     let spell = |filter: TopicFilter| match &settings.shared_group {

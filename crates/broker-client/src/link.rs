@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::connection::{Connection, KEEP_ALIVE_S, step};
-use crate::filters::disjoint;
+use crate::keeping::spelled;
 use crate::status::Status;
 
 /// Messages handed over and not yet acknowledged. Beyond it the broker is not read. Below the 128 that ingest remembers of one
@@ -136,13 +136,6 @@ impl Link {
         }
     }
 
-    fn spelled(&self, filter: &str) -> String {
-        match &self.settings.shared_group {
-            Some(group) => format!("$share/{group}/{filter}"),
-            None => filter.to_owned(),
-        }
-    }
-
     fn qos(&self) -> QoS {
         let all_0 = self.settings.filters.iter().all(|filter| filter.qos == 0);
         if all_0 { QoS::AtMostOnce } else { QoS::AtLeastOnce }
@@ -230,8 +223,8 @@ impl Session<'_> {
             self.connection.push(Packet::Unsubscribe { packet_id: NonZeroU16::MIN, topic_filters: lapsed })?;
         }
         let qos = self.link.qos();
-        let filters = disjoint(&self.link.wanted);
-        let topic_filters = filters.iter().map(|filter| (self.link.spelled(filter.as_str()).into(), qos)).collect();
+        let filters = spelled(&self.link.settings);
+        let topic_filters = filters.into_iter().map(|filter| (filter.into(), qos)).collect();
         self.connection.push(Packet::Subscribe { packet_id: NonZeroU16::MIN, topic_filters })
     }
 
@@ -286,8 +279,7 @@ impl Session<'_> {
 
     async fn leave(&mut self) -> Result<(), Ended> {
         if *self.stop.borrow() == Stop::Remove {
-            let filters = disjoint(&self.link.wanted);
-            let topic_filters = filters.iter().map(|filter| self.link.spelled(filter.as_str()).into()).collect();
+            let topic_filters = spelled(&self.link.settings).into_iter().map(Into::into).collect();
             self.connection.push(Packet::Unsubscribe { packet_id: NonZeroU16::MIN, topic_filters })?;
         }
         self.connection.push(Packet::Disconnect)?;

@@ -132,15 +132,20 @@ impl<'k> Harvest<'k> {
         self.found.is_empty()
     }
 
-    /// All values, those without a device of their own under `device`, each judged. Without any value: text.
-    pub(crate) fn finish(mut self, device: &str) -> Content {
+    /// What the message says: its [`values`](Self::values), or without any value text.
+    pub(crate) fn finish(self, device: &str) -> Content {
         if self.found.is_empty() {
             return Content::NoReading { kind: "text", availability: None };
         }
+        Content::Readings(self.values(device))
+    }
+
+    /// All values, those without a device of their own under `device`, each judged.
+    pub(crate) fn values(mut self, device: &str) -> Vec<Found> {
         self.device_since(0, device);
         self.part_twins();
         judge::judge(&mut self.found, &self.notes);
-        Content::Readings(self.found)
+        self.found
     }
 
     /// Two names that mean one quantity of one device and time: the same in another unit is dropped (°F beside °C),

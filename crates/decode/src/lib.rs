@@ -25,7 +25,7 @@ mod usual;
 mod walk;
 
 pub use announced::{AnnouncedMetric, Announcement, Pick};
-pub use families::line_protocol::{Line, Precision, read_line};
+pub use families::line_protocol::{Precision, read_line};
 pub use harvest::VALUES_MAX;
 pub use json::{DEPTH_MAX, NODES_MAX};
 pub use told::{Told, told};

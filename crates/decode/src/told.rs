@@ -5,7 +5,7 @@ use model::{Flaw, TimeSource, Value};
 use crate::harvest::Harvest;
 use crate::name::{Named, metric_of};
 use crate::number::{self, Judged};
-use crate::{ClaimedTime, Content, Found};
+use crate::{ClaimedTime, Found};
 
 /// One value as it was told.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,11 +36,5 @@ pub fn told<'a>(device: &str, values: &[(&'a str, Told<'_>)], time: Option<i64>)
         harvest.push("", metric, named, judged);
     }
     harvest.time_since(0, time.map(|ms| ClaimedTime::At { ms, source: TimeSource::Device }));
-    if harvest.is_empty() {
-        return Ok(Vec::new());
-    }
-    match harvest.finish(device) {
-        Content::Readings(found) => Ok(found),
-        Content::NoReading { .. } | Content::Announced(_) | Content::Unreadable { .. } => Ok(Vec::new()),
-    }
+    Ok(harvest.values(device))
 }

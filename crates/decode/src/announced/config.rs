@@ -8,7 +8,7 @@ use super::{AnnouncedMetric, Announcement, CONFIG_BYTES_MAX, Pick, device_of_fam
 use crate::json::{Json, Object, member};
 use crate::message::Message;
 use crate::name::{Named, metric_of, snake};
-use crate::{Content, Decoded, DecoderId, place, unit};
+use crate::{Decoded, DecoderId, place, unit};
 
 /// Longest text that is shown to people, in characters. A longer one is cut.
 const SHOWN_CHARS_MAX: usize = 120;
@@ -35,10 +35,7 @@ impl<'m> Place<'m> {
 pub(crate) fn withdrawn(topic: &Topic) -> Option<Decoded> {
     let levels: Vec<&str> = topic.as_str().split('/').collect();
     let known = Place::of(&levels)?.prefix == "homeassistant";
-    known.then(|| Decoded {
-        decoder: DecoderId("discovery"),
-        content: Content::Announced(Box::new(Announcement::of(topic.as_str()))),
-    })
+    known.then(|| Decoded { decoder: DecoderId("discovery"), content: Announcement::of(topic.as_str()).into() })
 }
 
 pub(crate) fn read(message: &Message<'_>) -> Option<Announcement> {

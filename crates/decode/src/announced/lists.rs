@@ -4,7 +4,7 @@
 use model::Kind;
 
 use super::config::shown;
-use super::{AnnouncedMetric, Announcement, CONFIG_BYTES_MAX, LIST_BYTES_MAX, Pick};
+use super::{AnnouncedMetric, Announcement, CONFIG_BYTES_MAX, LIST_BYTES_MAX, Pick, push_step};
 use crate::json::{Json, Object, member};
 use crate::message::Message;
 use crate::name::{metric_of, snake};
@@ -44,9 +44,11 @@ fn features(announcement: &mut Announcement, device: &str, exposes: &[Json<'_>],
             continue;
         };
         let named = metric_of(property);
+        let mut path = String::new();
+        push_step(&mut path, property);
         announcement.add(Some(AnnouncedMetric {
             topic: device.to_owned(),
-            pick: Pick::Path(format!("/{}", property.replace('~', "~0").replace('/', "~1"))),
+            pick: Pick::Path(path),
             device: device.to_owned(),
             metric: named.name,
             name: text("label").map(shown),

@@ -68,6 +68,12 @@ impl Announcement {
     }
 }
 
+impl From<Announcement> for Content {
+    fn from(announcement: Announcement) -> Self {
+        Self::Announced(Box::new(announcement))
+    }
+}
+
 /// A metric of a device, and where its values come.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AnnouncedMetric {
@@ -222,14 +228,22 @@ fn one<'m>(
 
 /// The value at a JSON pointer.
 fn at<'j, 'a>(json: &'j Json<'a>, path: &str) -> Option<&'j Json<'a>> {
-    path.split('/').skip(1).try_fold(json, |json, step| match json.list() {
+    steps(path).try_fold(json, |json, step| match json.list() {
         Some(items) => items.get(step.parse::<usize>().ok()?),
-        None => json.get(&unescaped(step)),
+        None => json.get(&step),
     })
 }
 
-fn unescaped(step: &str) -> String {
-    step.replace("~1", "/").replace("~0", "~")
+/// The steps of a JSON pointer.
+fn steps(path: &str) -> impl Iterator<Item = String> {
+    // A pointer begins with a slash, so there is nothing in front of the first one.
+    path.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~"))
+}
+
+/// Puts one more step at the end of a JSON pointer.
+fn push_step(path: &mut String, step: &str) {
+    path.push('/');
+    path.push_str(&step.replace('~', "~0").replace('/', "~1"));
 }
 
 /// What is beside the announced values in the object, read as usual.
@@ -242,18 +256,15 @@ fn add_the_rest(json: &Json<'_>, metrics: &[AnnouncedMetric], found: &mut Vec<Fo
     let mut members = members.clone();
     for metric in metrics {
         if let Pick::Path(path) = &metric.pick {
-            let steps: Vec<String> = path.split('/').skip(1).map(unescaped).collect();
-            take_out(&mut members, &steps);
+            take_out(&mut members, &steps(path).collect::<Vec<_>>());
         }
     }
     let mut walk = Walk::below(first.device.clone());
     walk.object(&members);
-    if let Content::Readings(rest) = walk.harvest.finish(&first.device) {
-        for mut other in rest {
-            other.device.clone_from(&first.device);
-            if found.len() < VALUES_MAX && !found.iter().any(|known| known.metric == other.metric) {
-                found.push(other);
-            }
+    for mut other in walk.harvest.values(&first.device) {
+        other.device.clone_from(&first.device);
+        if found.len() < VALUES_MAX && !found.iter().any(|known| known.metric == other.metric) {
+            found.push(other);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Value templates that only say where a value is. They become a path; a default in them is never used, since a value
 //! that is not in the message is no reading. Every other template is left to the programs that it was written for.
 
-use super::Pick;
+use super::{Pick, push_step};
 
 /// Longest template that is looked at, in bytes. A longer one is not read.
 const TEMPLATE_BYTES_MAX: usize = 512;
@@ -76,8 +76,7 @@ fn path(text: &str) -> Option<Pick> {
         if step.is_empty() {
             return None;
         }
-        path.push('/');
-        path.push_str(&step.replace('~', "~0").replace('/', "~1"));
+        push_step(&mut path, step);
     }
     (!path.is_empty()).then_some(Pick::Path(path))
 }

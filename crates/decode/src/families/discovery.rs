@@ -28,5 +28,5 @@ pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
     let members = message.value()?.object()?;
     let marked = members.iter().any(|(key, _)| MARKS.contains(&key.as_ref()));
     let known = marked || message.level(0) == Some("homeassistant");
-    announced::read_config(message).filter(|_| known).map(|told| Content::Announced(Box::new(told)))
+    announced::read_config(message).filter(|_| known).map(Content::from)
 }

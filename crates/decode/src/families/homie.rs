@@ -15,10 +15,8 @@ pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
     };
     match path {
         ["$state"] => availability::told(message).map(|online| availability::content(device, online)),
-        ["$description"] => announced::read_description(message, device).map(|told| Content::Announced(Box::new(told))),
-        [node, property, "$unit"] => {
-            announced::read_unit(message, device, node, property).map(|told| Content::Announced(Box::new(told)))
-        }
+        ["$description"] => announced::read_description(message, device).map(Content::from),
+        [node, property, "$unit"] => announced::read_unit(message, device, node, property).map(Content::from),
         [.., "set"] => Some(Content::NoReading { kind: "event", availability: None }),
         [_, property] if !property.starts_with('$') => {
             let Some((judged, unit)) = number::single(message.text?) else {

@@ -43,22 +43,13 @@ impl Precision {
     }
 }
 
-/// One line of a write.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Line {
-    /// Counted from 1.
-    pub number: usize,
-    /// Its values, 1 to [`crate::VALUES_MAX`]; none if it has texts only. Without a tag that names a device, the device is
-    /// the measurement.
-    pub found: Vec<Found>,
-}
-
-/// Reads the line `text`, whose number is told with its values. None for an empty line and a comment. Without a `precision`
-/// the unit of its time is told by its magnitude.
+/// The values of the line `text`, 1 to [`crate::VALUES_MAX`], no value if it has texts only; None for an empty line and a
+/// comment. Without a tag that names a device, the device is the measurement; without a `precision` the unit of the time is
+/// told by its magnitude.
 ///
 /// # Errors
 /// One sentence that begins with the number of the line.
-pub fn read_line(number: usize, text: &str, precision: Option<Precision>) -> Result<Option<Line>, String> {
+pub fn read_line(number: usize, text: &str, precision: Option<Precision>) -> Result<Option<Vec<Found>>, String> {
     let line = text.trim();
     if line.is_empty() || line.starts_with('#') {
         return Ok(None);
@@ -71,15 +62,7 @@ pub fn read_line(number: usize, text: &str, precision: Option<Precision>) -> Res
     if harvest.mark() > VALUES_MAX {
         return Err(format!("line {number} has {} values, more than {VALUES_MAX}", harvest.mark()));
     }
-    if harvest.is_empty() {
-        return Ok(Some(Line { number, found: Vec::new() }));
-    }
-    match harvest.finish(&measurement.replace('\\', "")) {
-        Content::Readings(found) => Ok(Some(Line { number, found })),
-        Content::NoReading { .. } | Content::Announced(_) | Content::Unreadable { .. } => {
-            Ok(Some(Line { number, found: Vec::new() }))
-        }
-    }
+    Ok(Some(harvest.values(&measurement.replace('\\', ""))))
 }
 
 pub(crate) fn read(message: &Message<'_>) -> Option<Content> {

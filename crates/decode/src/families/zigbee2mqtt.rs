@@ -21,7 +21,7 @@ pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
         ["bridge", "state"] => {
             availability::told(message).map(|online| availability::content("zigbee2mqtt/bridge", online))
         }
-        ["bridge", "devices"] => announced::read_devices(message).map(|told| Content::Announced(Box::new(told))),
+        ["bridge", "devices"] => announced::read_devices(message).map(Content::from),
         ["bridge", ..] => Some(Content::NoReading { kind: "meta", availability: None }),
         [.., "set" | "get"] | [.., "set" | "get", _] => Some(Content::NoReading { kind: "event", availability: None }),
         [device @ .., "availability"] if !device.is_empty() => {
