@@ -42,6 +42,8 @@ struct Kit {
     root: PathBuf,
     programs: PathBuf,
     disk: PathBuf,
+    /// What lets the kernel run on processors that are newer than itself (`tests/powercut/wide_registers.c`).
+    wide_registers: PathBuf,
 }
 
 impl Kit {
@@ -50,7 +52,11 @@ impl Kit {
         let folder = target.join("powercut");
         fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         let disk = folder.join(format!("disk-{}", std::process::id()));
-        Ok(Self { root: root.to_owned(), programs: target.join("release"), disk })
+        let wide_registers = folder.join("wide_registers.so");
+        let source = root.join("tests/powercut/wide_registers.c");
+        let compile = format!("cc -O1 -Wall -Werror -shared -fPIC -o {} {}", wide_registers.display(), source.display());
+        commands::run(root, &compile)?;
+        Ok(Self { root: root.to_owned(), programs: target.join("release"), disk, wide_registers })
     }
 
     /// The verdict of the ledger as an exit code; none if there was none.
@@ -68,7 +74,7 @@ impl Kit {
         );
         let mut command = commands::command(&self.root, &line);
         // Its memory is a file there, of which pages must be executable.
-        command.env("TMPDIR", "/dev/shm");
+        command.env("TMPDIR", "/dev/shm").env("LD_PRELOAD", &self.wide_registers);
         let mut verdict = None;
         let followed = commands::follow(command, BOOT_LIMIT + ROUND_LIMIT * rounds, |line| {
             if let Some(code) = line.trim().strip_prefix("POWERCUT ENDED ") {
