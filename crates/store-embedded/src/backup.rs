@@ -1,25 +1,26 @@
 //! A backup: a copy of a data directory as of one moment, made while a server may have it open, without its help.
 //!
-//! The log is copied first, the database second, and the log again while that takes long: whatever a flush takes out of the
-//! log is then in the database's copy, and whatever the database's copy knows of is in the log's. Afterwards the copy's log
-//! is read behind the copy's cut, which proves that nothing is missing between them; if it is, the log is copied anew.
+//! A moment of the database is fixed, and every segment of the log that is there is opened; if nobody committed meanwhile,
+//! no flush has taken anything beyond that moment's cut out of the log, and the two belong together. What a server removes
+//! while both are copied stays readable for whoever has it open. Afterwards the copy's log is read behind the copy's cut.
 //! The manifest comes last, so that a backup without one is no backup.
 //!
 //! It is not incremental and holds no secret that the directory does not hold; its files are for their owner only.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
 use model::Timestamp;
-use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, Transaction};
 use serde::{Deserialize, Serialize};
 use store::Sequence;
-use wal::{StoreId, WalError};
+use wal::StoreId;
 
 use crate::care::{
-    CareError, FileSum, Progress, copy_file, hex, make_dir, make_empty_dir, sum_of, sync_dir, write_file,
+    CareError, FileSum, Progress, copy_open, hex, make_dir, make_empty_dir, sum_of, sync_dir, write_file,
 };
 use crate::checkpoint;
 use crate::database::{FORMAT, failed};
@@ -27,9 +28,9 @@ use crate::viewing::{DATABASE, LOG, connect, identity, read_log};
 
 /// The file that makes a directory a backup.
 pub const MANIFEST: &str = "manifest.json";
-/// How often a backup is begun again because the log moved on faster than it was copied; then it is refused.
-const TRIES_MAX: u32 = 5;
-/// Pages of the database that are copied before the log is looked at again.
+/// How often a moment is sought in which nobody commits, which takes about a millisecond; then the backup is refused.
+const TRIES_MAX: u32 = 1_000;
+/// Pages of the database that are copied before progress is told.
 const PAGES_AT_ONCE: i32 = 4_096;
 
 /// What a backup holds. Written last.
@@ -69,24 +70,12 @@ pub fn backup(
     let source = connect(dir)?;
     let (store, _) = identity(&source, dir)?;
     make_empty_dir(to)?;
-    let mut copying = Copying { dir, to, store, settled: BTreeSet::new() };
     make_dir(&to.join(LOG))?;
-    let mut tries = 0;
-    let found = loop {
-        tries += 1;
-        copying.log()?;
-        copying.database(&source, progress)?;
-        copying.log()?;
-        match copying.verify() {
-            Ok(found) => break found,
-            Err(Unfit::Log(error)) if tries >= TRIES_MAX => {
-                let dir = dir.to_owned();
-                return Err(crate::OpenError::Log { dir, source: error }.into());
-            }
-            Err(Unfit::Log(_)) => copying.forget_log()?,
-            Err(Unfit::Other(error)) => return Err(error),
-        }
-    };
+    let copying = Copying { dir, to, store };
+    let (moment, mut log) = copying.moment(&source)?;
+    copying.database(moment, progress)?;
+    copying.log(&mut log)?;
+    let found = copying.verify()?;
     let manifest = Manifest { made_ms: now(), files: copying.sums(progress)?, ..found };
     sync_dir(&to.join(LOG))?;
     sync_dir(to)?;
@@ -102,66 +91,63 @@ pub fn backup(
     Ok(manifest)
 }
 
-/// Why a copy cannot be used.
-enum Unfit {
-    /// Its log does not go on where its database ends. It may have been released while it was copied.
-    Log(WalError),
-    Other(CareError),
-}
+/// Segments of the log by name, open: they can be read whatever becomes of their names.
+type Segments = BTreeMap<String, File>;
 
 struct Copying<'a> {
     dir: &'a Path,
     to: &'a Path,
     store: StoreId,
-    /// Segments that a newer one followed before they were copied: nothing is written to them any more.
-    settled: BTreeSet<String>,
 }
 
 impl Copying<'_> {
-    /// Copies what the log holds now. A segment that goes meanwhile is in the database.
-    fn log(&mut self) -> Result<(), CareError> {
-        let names = segments(&self.dir.join(LOG))?;
-        let newest = names.last().cloned();
-        for name in names {
-            if self.settled.contains(&name) {
-                continue;
+    /// One moment of the database, for as long as its transaction lasts, and all of the log that lies beyond its cut.
+    fn moment<'c>(&self, source: &'c Connection) -> Result<(Transaction<'c>, Segments), CareError> {
+        const DOING: &str = "seeking a moment of the database";
+        // It differs whenever somebody else has committed; asked outside of the transaction, which sees its moment only.
+        let witness = connect(self.dir)?;
+        let version = || witness.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0));
+        for _ in 0..TRIES_MAX {
+            let before = version().map_err(failed(DOING))?;
+            let moment = source.unchecked_transaction().map_err(failed(DOING))?;
+            // The first read of a transaction is what fixes its moment.
+            moment.query_row("SELECT count(*) FROM meta", [], |_| Ok(())).map_err(failed(DOING))?;
+            let log = self.open_log()?;
+            if version().map_err(failed(DOING))? == before {
+                return Ok((moment, log));
             }
-            let (from, to) = (self.dir.join(LOG).join(&name), self.to.join(LOG).join(&name));
-            match copy_file(&from, &to, &name) {
-                Ok(_) => {}
-                Err(CareError::File { path, source, .. })
-                    if path == from && source.kind() == io::ErrorKind::NotFound =>
-                {
-                    continue;
-                }
-                Err(error) => return Err(error),
+        }
+        Err(CareError::Refused("the server writes without a pause; begin the backup again".to_owned()))
+    }
+
+    fn open_log(&self) -> Result<Segments, CareError> {
+        let mut log = Segments::new();
+        for name in segments(&self.dir.join(LOG))? {
+            let path = self.dir.join(LOG).join(&name);
+            match File::open(&path) {
+                Ok(file) => _ = log.insert(name, file),
+                // A segment goes when the database has what it holds.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(CareError::file(&path, "read")(error)),
             }
-            if newest.as_ref() != Some(&name) {
-                self.settled.insert(name);
-            }
+        }
+        Ok(log)
+    }
+
+    fn log(&self, log: &mut Segments) -> Result<(), CareError> {
+        for (name, file) in log {
+            copy_open(file, &self.dir.join(LOG).join(name), &self.to.join(LOG).join(name), name)?;
         }
         Ok(())
     }
 
-    fn forget_log(&mut self) -> Result<(), CareError> {
-        self.settled.clear();
-        for name in segments(&self.to.join(LOG))? {
-            let path = self.to.join(LOG).join(name);
-            std::fs::remove_file(&path).map_err(CareError::file(&path, "removed"))?;
-        }
-        Ok(())
-    }
-
-    /// Copies one moment of the database. Writers go on meanwhile.
-    fn database(&mut self, source: &Connection, progress: &mut dyn FnMut(Progress)) -> Result<(), CareError> {
+    /// Copies that moment of the database. Writers go on meanwhile.
+    fn database(&self, moment: Transaction<'_>, progress: &mut dyn FnMut(Progress)) -> Result<(), CareError> {
         const DOING: &str = "copying the database";
         let path = self.to.join(DATABASE);
         write_file(&path, &[])?;
         let mut copy = Connection::open(&path).map_err(failed(DOING))?;
         copy.pragma_update(None, "synchronous", "OFF").map_err(failed(DOING))?;
-        let moment = source.unchecked_transaction().map_err(failed(DOING))?;
-        // The first read of a transaction is what fixes its moment.
-        moment.query_row("SELECT count(*) FROM meta", [], |_| Ok(())).map_err(failed(DOING))?;
         {
             let backup = Backup::new(&moment, &mut copy).map_err(failed(DOING))?;
             loop {
@@ -173,28 +159,26 @@ impl Copying<'_> {
                 if step == StepResult::Done {
                     break;
                 }
-                self.log()?;
             }
         }
         drop(moment);
         // One file, which can be read where nothing can be written.
         copy.pragma_update(None, "journal_mode", "DELETE").map_err(failed(DOING))?;
         copy.close().map_err(|(_, error)| failed(DOING)(error))?;
-        std::fs::File::open(&path).and_then(|file| file.sync_all()).map_err(CareError::file(&path, "written"))
+        File::open(&path).and_then(|file| file.sync_all()).map_err(CareError::file(&path, "written"))
     }
 
     /// Reads the copy as a server would.
-    fn verify(&self) -> Result<Manifest, Unfit> {
-        let other = |error: CareError| Unfit::Other(error);
-        let copy = connect(self.to).map_err(other)?;
-        let (_, had_log) = identity(&copy, self.to).map_err(other)?;
-        let mut memory = checkpoint::read(&copy, usize::MAX).map_err(|error| Unfit::Other(error.into()))?;
+    fn verify(&self) -> Result<Manifest, CareError> {
+        let copy = connect(self.to)?;
+        let (_, had_log) = identity(&copy, self.to)?;
+        let mut memory = checkpoint::read(&copy, usize::MAX)?;
         let cut = memory.cut.0;
         let recovery = read_log(self.to, self.store, cut, had_log, &mut |sequence, batch| {
             memory.apply(Sequence(sequence), &batch);
             Ok(())
         });
-        let recovery = recovery.map_err(Unfit::Log)?;
+        let recovery = recovery.map_err(|source| crate::OpenError::Log { dir: self.dir.to_owned(), source })?;
         Ok(Manifest {
             format: FORMAT,
             store_id: hex(&self.store.0),

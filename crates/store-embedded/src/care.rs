@@ -101,9 +101,14 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CareError> {
 /// Copies a file, mode 0600, syncs the copy and answers the sum of what was written.
 pub(crate) fn copy_file(from: &Path, to: &Path, name: &str) -> Result<FileSum, CareError> {
     let mut source = File::open(from).map_err(CareError::file(from, "read"))?;
+    copy_open(&mut source, from, to, name)
+}
+
+/// As [`copy_file`], from a file that is open, whatever has become of its name.
+pub(crate) fn copy_open(source: &mut File, from: &Path, to: &Path, name: &str) -> Result<FileSum, CareError> {
     let made = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(to);
     let mut copy = made.map_err(CareError::file(to, "written"))?;
-    let sum = digest(&mut source, name, &mut |chunk| copy.write_all(chunk));
+    let sum = digest(source, name, &mut |chunk| copy.write_all(chunk));
     let sum = sum.map_err(|(path_is_source, source)| {
         let path = if path_is_source { from } else { to };
         CareError::file(path, if path_is_source { "read" } else { "written" })(source)

@@ -169,7 +169,7 @@ async fn backups_under_load_hold_everything_that_was_acknowledged_before_them() 
             }
         })
     };
-    for round in 0..10 {
+    for round in 0..6 {
         let before = acknowledged.load(std::sync::atomic::Ordering::SeqCst);
         let copy = desk.path().join(format!("copy-{round}"));
         let made = {
