@@ -54,7 +54,8 @@ impl Kit {
         let disk = folder.join(format!("disk-{}", std::process::id()));
         let wide_registers = folder.join("wide_registers.so");
         let source = root.join("tests/powercut/wide_registers.c");
-        let compile = format!("cc -O1 -Wall -Werror -shared -fPIC -o {} {}", wide_registers.display(), source.display());
+        let compile =
+            format!("cc -O1 -Wall -Werror -shared -fPIC -o {} {}", wide_registers.display(), source.display());
         commands::run(root, &compile)?;
         Ok(Self { root: root.to_owned(), programs: target.join("release"), disk, wide_registers })
     }

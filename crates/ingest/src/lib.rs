@@ -21,6 +21,7 @@ mod limits;
 mod live;
 mod orders;
 mod pipeline;
+mod reader;
 mod registry;
 mod removal;
 mod repeats;

@@ -9,7 +9,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::command::{Added, Command, Decided, Retried};
 use crate::draft::{Draft, Waiting};
-use crate::take::{Arriving, Read, Taker};
+use crate::reader::Read;
+use crate::take::{Arriving, Taker};
 
 /// What becomes of an unread message that is ingested again.
 enum Retry {
@@ -61,7 +62,7 @@ impl Taker {
             return Ok(Retry::Answer(Retried::StillUnread));
         };
         let bound = self.shared.bindings.current();
-        let Read { content, device, .. } = self.decode(&topic, &record.payload, &bound);
+        let Read { content, device, .. } = self.reader.read(&topic, &record.payload, &bound, &self.shared.traces);
         let stamp = ReadingKey { time: record.received, n: record.n };
         let mut draft = Draft::default();
         let arriving = Arriving {

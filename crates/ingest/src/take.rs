@@ -1,6 +1,6 @@
 //! The taking task: everything that waits becomes one batch.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -19,30 +19,13 @@ use crate::draft::{Arrival, Draft, Waiting, excerpt};
 use crate::heard::{Heard, HeardReading};
 use crate::identity::Identity;
 use crate::ids::Ids;
+use crate::reader::{Read, Reader};
 use crate::repeats::message_hash;
 use crate::shared::Shared;
 use crate::stamp::Stamper;
 use crate::time_policy::Judged;
 use crate::traces::{Note, TopicTrace, TracedMessage, start_of};
 use crate::{Limits, TimePolicy};
-
-/// What is remembered of a topic, so that the next message of it costs one look-up.
-struct TopicMemory {
-    decoder: DecoderId,
-    bound_version: u64,
-    bound: Option<DeviceKey>,
-    trace: Arc<TopicTrace>,
-}
-
-/// What a message says, by which decoder, and what is known of its topic.
-pub(crate) struct Read {
-    pub(crate) content: Content,
-    decoder: DecoderId,
-    /// The device that the topic is bound to.
-    pub(crate) device: Option<DeviceKey>,
-    /// None for a topic beyond the limit, and where the source had read the message.
-    trace: Option<Arc<TopicTrace>>,
-}
 
 pub(crate) struct Taker {
     pub(crate) store: Arc<dyn Readings>,
@@ -54,7 +37,7 @@ pub(crate) struct Taker {
     pub(crate) identity: Identity,
     repeats: RepeatWindow,
     stamper: Stamper,
-    topics: HashMap<Topic, TopicMemory>,
+    pub(crate) reader: Reader,
     last_unread: u64,
     unaccepted: usize,
     recounted: Timestamp,
@@ -90,7 +73,7 @@ impl Taker {
             ids,
             repeats: RepeatWindow::resume(&restored.repeats),
             stamper: Stamper::resume(restored.last_received),
-            topics: HashMap::new(),
+            reader: Reader::new(limits.topics_max),
             last_unread: restored.last_unread.map_or(0, |id| id.0),
             unaccepted: shared.registry.unaccepted(),
             recounted: Timestamp::MIN,
@@ -191,7 +174,7 @@ impl Taker {
                 let content = Content::Readings(found);
                 Read { content, decoder: DecoderId("source"), device: None, trace: None }
             }
-            None => self.decode(&inbound.topic, &inbound.payload, bound),
+            None => self.reader.read(&inbound.topic, &inbound.payload, bound, &self.shared.traces),
         };
         let arriving = Arriving {
             source: &inbound.source,
@@ -227,31 +210,6 @@ impl Taker {
         draft.weigh(entries_before);
         draft.count(&inbound.source, outcome);
         draft.effects.replies.push((inbound.reply, outcome));
-    }
-
-    /// What a message says, and the device that its topic is bound to.
-    pub(crate) fn decode(&mut self, topic: &Topic, payload: &[u8], bound: &Bound) -> Read {
-        let memory = self.topics.get_mut(topic);
-        let decoded = decode::decode(topic, payload, memory.as_ref().map(|memory| memory.decoder));
-        let (content, decoder) = (decoded.content, decoded.decoder);
-        if let Some(memory) = memory {
-            memory.decoder = decoder;
-            if memory.bound_version != bound.version {
-                memory.bound_version = bound.version;
-                memory.bound = bound.device_of(topic).cloned();
-            }
-            let (device, trace) = (memory.bound.clone(), Some(Arc::clone(&memory.trace)));
-            return Read { content, decoder, device, trace };
-        }
-        let device = bound.device_of(topic).cloned();
-        if self.topics.len() >= self.limits.topics_max {
-            return Read { content, decoder, device, trace: None };
-        }
-        let trace = self.shared.traces.add(topic);
-        let (bound, bound_version) = (device.clone(), bound.version);
-        let memory = TopicMemory { decoder, bound_version, bound, trace: Arc::clone(&trace) };
-        self.topics.insert(topic.clone(), memory);
-        Read { content, decoder, device, trace: Some(trace) }
     }
 
     /// Gives each value its series, time and key. The message is stored if at least one value was accepted.
