@@ -8,6 +8,7 @@ mod bad_requests;
 mod crash;
 mod deletion;
 mod demo;
+mod device_management;
 mod disk_calls;
 mod external_brokers;
 mod first_light;

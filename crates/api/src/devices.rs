@@ -3,11 +3,12 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
-use ingest::{DeviceChange, DeviceDocument, DeviceView, MetricView, NewDevice, Status};
+use ingest::{DeviceDocument, DeviceView, MetricView, NewDevice, Status};
 use model::{DeviceKey, TopicFilter};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::changes::{WORD_CHARS_MAX, text_or_none};
 use crate::params::{Json, Path, Query, bounded};
 use crate::problem::Problem;
 use crate::state::ApiState;
@@ -28,8 +29,13 @@ pub struct Device {
     /// It appeared by itself and nobody has accepted it yet.
     new: bool,
     hidden: bool,
+    /// It is out of the lists unless they are asked for it; its data stay and its messages are stored.
+    archived: bool,
+    group: Option<String>,
     tags: Vec<String>,
     place: Option<String>,
+    /// When its hardware was replaced, oldest first; the history goes on across every mark.
+    hardware: Vec<HardwareMark>,
     /// Epoch ms of the last stored message, server time.
     last_seen: Option<i64>,
     /// Epoch ms.
@@ -66,6 +72,25 @@ pub struct Metric {
     latest: Option<Latest>,
     /// Learned usual spacing in ms.
     interval_ms: Option<u32>,
+    /// How people want its values to be shown; `v` and `unit` are as the device sends them.
+    display: Display,
+}
+
+/// How values are to be shown.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct Display {
+    /// Another unit of the same quantity; none for the metric's own.
+    unit: Option<String>,
+    /// Digits behind the decimal point, 0 to 10.
+    precision: Option<u8>,
+}
+
+/// The hardware behind the device was replaced.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HardwareMark {
+    /// Epoch ms.
+    at: i64,
+    note: Option<String>,
 }
 
 /// The newest reading.
@@ -78,15 +103,23 @@ pub struct Latest {
 
 impl From<DeviceView> for Device {
     fn from(view: DeviceView) -> Self {
-        let DeviceDocument { name, tags, place, topics, accepted, hidden, demo, merged, deleted_at: _ } = view.document;
+        let DeviceDocument { name, tags, place, group, topics, accepted, hidden, archived, .. } = view.document;
+        let DeviceDocument { demo, merged, hardware, mut display, .. } = view.document;
+        let metric = |metric: MetricView| {
+            let display = display.remove(metric.record.metric.as_str()).unwrap_or_default();
+            Metric::of(metric, display)
+        };
         Self {
             name: name.unwrap_or_else(|| view.record.key.as_str().to_owned()),
             key: view.record.key.as_str().to_owned(),
             status: view.status.as_str(),
             new: !accepted,
             hidden,
+            archived,
+            group,
             tags,
             place,
+            hardware: hardware.into_iter().map(|mark| HardwareMark { at: mark.at, note: mark.note }).collect(),
             last_seen: view.last_seen.map(model::Timestamp::millis),
             created: view.record.created.millis(),
             version: view.version,
@@ -94,14 +127,17 @@ impl From<DeviceView> for Device {
             topics: topics.iter().map(|filter| filter.as_str().to_owned()).collect(),
             merged: merged.iter().map(|key| key.as_str().to_owned()).collect(),
             clock_bad: view.clock_bad,
-            metrics: view.metrics.into_iter().map(Metric::from).collect(),
+            metrics: view.metrics.into_iter().map(metric).collect(),
         }
     }
 }
 
-impl From<MetricView> for Metric {
-    fn from(view: MetricView) -> Self {
+impl Metric {
+    fn of(view: MetricView, display: ingest::Display) -> Self {
+        // A unit that became known later may not be convertible any more.
+        let unit = display.unit.filter(|unit| view.shows_in(unit)).map(|unit| unit.as_str().to_owned());
         Self {
+            display: Display { unit, precision: display.precision },
             name: view.record.metric.as_str().to_owned(),
             unit: view.record.unit.map(|unit| unit.as_str().to_owned()),
             unit_source: view.record.unit_source.as_str(),
@@ -135,6 +171,10 @@ pub struct ListQuery {
     tag: Option<String>,
     /// One place.
     place: Option<String>,
+    /// One group.
+    group: Option<String>,
+    /// `true` lists archived devices as well.
+    archived: Option<bool>,
     /// `created` (default), `name`, `last_seen` or `status` (worst first).
     sort: Option<Sort>,
     cursor: Option<String>,
@@ -220,6 +260,8 @@ fn wanted(device: &DeviceView, query: &ListQuery) -> bool {
     text && query.status.is_none_or(|word| word.is(device.status))
         && query.tag.as_ref().is_none_or(|tag| device.document.tags.contains(tag))
         && query.place.as_ref().is_none_or(|place| device.document.place.as_ref() == Some(place))
+        && query.group.as_ref().is_none_or(|group| device.document.group.as_ref() == Some(group))
+        && (query.archived == Some(true) || !device.document.archived)
 }
 
 /// One device.
@@ -238,6 +280,8 @@ pub struct CreateDevice {
     #[serde(default)]
     tags: Vec<String>,
     place: Option<String>,
+    /// At most 100 letters.
+    group: Option<String>,
     /// Topic filters; messages on them are this device's from the next one on.
     #[serde(default)]
     topics: Vec<String>,
@@ -273,10 +317,12 @@ fn new_device(body: CreateDevice) -> Result<NewDevice, Problem> {
     };
     let key = DeviceKey::parse(text).map_err(|error| Problem::unprocessable("device_invalid", error.to_string()))?;
     let topics = filters(&body.topics)?;
+    let group = text_or_none("group", body.group.as_deref().unwrap_or(""), WORD_CHARS_MAX)?;
     let document = DeviceDocument {
         name: body.name,
         tags: body.tags,
         place: body.place,
+        group,
         topics,
         accepted: true,
         ..DeviceDocument::default()
@@ -284,7 +330,7 @@ fn new_device(body: CreateDevice) -> Result<NewDevice, Problem> {
     Ok(NewDevice { key, document })
 }
 
-fn filters(texts: &[String]) -> Result<Vec<TopicFilter>, Problem> {
+pub(crate) fn filters(texts: &[String]) -> Result<Vec<TopicFilter>, Problem> {
     let parse = |text: &String| {
         TopicFilter::parse(text).map_err(|error| Problem::unprocessable("topic_invalid", format!("{text:?}: {error}")))
     };
@@ -301,40 +347,6 @@ fn percent_encoded(key: &str) -> String {
         }
     }
     encoded
-}
-
-/// Fields to change; what is left out stays. An empty name or place takes it away.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ChangeDevice {
-    name: Option<String>,
-    tags: Option<Vec<String>>,
-    place: Option<String>,
-    /// `false` accepts the device.
-    new: Option<bool>,
-    hidden: Option<bool>,
-    topics: Option<Vec<String>>,
-}
-
-/// Changes a device; with `If-Match` only if it is still at that version.
-#[utoipa::path(patch, path = "/api/v1/devices/{key}", params(("key" = String, Path, description = "Device key, percent-encoded as one segment"), ("If-Match" = Option<String>, Header, description = "The version seen")), request_body = ChangeDevice, responses((status = 200, body = Device), (status = 404, body = Problem), (status = 412, body = Problem), (status = 422, body = Problem)))]
-pub async fn change(
-    State(state): State<ApiState>,
-    Path(key): Path<String>,
-    headers: HeaderMap,
-    Json(body): Json<ChangeDevice>,
-) -> Result<axum::Json<Device>, Problem> {
-    let text_or_none = |text: String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-    let change = DeviceChange {
-        name: body.name.map(text_or_none),
-        tags: body.tags,
-        place: body.place.map(text_or_none),
-        accepted: body.new.map(|new| !new),
-        hidden: body.hidden,
-        topics: body.topics.as_deref().map(filters).transpose()?,
-    };
-    let device = state.ingest.change_device(&key, expected_version(&headers)?, change).await?;
-    Ok(axum::Json(device.into()))
 }
 
 /// The version that `If-Match` names.

@@ -7,6 +7,8 @@ mod about;
 mod access;
 mod books;
 mod brokers;
+mod bulk;
+mod changes;
 mod creations;
 mod delivery;
 mod devices;
@@ -60,7 +62,9 @@ struct Document;
 fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(devices::list, devices::create))
-        .routes(routes!(devices::show, devices::change, removal::delete))
+        .routes(routes!(devices::show, changes::change, removal::delete))
+        .routes(routes!(changes::hardware))
+        .routes(routes!(bulk::bulk))
         .routes(routes!(removal::restore))
         .routes(routes!(removal::merge))
         .routes(routes!(removal::ignored))
@@ -103,6 +107,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 pub fn router(state: ApiState, page: Router) -> Router {
     let api: Router<ApiState> = routes().into();
     api.route("/api/v1/ingest/{*topic}", post(publish::publish))
+        .route("/api/v1/devices/bulk", bulk::device_of_that_name())
         .route("/write", post(line_write::write))
         .route("/api/v1/live", get(live::live))
         .route("/openapi.json", get(|| async { axum::Json(openapi()) }))

@@ -69,6 +69,12 @@ impl Problem {
         Self::new(StatusCode::PRECONDITION_FAILED, "version_conflict", detail)
     }
 
+    /// Its code and its sentence, for one outcome among many.
+    #[must_use]
+    pub fn told(self) -> (&'static str, String) {
+        (self.code, self.detail)
+    }
+
     /// Tells what would go.
     #[must_use]
     pub fn with(self, going: Going) -> Self {
@@ -145,6 +151,7 @@ impl From<DeviceError> for Problem {
             DeviceError::Units { .. } => Self::conflict("units_differ", detail),
             DeviceError::Limit { code, .. } => Self::unprocessable(code, detail),
             DeviceError::UnknownMetric { .. } => Self::not_found("metric_unknown", detail),
+            DeviceError::NotConvertible { .. } => Self::unprocessable("unit_not_convertible", detail),
             DeviceError::NotStored => Self::not_stored(detail),
             DeviceError::Catalog(error) => error.into(),
         }

@@ -143,7 +143,7 @@ pub async fn readings(
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct LatestQuery {
-    /// All devices when absent.
+    /// All devices that are not archived when absent.
     device: Option<String>,
 }
 
@@ -164,7 +164,7 @@ pub struct LatestItem {
     q: u8,
 }
 
-/// The newest reading of each metric, of one device or of all.
+/// The newest reading of each metric, of one device or of all that are not archived.
 #[utoipa::path(get, path = "/api/v1/latest", params(LatestQuery), responses((status = 200, body = LatestList), (status = 404, body = Problem)))]
 pub async fn latest(
     State(state): State<ApiState>,
@@ -172,7 +172,7 @@ pub async fn latest(
 ) -> Result<axum::Json<LatestList>, Problem> {
     let devices = match &query.device {
         Some(key) => vec![state.ingest.device(key).ok_or_else(|| Problem::device_unknown(key))?],
-        None => state.ingest.devices(),
+        None => state.ingest.devices().into_iter().filter(|device| !device.document.archived).collect(),
     };
     let mut items = Vec::new();
     for device in devices {

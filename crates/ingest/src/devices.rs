@@ -1,12 +1,15 @@
 //! Devices made and changed by people.
 
-use model::{DeviceKey, TopicFilter};
+use std::collections::BTreeMap;
+
+use model::{DeviceKey, TopicFilter, Unit};
 use store::{CatalogError, Expected, Version};
 use tokio::sync::oneshot;
 
 use crate::Ingest;
+use crate::change::replace_hardware;
 use crate::command::{Added, Command};
-use crate::document::{DeviceDocument, IGNORED_KIND, KIND};
+use crate::document::{DeviceDocument, HardwareMark, IGNORED_KIND, KIND};
 use crate::registry::Registry;
 use crate::view::DeviceView;
 
@@ -34,6 +37,25 @@ pub struct DeviceChange {
     pub hidden: Option<bool>,
     /// Other bindings.
     pub topics: Option<Vec<TopicFilter>>,
+    /// Tags to have besides; one that is there already stays as it is.
+    pub add_tags: Vec<String>,
+    /// Tags to have no longer.
+    pub remove_tags: Vec<String>,
+    /// Another group; `Some(None)` takes it out of its group.
+    pub group: Option<Option<String>>,
+    /// Archived, or in the lists again.
+    pub archived: Option<bool>,
+    /// Of metrics by name: how their values are to be shown.
+    pub display: BTreeMap<String, DisplayChange>,
+}
+
+/// A change of how the values of a metric are shown; what is `None` stays, `Some(None)` goes back to what the device sends.
+#[derive(Clone, Debug, Default)]
+pub struct DisplayChange {
+    /// Another unit of the same quantity.
+    pub unit: Option<Option<Unit>>,
+    /// Digits behind the decimal point, [`PRECISION_MAX`] at most.
+    pub precision: Option<Option<u8>>,
 }
 
 /// A change that did not happen.
@@ -83,6 +105,16 @@ pub enum DeviceError {
         device: String,
         /// What it does not have.
         metric: String,
+    },
+    /// Values of the metric cannot be shown in that unit.
+    #[error("{metric} is in {from}, which is not convertible to {to}")]
+    NotConvertible {
+        /// Which.
+        metric: String,
+        /// Its unit, or that it has none.
+        from: String,
+        /// What was asked for.
+        to: String,
     },
     /// It is at another version than the one the caller saw.
     #[error("the device was changed by somebody else; it is at version {found}")]
@@ -153,7 +185,29 @@ impl Ingest {
             if this.device(&key).is_none() {
                 return Err(DeviceError::Unknown(key));
             }
-            this.write(&key, expected, |document| change.apply(document)).await
+            this.write_checked(&key, expected, |device| change.apply(device)).await
+        })
+        .await
+    }
+
+    /// Marks that the hardware behind a device was replaced; its history goes on. With `expected` only if it is still at that
+    /// version.
+    ///
+    /// # Errors
+    /// [`DeviceError::Unknown`], [`DeviceError::Conflict`], a limit, or the catalogue failed.
+    pub async fn mark_hardware(
+        &self,
+        key: &str,
+        expected: Option<u64>,
+        mark: HardwareMark,
+    ) -> Result<DeviceView, DeviceError> {
+        let (this, key) = (self.clone(), key.to_owned());
+        to_its_end(async move {
+            let _turn = this.changes.lock().await;
+            if this.device(&key).is_none() {
+                return Err(DeviceError::Unknown(key));
+            }
+            this.write_checked(&key, expected, |device| replace_hardware(device, mark)).await
         })
         .await
     }
@@ -165,14 +219,28 @@ impl Ingest {
         expected: Option<u64>,
         edit: impl FnOnce(&mut DeviceDocument) + Send,
     ) -> Result<DeviceView, DeviceError> {
+        let edit = |device: &mut DeviceView| {
+            edit(&mut device.document);
+            Ok(())
+        };
+        self.write_checked(key, expected, edit).await
+    }
+
+    /// As [`Ingest::write`], for an edit that may refuse what it sees; only what it makes of the document is written.
+    pub(crate) async fn write_checked(
+        &self,
+        key: &str,
+        expected: Option<u64>,
+        edit: impl FnOnce(&mut DeviceView) -> Result<(), DeviceError> + Send,
+    ) -> Result<DeviceView, DeviceError> {
         let registry: &Registry = &self.shared.registry;
         let unknown = || DeviceError::Unknown(key.to_owned());
-        let device = registry.any_device(key, self.clock.now()).ok_or_else(unknown)?;
+        let mut device = registry.any_device(key, self.clock.now()).ok_or_else(unknown)?;
         if expected.is_some_and(|expected| expected != device.version) {
             return Err(DeviceError::Conflict { found: device.version });
         }
-        let mut document = device.document;
-        edit(&mut document);
+        edit(&mut device)?;
+        let document = device.document;
         let body = serde_json::to_string(&document).map_err(|_| DeviceError::NotStored)?;
         let before = if device.version == 0 { Expected::Absent } else { Expected::Version(Version(device.version)) };
         let id = device.record.id;
@@ -195,20 +263,4 @@ pub(crate) async fn to_its_end<T: Send + 'static>(
     change: impl Future<Output = Result<T, DeviceError>> + Send + 'static,
 ) -> Result<T, DeviceError> {
     tokio::spawn(change).await.unwrap_or(Err(DeviceError::NotStored))
-}
-
-impl DeviceChange {
-    fn apply(self, document: &mut DeviceDocument) {
-        fn set<T>(field: &mut T, change: Option<T>) {
-            if let Some(value) = change {
-                *field = value;
-            }
-        }
-        set(&mut document.name, self.name);
-        set(&mut document.tags, self.tags);
-        set(&mut document.place, self.place);
-        set(&mut document.accepted, self.accepted);
-        set(&mut document.hidden, self.hidden);
-        set(&mut document.topics, self.topics);
-    }
 }

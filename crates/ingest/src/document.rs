@@ -1,6 +1,8 @@
 //! What people say about devices: names, tags, places, bindings. Kept as documents of the catalogue.
 
-use model::{DeviceKey, TopicFilter};
+use std::collections::BTreeMap;
+
+use model::{DeviceKey, TopicFilter, Unit};
 use serde::{Deserialize, Serialize};
 
 /// The kind of these documents; their id is the device's number.
@@ -22,6 +24,14 @@ pub struct DeviceDocument {
     pub accepted: bool,
     /// Left out of the overview.
     pub hidden: bool,
+    /// The group it belongs to.
+    pub group: Option<String>,
+    /// Out of the lists; its data stay and its messages are still stored.
+    pub archived: bool,
+    /// When its hardware was replaced, oldest first. The history goes on across every mark.
+    pub hardware: Vec<HardwareMark>,
+    /// How values are to be shown, by metric.
+    pub display: BTreeMap<String, Display>,
     /// It belongs to the demonstration: what its badge says, where its data are from, under which licence.
     pub demo: Option<Demo>,
     /// Keys of devices that were merged into it: what they send is this device's.
@@ -29,6 +39,25 @@ pub struct DeviceDocument {
     /// When somebody deleted it, epoch milliseconds. It is out of every list and its messages are ignored; for seven days it
     /// can be restored, then it is deleted for good.
     pub deleted_at: Option<i64>,
+}
+
+/// The hardware behind a device was replaced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HardwareMark {
+    /// When, epoch milliseconds.
+    pub at: i64,
+    /// What was done.
+    pub note: Option<String>,
+}
+
+/// How the values of a metric are to be shown. Answers carry the unit that the device sends; who shows them converts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Display {
+    /// Another unit of the same quantity.
+    pub unit: Option<Unit>,
+    /// Digits behind the decimal point.
+    pub precision: Option<u8>,
 }
 
 /// The kind of documents about senders that are ignored; their id is the key.

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod bindings;
+mod change;
 mod command;
 mod devices;
 mod document;
@@ -36,9 +37,10 @@ mod time_policy;
 mod traces;
 mod view;
 
+pub use change::{HARDWARE_MAX, PRECISION_MAX, TAGS_MAX};
 pub use command::Retried;
-pub use devices::{DeviceChange, DeviceError, NewDevice};
-pub use document::{Demo, DeviceDocument};
+pub use devices::{DeviceChange, DeviceError, DisplayChange, NewDevice};
+pub use document::{Demo, DeviceDocument, Display, HardwareMark};
 pub use heard::{Heard, HeardReading};
 pub use hiding::HiddenRange;
 pub use limits::Limits;

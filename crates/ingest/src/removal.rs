@@ -205,6 +205,11 @@ impl Ingest {
             let keys = own.merged.into_iter().chain([from.record.key.clone()]);
             let keys = keys.filter(|key| !document.merged.contains(key)).collect::<Vec<_>>();
             document.merged.extend(keys);
+            document.hardware.extend(own.hardware);
+            document.hardware.sort_by_key(|mark| mark.at);
+            for (metric, display) in own.display {
+                document.display.entry(metric).or_insert(display);
+            }
         })
         .await?;
         let merge = MergeRecord { from: from.record.id, into: into.record.id };

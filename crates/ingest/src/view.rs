@@ -1,6 +1,6 @@
 //! A device as the API shows it.
 
-use model::{Reading, Timestamp};
+use model::{Reading, Timestamp, Unit};
 use store::{DeviceRecord, SeriesRecord};
 
 use crate::document::DeviceDocument;
@@ -67,6 +67,14 @@ pub struct MetricView {
     pub latest: Option<Reading>,
     /// Its usual spacing, once known.
     pub interval_ms: Option<u32>,
+}
+
+impl MetricView {
+    /// Whether its values can be converted to `unit`.
+    #[must_use]
+    pub fn shows_in(&self, unit: &Unit) -> bool {
+        self.record.unit.as_ref().is_some_and(|own| decode::convert(1.0, own, unit).is_some())
+    }
 }
 
 /// A device that sends batches is quiet between them, one that replays history sends it at once: the longer of the two
