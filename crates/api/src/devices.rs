@@ -72,8 +72,17 @@ pub struct Metric {
     latest: Option<Latest>,
     /// Learned usual spacing in ms.
     interval_ms: Option<u32>,
-    /// How people want its values to be shown; `v` and `unit` are as the device sends them.
+    /// How people want its values to be shown; `unit` is the device's own, and `v` is in it.
     display: Display,
+    /// What made `latest` of what the device sent; none where nothing did.
+    calibration: Option<CalibrationLine>,
+}
+
+/// `raw · scale + offset`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CalibrationLine {
+    scale: f64,
+    offset: f64,
 }
 
 /// How values are to be shown.
@@ -136,13 +145,18 @@ impl Metric {
     fn of(view: MetricView, display: ingest::Display) -> Self {
         // A unit that became known later may not be convertible any more.
         let unit = display.unit.filter(|unit| view.shows_in(unit)).map(|unit| unit.as_str().to_owned());
+        let latest = view.calibrated_latest();
+        let line = latest.as_ref().map(|reading| view.calibrations.at(reading.key.time));
+        let calibration =
+            line.filter(|line| !line.is_none()).map(|line| CalibrationLine { scale: line.scale, offset: line.offset });
         Self {
+            calibration,
             display: Display { unit, precision: display.precision },
             name: view.record.metric.as_str().to_owned(),
             unit: view.record.unit.map(|unit| unit.as_str().to_owned()),
             unit_source: view.record.unit_source.as_str(),
             kind: view.record.kind.as_str(),
-            latest: view.latest.map(|reading| Latest {
+            latest: latest.map(|reading| Latest {
                 t: reading.key.time.millis(),
                 v: (&reading.value).into(),
                 q: reading.judgement.quality(),

@@ -9,6 +9,7 @@ use model::{Reading, ReadingKey, TimeRange, Timestamp, Value};
 use serde::Deserialize;
 use store::{Order, SeriesRecord, StoreError};
 use utoipa::ToSchema;
+use windows::Calibrations;
 
 use crate::state::ApiState;
 use crate::wire::Cell;
@@ -56,6 +57,7 @@ struct Export {
     state: ApiState,
     device: String,
     series: SeriesRecord,
+    calibrations: Calibrations,
     range: TimeRange,
     order: Order,
     format: Format,
@@ -67,19 +69,20 @@ enum Next {
     End,
 }
 
-/// Streams `range` of one series. A read that fails half-way breaks the connection off, so that a cut file is not taken
-/// for a whole one.
+/// Streams `range` of one series, calibrated as given. A read that fails half-way breaks the connection off, so that a cut
+/// file is not taken for a whole one.
 pub fn stream(
     state: ApiState,
     device: String,
     series: SeriesRecord,
+    calibrations: Calibrations,
     range: TimeRange,
     order: Order,
     format: Format,
 ) -> Response {
     let name = file_name(&device, series.metric.as_str());
     let disposition = format!("attachment; filename=\"{name}.{}\"", format.extension());
-    let export = Export { state, device, series, range, order, format };
+    let export = Export { state, device, series, calibrations, range, order, format };
     let lines = stream::try_unfold((export, Next::Head), |(export, next)| async move {
         let after = match next {
             Next::Head => {
@@ -90,11 +93,13 @@ pub fn stream(
             Next::End => return Ok::<_, StoreError>(None),
         };
         let store = &export.state.store;
-        let readings = store.read(export.series.id, export.range, export.order, after, PAGE).await?;
+        let mut readings = store.read(export.series.id, export.range, export.order, after, PAGE).await?;
         let next = match readings.last() {
             Some(last) if readings.len() == PAGE => Next::After(Some(last.key)),
             Some(_) | None => Next::End,
         };
+        let kind = export.series.kind;
+        readings.iter_mut().for_each(|reading| export.calibrations.reading(kind, reading));
         Ok(Some((export.lines(&readings), (export, next))))
     });
     let headers = [(header::CONTENT_TYPE, format.media_type().to_owned()), (header::CONTENT_DISPOSITION, disposition)];

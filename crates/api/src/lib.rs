@@ -8,6 +8,8 @@ mod access;
 mod books;
 mod brokers;
 mod bulk;
+mod calibrated;
+mod calibration;
 mod changes;
 mod creations;
 mod delivery;
@@ -65,6 +67,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(devices::show, changes::change, removal::delete))
         .routes(routes!(changes::hardware))
         .routes(routes!(bulk::bulk))
+        .routes(routes!(calibration::show, calibration::put))
         .routes(routes!(removal::restore))
         .routes(routes!(removal::merge))
         .routes(routes!(removal::ignored))

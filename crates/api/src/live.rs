@@ -10,11 +10,12 @@ use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use ingest::Since;
-use model::SeriesId;
+use model::{Kind, SeriesId};
 use serde::{Deserialize, Serialize};
 use store::Sequence;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use utoipa::ToSchema;
+use windows::Calibrations;
 
 use crate::books::{self, Book};
 use crate::state::ApiState;
@@ -61,7 +62,7 @@ pub struct Changes {
     /// The books over all sources, when they changed, once a second at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     books: Option<Book>,
-    /// Grows when devices, metrics, names or the inbox changed: ask for them again.
+    /// Grows when devices, metrics, names, calibrations or the inbox changed: ask for them again.
     #[serde(skip_serializing_if = "Option::is_none")]
     devices_version: Option<u64>,
     /// The client's cursor no longer holds: ask for the history again.
@@ -82,10 +83,17 @@ pub async fn live(State(state): State<ApiState>, upgrade: WebSocketUpgrade) -> R
     })
 }
 
+/// A series of the subscription: the names it was asked for by, and what makes values of what was sent.
+struct Heard {
+    names: Vec<String>,
+    kind: Kind,
+    calibrations: Calibrations,
+}
+
 struct Session {
     state: ApiState,
     wanted: Vec<LiveSeries>,
-    series: HashMap<SeriesId, Vec<String>>,
+    series: HashMap<SeriesId, Heard>,
     cursor: Sequence,
     books: Option<Book>,
     devices_version: u64,
@@ -197,13 +205,21 @@ impl Session {
         changes
     }
 
+    fn names(&self) -> BTreeSet<String> {
+        self.series.values().flat_map(|heard| &heard.names).cloned().collect()
+    }
+
     fn find_series(&mut self) {
         // After a merge two names may be one series.
         self.series.clear();
         for name in &self.wanted {
             if let Some(series) = self.state.ingest.series_followed(&name.device, &name.metric) {
-                let names = self.series.entry(series.id).or_default();
-                names.push(format!("{}/{}", name.device, name.metric));
+                let heard = self.series.entry(series.id).or_insert_with(|| Heard {
+                    names: Vec::new(),
+                    kind: series.kind,
+                    calibrations: self.state.ingest.calibrations(&series),
+                });
+                heard.names.push(format!("{}/{}", name.device, name.metric));
             }
         }
     }
@@ -217,9 +233,9 @@ impl Session {
         if version != self.devices_version {
             self.devices_version = version;
             changes.devices_version = Some(version);
-            let before: BTreeSet<String> = self.series.values().flatten().cloned().collect();
+            let before = self.names();
             self.find_series();
-            let after: BTreeSet<String> = self.series.values().flatten().cloned().collect();
+            let after = self.names();
             changes.gone = before.difference(&after).cloned().collect();
         }
         match missed {
@@ -229,8 +245,11 @@ impl Session {
             }
             Since::Batches(batches) => {
                 for entry in batches.iter().flat_map(|batch| &batch.readings) {
-                    for name in self.series.get(&entry.series).into_iter().flatten() {
-                        changes.series.entry(name.clone()).or_default().push(&entry.reading);
+                    let Some(Heard { names, kind, calibrations }) = self.series.get(&entry.series) else { continue };
+                    let mut reading = entry.reading.clone();
+                    calibrations.reading(*kind, &mut reading);
+                    for name in names {
+                        changes.series.entry(name.clone()).or_default().push(&reading);
                     }
                 }
                 self.cursor = batches.last().map_or(self.cursor, |batch| batch.sequence);

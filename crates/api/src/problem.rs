@@ -151,6 +151,8 @@ impl From<DeviceError> for Problem {
             DeviceError::Units { .. } => Self::conflict("units_differ", detail),
             DeviceError::Limit { code, .. } => Self::unprocessable(code, detail),
             DeviceError::UnknownMetric { .. } => Self::not_found("metric_unknown", detail),
+            DeviceError::Calibration { code, .. } => Self::unprocessable(code, detail),
+            DeviceError::CalibrationsDiffer { .. } => Self::conflict("calibrations_differ", detail),
             DeviceError::NotConvertible { .. } => Self::unprocessable("unit_not_convertible", detail),
             DeviceError::NotStored => Self::not_stored(detail),
             DeviceError::Catalog(error) => error.into(),

@@ -1,4 +1,4 @@
-//! Raw readings of one series, and the newest of all of a device.
+//! Readings of one series, and the newest of all of a device.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
@@ -7,6 +7,7 @@ use model::{ReadingKey, SeriesId, TimeRange, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{Lost, Order, SeriesRecord};
 use utoipa::{IntoParams, ToSchema};
+use windows::Calibrations;
 
 use crate::export::{self, Format};
 use crate::params::{Query, Time, bounded, range};
@@ -36,6 +37,8 @@ pub struct ReadingsQuery {
     cursor: Option<String>,
     /// `csv` or `ndjson` streams the whole range as a file, like the `Accept` header.
     format: Option<Format>,
+    /// `true` answers what the device sent, without calibration.
+    raw: Option<bool>,
 }
 
 /// Oldest or newest first.
@@ -94,6 +97,12 @@ pub fn series_of(state: &ApiState, device: &str, metric: &str) -> Result<SeriesR
     })
 }
 
+/// What makes values of what was sent; nothing where somebody asks for what was sent.
+#[must_use]
+pub fn calibrations_of(state: &ApiState, series: &SeriesRecord, raw: Option<bool>) -> Calibrations {
+    if raw == Some(true) { Calibrations::default() } else { state.ingest.calibrations(series) }
+}
+
 fn cursor_text(key: ReadingKey) -> String {
     format!("{}.{}", key.time.millis(), key.n)
 }
@@ -107,7 +116,7 @@ fn parse_cursor(text: &str) -> Result<ReadingKey, Problem> {
     parse().ok_or_else(|| Problem::bad_request("cursor_invalid", "the cursor is not one of this list"))
 }
 
-/// Raw readings of one series. `Accept: text/csv` or `application/x-ndjson` streams the whole range.
+/// Readings of one series. `Accept: text/csv` or `application/x-ndjson` streams the whole range.
 #[utoipa::path(get, path = "/api/v1/readings", params(ReadingsQuery), responses((status = 200, body = ReadingsPage), (status = 400, body = Problem), (status = 404, body = Problem)))]
 pub async fn readings(
     State(state): State<ApiState>,
@@ -115,6 +124,7 @@ pub async fn readings(
     Query(query): Query<ReadingsQuery>,
 ) -> Result<Response, Problem> {
     let series = series_of(&state, &query.device, &query.metric)?;
+    let calibrations = calibrations_of(&state, &series, query.raw);
     let range = range(query.from, query.to);
     let order = match query.order {
         Some(Direction::Desc) => Order::Descending,
@@ -122,11 +132,12 @@ pub async fn readings(
     };
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or("");
     if let Some(format) = query.format.or_else(|| Format::accepted(accept)) {
-        return Ok(export::stream(state, query.device, series, range, order, format));
+        return Ok(export::stream(state, query.device, series, calibrations, range, order, format));
     }
     let limit = bounded("limit", query.limit, LIMIT_DEFAULT, LIMIT_MAX)? as usize;
     let after = query.cursor.as_deref().map(parse_cursor).transpose()?;
-    let readings = state.store.read(series.id, range, order, after, limit).await?;
+    let mut readings = state.store.read(series.id, range, order, after, limit).await?;
+    readings.iter_mut().for_each(|reading| calibrations.reading(series.kind, reading));
     let full = readings.len() == limit;
     Ok(axum::Json(ReadingsPage {
         device: query.device,
@@ -145,6 +156,8 @@ pub async fn readings(
 pub struct LatestQuery {
     /// All devices that are not archived when absent.
     device: Option<String>,
+    /// `true` answers what the devices sent, without calibration.
+    raw: Option<bool>,
 }
 
 /// Newest readings.
@@ -174,10 +187,12 @@ pub async fn latest(
         Some(key) => vec![state.ingest.device(key).ok_or_else(|| Problem::device_unknown(key))?],
         None => state.ingest.devices().into_iter().filter(|device| !device.document.archived).collect(),
     };
+    let raw = query.raw.unwrap_or(false);
     let mut items = Vec::new();
     for device in devices {
         for metric in device.metrics {
-            let Some(reading) = metric.latest else { continue };
+            let latest = if raw { metric.latest.clone() } else { metric.calibrated_latest() };
+            let Some(reading) = latest else { continue };
             items.push(LatestItem {
                 device: device.record.key.as_str().to_owned(),
                 metric: metric.record.metric.as_str().to_owned(),

@@ -7,11 +7,12 @@ use model::{Kind, Reading, Resolution, TimeRange, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{Order, SeriesRecord, StoreError};
 use utoipa::{IntoParams, ToSchema};
-use windows::{CalendarStep, Grid, WINDOWS_MAX, Window, Zone, increases};
+use windows::{CalendarStep, Calibrations, Grid, WINDOWS_MAX, Window, Zone, calibrated_increases};
 
+use crate::calibrated;
 use crate::params::{Json, Query, Time, bounded, range};
 use crate::problem::Problem;
-use crate::readings::{LostRange, lost, series_of};
+use crate::readings::{LostRange, calibrations_of, lost, series_of};
 use crate::state::ApiState;
 use crate::wire::Columns;
 
@@ -43,6 +44,8 @@ pub struct WindowsQuery {
     step: Option<String>,
     /// Whose days, weeks and months: a name such as `Europe/Berlin`. UTC when absent.
     zone: Option<String>,
+    /// `true` answers what the device sent, without calibration.
+    raw: Option<bool>,
 }
 
 /// Windows of one series: of one length, or local days, weeks or months.
@@ -148,6 +151,16 @@ pub struct ManyQuery {
     from: Time,
     to: Time,
     width: Option<u32>,
+    /// `true` answers what the devices sent, without calibration.
+    raw: Option<bool>,
+}
+
+/// Windows of what, and which.
+struct Asked {
+    device: String,
+    metric: String,
+    range: TimeRange,
+    raw: Option<bool>,
 }
 
 #[derive(Clone, Copy)]
@@ -184,7 +197,8 @@ pub async fn one(
 ) -> Result<axum::Json<WindowsAnswer>, Problem> {
     let range = range(Some(query.from), Some(query.to));
     if let Some((step, zone)) = calendar(&query)? {
-        let answer = calendar_columns(&state, query.device, query.metric, range, step, &zone).await?;
+        let asked = Asked { device: query.device, metric: query.metric, range, raw: query.raw };
+        let answer = calendar_columns(&state, asked, step, &zone).await?;
         return Ok(axum::Json(WindowsAnswer::Calendar(answer)));
     }
     let step = match (query.step_ms, query.width) {
@@ -195,7 +209,8 @@ pub async fn one(
         })?),
         (None, width) => Step::Width(bounded("width", width, WIDTH_DEFAULT, WIDTH_MAX)?),
     };
-    Ok(axum::Json(WindowsAnswer::Even(columns(&state, query.device, query.metric, range, step).await?)))
+    let asked = Asked { device: query.device, metric: query.metric, range, raw: query.raw };
+    Ok(axum::Json(WindowsAnswer::Even(columns(&state, asked, step).await?)))
 }
 
 /// Windows of several series.
@@ -220,7 +235,8 @@ pub async fn many(
     let range = range(Some(query.from), Some(query.to));
     let mut items = Vec::with_capacity(query.series.len());
     for name in query.series {
-        items.push(columns(&state, name.device, name.metric, range, step).await?);
+        let asked = Asked { device: name.device, metric: name.metric, range, raw: query.raw };
+        items.push(columns(&state, asked, step).await?);
     }
     Ok(axum::Json(ManyWindows { items, took_ms: millis(state.clock.monotonic() - started) }))
 }
@@ -229,26 +245,23 @@ fn millis(took: Duration) -> f64 {
     (took.as_secs_f64() * 1e6).round() / 1e3
 }
 
-async fn columns(
-    state: &ApiState,
-    device: String,
-    metric: String,
-    range: TimeRange,
-    step: Step,
-) -> Result<WindowColumns, Problem> {
+async fn columns(state: &ApiState, asked: Asked, step: Step) -> Result<WindowColumns, Problem> {
     let started = state.clock.monotonic();
+    let Asked { device, metric, range, raw } = asked;
     let series = series_of(state, &device, &metric)?;
+    let calibrations = calibrations_of(state, &series, raw);
     let (resolution, width) = match step {
         Step::Width(width) => (Resolution::for_width(range, width), width),
         Step::Exact(resolution) => (resolution, WIDTH_DEFAULT),
     };
     let grid = Grid::covering(range, resolution);
-    let figures = Figures::of(state, &series, range, &grid).await?;
+    let figures = Figures::of(state, &series, &calibrations, range, &grid).await?;
     let width = width as usize;
     let raw = if figures.surely_inside > width as u64 {
         None
     } else {
-        let first = state.store.read(series.id, range, Order::Ascending, None, width + 1).await?;
+        let mut first = state.store.read(series.id, range, Order::Ascending, None, width + 1).await?;
+        first.iter_mut().for_each(|reading| calibrations.reading(series.kind, reading));
         (first.len() <= width).then(|| first.iter().collect())
     };
     let Figures { partial, readings, min, max, avg, count, increase, .. } = figures;
@@ -274,17 +287,17 @@ async fn columns(
 
 async fn calendar_columns(
     state: &ApiState,
-    device: String,
-    metric: String,
-    range: TimeRange,
+    asked: Asked,
     step: CalendarStep,
     zone: &Zone,
 ) -> Result<CalendarColumns, Problem> {
     let started = state.clock.monotonic();
+    let Asked { device, metric, range, raw } = asked;
     let series = series_of(state, &device, &metric)?;
+    let calibrations = calibrations_of(state, &series, raw);
     let grid = Grid::calendar(range, step, zone);
     let Figures { partial, readings, min, max, avg, count, increase, .. } =
-        Figures::of(state, &series, range, &grid).await?;
+        Figures::of(state, &series, &calibrations, range, &grid).await?;
     Ok(CalendarColumns {
         device,
         metric,
@@ -320,12 +333,19 @@ struct Figures {
 }
 
 impl Figures {
-    async fn of(state: &ApiState, series: &SeriesRecord, range: TimeRange, grid: &Grid) -> Result<Self, Problem> {
+    async fn of(
+        state: &ApiState,
+        series: &SeriesRecord,
+        calibrations: &Calibrations,
+        range: TimeRange,
+        grid: &Grid,
+    ) -> Result<Self, Problem> {
         if !range.is_empty() && grid.range().to < range.to {
             let detail = format!("the range has more than {WINDOWS_MAX} of these steps");
             return Err(Problem::unprocessable("range_too_fine", detail));
         }
-        let windows = state.store.windows(series.id, grid.clone()).await?;
+        let calibrated = calibrated::windows(state, series, calibrations, grid).await?;
+        let windows: Vec<&Window> = calibrated.iter().map(|of| &of.window).collect();
         let number = |value: f64| value.is_finite().then_some(value);
         let column = |of: fn(&Window) -> f64| {
             windows.iter().map(|window| (window.count > 0).then(|| of(window)).and_then(number)).collect()
@@ -333,7 +353,7 @@ impl Figures {
         let increase = match series.kind {
             Kind::Total | Kind::TotalIncreasing => {
                 let before = before(state, series, grid).await?;
-                let increases = increases(series.kind, &windows, before);
+                let increases = calibrated_increases(series.kind, &calibrated, before);
                 Some(increases.into_iter().map(|increase| increase.and_then(number)).collect())
             }
             Kind::Measurement | Kind::Angle | Kind::State | Kind::Text => None,
@@ -356,7 +376,8 @@ impl Figures {
     }
 }
 
-/// The last number that counts before the first window, looked for in pages that grow, because mostly it is the first.
+/// The last number that counts, as it was sent, before the first window, looked for in pages that grow, because mostly it
+/// is the first.
 async fn before(state: &ApiState, series: &SeriesRecord, grid: &Grid) -> Result<Option<f64>, StoreError> {
     let range = TimeRange { from: TimeRange::ALL.from, to: Timestamp::saturating(grid.t0_ms()) };
     let (mut after, mut limit, mut seen) = (None, 1, 0);

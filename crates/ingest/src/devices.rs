@@ -116,6 +116,24 @@ pub enum DeviceError {
         /// What was asked for.
         to: String,
     },
+    /// Calibrations that cannot be; the stable code, and a sentence.
+    #[error("{detail}")]
+    Calibration {
+        /// Such as `calibration_invalid`.
+        code: &'static str,
+        /// For a person.
+        detail: String,
+    },
+    /// A metric of both is calibrated differently.
+    #[error("{metric} of {from} and of {into} are calibrated differently: they cannot be one series")]
+    CalibrationsDiffer {
+        /// Which.
+        metric: String,
+        /// The one that would go.
+        from: DeviceKey,
+        /// The one that would stay.
+        into: DeviceKey,
+    },
     /// It is at another version than the one the caller saw.
     #[error("the device was changed by somebody else; it is at version {found}")]
     Conflict {

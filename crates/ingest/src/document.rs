@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) const KIND: &str = "device";
 
 /// What people said about one device.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DeviceDocument {
     /// Shown instead of the key.
@@ -32,6 +32,8 @@ pub struct DeviceDocument {
     pub hardware: Vec<HardwareMark>,
     /// How values are to be shown, by metric.
     pub display: BTreeMap<String, Display>,
+    /// How values are calibrated, by metric, oldest first; a metric without any is not in it.
+    pub calibrations: BTreeMap<String, Vec<Calibration>>,
     /// It belongs to the demonstration: what its badge says, where its data are from, under which licence.
     pub demo: Option<Demo>,
     /// Keys of devices that were merged into it: what they send is this device's.
@@ -58,6 +60,21 @@ pub struct Display {
     pub unit: Option<Unit>,
     /// Digits behind the decimal point.
     pub precision: Option<u8>,
+}
+
+/// A calibration of one metric, from a time on until the next one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// Since when, epoch milliseconds; none from the first reading on.
+    pub from: Option<i64>,
+    /// What a raw value is multiplied by.
+    pub scale: f64,
+    /// What is added then, in the unit of the metric.
+    pub offset: f64,
+    /// Why, or against what.
+    pub note: Option<String>,
+    /// The two pairs of raw and true values it was made of, if it was.
+    pub points: Option<[[f64; 2]; 2]>,
 }
 
 /// The kind of documents about senders that are ignored; their id is the key.

@@ -70,6 +70,10 @@ impl Inventory {
         self.devices.get(self.by_key.get(key)?)
     }
 
+    pub(crate) fn device(&self, id: DeviceId) -> Option<&Device> {
+        self.devices.get(&id)
+    }
+
     pub(crate) fn device_mut(&mut self, id: DeviceId) -> Option<&mut Device> {
         self.devices.get_mut(&id)
     }
@@ -292,6 +296,7 @@ impl Inventory {
                 record: series.record.clone(),
                 latest: series.latest.clone(),
                 interval_ms: series.rhythm.interval_ms(),
+                calibrations: device.document.calibrated(series.record.metric.as_str()),
             })
             .collect();
         DeviceView {

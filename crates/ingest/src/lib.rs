@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod bindings;
+mod calibration;
 mod change;
 mod command;
 mod devices;
@@ -37,10 +38,11 @@ mod time_policy;
 mod traces;
 mod view;
 
+pub use calibration::{CALIBRATIONS_MAX, OFFSET_MAX, SCALE_MAX};
 pub use change::{HARDWARE_MAX, PRECISION_MAX, TAGS_MAX};
 pub use command::Retried;
 pub use devices::{DeviceChange, DeviceError, DisplayChange, NewDevice};
-pub use document::{Demo, DeviceDocument, Display, HardwareMark};
+pub use document::{Calibration, Demo, DeviceDocument, Display, HardwareMark};
 pub use heard::{Heard, HeardReading};
 pub use hiding::HiddenRange;
 pub use limits::Limits;

@@ -6,6 +6,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use model::{DeviceId, SeriesId, Timestamp};
 use store::{Entry, Gone, Readings, Restored, SeriesReading, SeriesRecord, Version};
 use tokio::sync::watch;
+use windows::Calibrations;
 
 use crate::document::DeviceDocument;
 use crate::draft::Effects;
@@ -155,6 +156,15 @@ impl Registry {
         let device = inventory.by_key(device).filter(|device| in_use(device))?;
         let mut records = device.series.iter().filter_map(|id| inventory.series(*id)).map(|series| &series.record);
         records.find(|record| record.metric.as_str() == metric).cloned()
+    }
+
+    /// How values of a series are calibrated.
+    pub(crate) fn calibrations(&self, series: &SeriesRecord) -> Calibrations {
+        let inventory = self.read();
+        // A series may have changed hands since it was looked up.
+        let device = inventory.series(series.id).map_or(series.device, |known| known.record.device);
+        let document = inventory.device(device).map(|device| &device.document);
+        document.map(|document| document.calibrated(series.metric.as_str())).unwrap_or_default()
     }
 
     /// The time of the newest reading of a series.

@@ -10,6 +10,7 @@ use store::{Entry, Expected, MergeRecord, Version};
 use tokio::sync::oneshot;
 
 use crate::Ingest;
+use crate::calibration::check_merge;
 use crate::command::{Command, Decided};
 use crate::devices::{DeviceError, to_its_end};
 use crate::document::{DeviceDocument, IGNORED_KIND, IgnoredDocument, KIND};
@@ -196,6 +197,7 @@ impl Ingest {
             return Err(DeviceError::Itself);
         }
         check_units(&from, &into)?;
+        check_merge(&from, &into)?;
         let own = from.document.clone();
         let key = into.record.key.as_str();
         // A device of the key `from` still goes first: until the merge is durable nothing changes hands.
@@ -209,6 +211,9 @@ impl Ingest {
             document.hardware.sort_by_key(|mark| mark.at);
             for (metric, display) in own.display {
                 document.display.entry(metric).or_insert(display);
+            }
+            for (metric, calibrations) in own.calibrations {
+                document.calibrations.entry(metric).or_insert(calibrations);
             }
         })
         .await?;

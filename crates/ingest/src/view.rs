@@ -2,6 +2,7 @@
 
 use model::{Reading, Timestamp, Unit};
 use store::{DeviceRecord, SeriesRecord};
+use windows::Calibrations;
 
 use crate::document::DeviceDocument;
 use crate::inventory::Device;
@@ -63,13 +64,25 @@ pub struct DeviceView {
 pub struct MetricView {
     /// Its identity, unit and kind.
     pub record: SeriesRecord,
-    /// Its newest reading.
+    /// Its newest reading, as it was sent.
     pub latest: Option<Reading>,
     /// Its usual spacing, once known.
     pub interval_ms: Option<u32>,
+    /// What makes values of what was sent.
+    pub calibrations: Calibrations,
 }
 
 impl MetricView {
+    /// Its newest reading, calibrated.
+    #[must_use]
+    pub fn calibrated_latest(&self) -> Option<Reading> {
+        let mut latest = self.latest.clone();
+        if let Some(reading) = &mut latest {
+            self.calibrations.reading(self.record.kind, reading);
+        }
+        latest
+    }
+
     /// Whether its values can be converted to `unit`.
     #[must_use]
     pub fn shows_in(&self, unit: &Unit) -> bool {

@@ -12,6 +12,7 @@
 
 mod aspect;
 mod calendar;
+mod calibration;
 mod fold;
 mod grid;
 mod window;
@@ -19,6 +20,7 @@ mod zone;
 
 pub use aspect::Aspect;
 pub use calendar::CalendarStep;
+pub use calibration::{Calibrated, Calibrations, Line, calibrated_increases};
 pub use fold::fold_ascending;
 pub use grid::{Grid, WINDOWS_MAX};
 pub use window::{Window, increases};
