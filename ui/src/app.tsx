@@ -5,20 +5,22 @@ import { useEffect, useRef } from 'preact/hooks';
 import { lostSince } from './api/live.ts';
 import { BooksStrip } from './components/BooksStrip.tsx';
 import { LiveBadge } from './components/LiveBadge.tsx';
-import { formatCount } from './format/number.ts';
+import { Navigation } from './components/Navigation.tsx';
 import { formatDuration } from './format/time.ts';
-import { type Key, t } from './i18n/index.ts';
+import { t } from './i18n/index.ts';
 import { now } from './state/clock.ts';
-import { about, newDevices, unread } from './state/fleet.ts';
+import { about } from './state/fleet.ts';
 import { foot } from './state/foot.ts';
 import { chooseTheme, type Theme, theme } from './state/prefs.ts';
-import { type Route, route, withKept } from './state/url.ts';
+import { type Page, route, withKept } from './state/url.ts';
 import { backToLive, pageRange } from './state/view.ts';
 
-const pages: { route: Route; path: string; title: Key }[] = [
-  { route: 'overview', path: '/', title: 'nav.overview' },
-  { route: 'inbox', path: '/inbox', title: 'nav.inbox' },
-];
+/** The code of each page comes when it is first opened. A page without a line here is not there. */
+const loaders: Partial<Record<Page, Loader>> = {
+  overview: async () => (await import('./routes/overview.tsx')).Overview,
+  device: async () => (await import('./routes/device.tsx')).DevicePage,
+  inbox: async () => (await import('./routes/inbox.tsx')).Inbox,
+};
 
 export function App() {
   useSignalEffect(() => {
@@ -45,14 +47,14 @@ export function App() {
         )}
         <header class="top">
           <Brand />
-          <Navigation />
+          <Navigation has={(page) => page in loaders} />
           <p class="sentence">{state?.state === 'local' ? state.sentence : ''}</p>
           <LiveBadge range={pageRange.value} toLive={backToLive} />
           <ThemeChoice />
         </header>
         <LostBanner />
         <main id="main" tabIndex={-1}>
-          <Page />
+          <PageHere />
         </main>
       </div>
       {foot.value?.()}
@@ -70,29 +72,6 @@ function Brand() {
       </svg>
       {t('brand')}
     </a>
-  );
-}
-
-function Navigation() {
-  const waiting = (unread.value.data?.total ?? 0) + newDevices.value.length;
-  return (
-    <nav class="nav" aria-label={t('nav.label')}>
-      {pages.map((page) => (
-        <a
-          key={page.route}
-          href={withKept(page.path)}
-          aria-current={route.value === page.route ? 'page' : undefined}
-        >
-          {t(page.title)}
-          {page.route === 'inbox' && waiting > 0 && (
-            <span class="count">
-              {formatCount(waiting)}
-              <span class="sr-only"> {t('nav.waiting')}</span>
-            </span>
-          )}
-        </a>
-      ))}
-    </nav>
   );
 }
 
@@ -133,29 +112,18 @@ function LostBanner() {
   );
 }
 
-function Page() {
-  switch (route.value) {
-    case 'overview':
-      return <Lazy load={loadOverview} />;
-    case 'device':
-      return <Lazy load={loadDevice} />;
-    case 'inbox':
-      return <Lazy load={loadInbox} />;
-    case 'unknown':
-      return (
-        <div class="page">
-          <h1>{t('nav.unknown')}</h1>
-          <p>
-            <a href={withKept('/')}>{t('nav.to_overview')}</a>
-          </p>
-        </div>
-      );
-  }
+function PageHere() {
+  const load = route.value === 'unknown' ? undefined : loaders[route.value];
+  if (load) return <Lazy load={load} />;
+  return (
+    <div class="page">
+      <h1>{t('nav.unknown')}</h1>
+      <p>
+        <a href={withKept('/')}>{t('nav.to_overview')}</a>
+      </p>
+    </div>
+  );
 }
-
-const loadOverview = async () => (await import('./routes/overview.tsx')).Overview;
-const loadDevice = async () => (await import('./routes/device.tsx')).DevicePage;
-const loadInbox = async () => (await import('./routes/inbox.tsx')).Inbox;
 
 type Loader = () => Promise<ComponentType>;
 const arrived = signal<ReadonlyMap<Loader, ComponentType | 'failed'>>(new Map());

@@ -2,6 +2,7 @@
 import { useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import { t } from '../i18n/index.ts';
+import '../styles/copy.css';
 
 const thanksMs = 2000;
 

@@ -1,12 +1,23 @@
 /**
  * Words of the page. Every sentence that a person reads stands in a JSON file here; the
  * code names it by key and fills in the values. `en.json` comes with the frame,
- * `en.pages.json` with the pages of lists, so that a chart does not wait for their words.
+ * `en.pages.json` with the pages of lists, each other file with the page of its name, so
+ * that no page waits for the words of another.
  */
+import type add from './en.add.json';
+import type inbox from './en.inbox.json';
 import en from './en.json';
 import type pages from './en.pages.json';
+import type sources from './en.sources.json';
+import type topics from './en.topics.json';
 
-export type Key = keyof typeof en | keyof typeof pages;
+export type Key =
+  | keyof typeof en
+  | keyof typeof add
+  | keyof typeof inbox
+  | keyof typeof pages
+  | keyof typeof sources
+  | keyof typeof topics;
 type PluralStem<K> = K extends `${infer Stem}_other` ? Stem : never;
 export type PluralKey = PluralStem<Key>;
 type Values = Record<string, string | number>;
@@ -18,7 +29,7 @@ const rules = new Intl.PluralRules(locale);
 const words = new Map<string, string>(Object.entries(en));
 
 /** Adds the words of a page; the page does so before it is first drawn. */
-export function addWords(more: typeof pages): void {
+export function addWords(more: Readonly<Record<string, string>>): void {
   for (const [key, text] of Object.entries(more)) words.set(key, text);
 }
 

@@ -1,11 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import en from './en.json';
 import pages from './en.pages.json';
 import { addWords, plural, t, word } from './index.ts';
 
-const all: Record<string, string> = { ...en, ...pages };
+const files = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.json'));
+const all: Record<string, string> = Object.assign(
+  {},
+  ...files.map((name) => JSON.parse(readFileSync(join(import.meta.dirname, name), 'utf8'))),
+);
 const source = join(import.meta.dirname, '..');
 const code = readdirSync(source, { recursive: true, encoding: 'utf8' })
   .filter((name) => /\.tsx?$/.test(name) && !name.includes('.test.'))

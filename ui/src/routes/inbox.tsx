@@ -8,6 +8,7 @@ import { HeardSentence } from '../components/HeardList.tsx';
 import { NewMark } from '../components/NewMark.tsx';
 import { formatCount } from '../format/number.ts';
 import { formatAge, formatTime } from '../format/time.ts';
+import inboxWords from '../i18n/en.inbox.json';
 import pageWords from '../i18n/en.pages.json';
 import { addWords, plural, t, word } from '../i18n/index.ts';
 import { now } from '../state/clock.ts';
@@ -17,6 +18,7 @@ import { devicePath, withKept } from '../state/url.ts';
 import '../styles/inbox.css';
 
 addWords(pageWords);
+addWords(inboxWords);
 
 export function Inbox() {
   const isEmpty = newDevices.value.length === 0 && unread.value.data?.total === 0;

@@ -5,6 +5,7 @@ it('routes are known by their path', () => {
   expect(routeOf('/')).toBe('overview');
   expect(routeOf('/device')).toBe('device');
   expect(routeOf('/inbox/')).toBe('inbox');
+  expect(routeOf('/topics')).toBe('topics');
   expect(routeOf('/nowhere')).toBe('unknown');
 });
 

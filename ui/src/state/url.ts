@@ -1,7 +1,22 @@
 /** The address bar is the page's memory: route, device, range, zone and theme live there. */
 import { computed, signal } from '@preact/signals';
 
-export type Route = 'overview' | 'device' | 'inbox' | 'unknown';
+/** Every page and its path. */
+export const paths = {
+  overview: '/',
+  device: '/device',
+  inbox: '/inbox',
+  topics: '/topics',
+  sources: '/sources',
+  add: '/add',
+} as const;
+
+export type Page = keyof typeof paths;
+export type Route = Page | 'unknown';
+
+const byPath = new Map<string, Page>(
+  (Object.keys(paths) as Page[]).map((page) => [paths[page], page]),
+);
 
 /** What follows the reader from page to page; all else belongs to one page. */
 const kept = ['theme', 'zone'];
@@ -15,16 +30,7 @@ export const query = computed(() => here.value.searchParams);
 export const route = computed<Route>(() => routeOf(here.value.pathname));
 
 export function routeOf(path: string): Route {
-  switch (path.replace(/\/$/, '')) {
-    case '':
-      return 'overview';
-    case '/device':
-      return 'device';
-    case '/inbox':
-      return 'inbox';
-    default:
-      return 'unknown';
-  }
+  return byPath.get(path.replace(/(.)\/$/, '$1')) ?? 'unknown';
 }
 
 /** `path` with the parameters that travel along. */
