@@ -22,6 +22,7 @@ mod merging;
 mod office_room;
 mod repeats;
 mod retention;
+mod sources;
 mod startup;
 mod topics;
 mod ways_in;

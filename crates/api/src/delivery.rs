@@ -63,15 +63,17 @@ pub async fn hand_over(state: &ApiState, parcel: Parcel) -> Result<oneshot::Rece
     Ok(outcome)
 }
 
+/// Why nothing can be acknowledged now, as a sentence, if so it is.
+pub fn store_waits(state: &ApiState) -> Option<String> {
+    state.store.stats().degraded.into_iter().find(|reason| LOG_WAITS.contains(&reason.code)).map(|reason| reason.detail)
+}
+
 /// What waits for a full disk cannot be taken back when its client gives up, so it is not taken in.
 ///
 /// # Errors
 /// 507 while nothing can be acknowledged.
 pub fn can_store(state: &ApiState) -> Result<(), Problem> {
-    match state.store.stats().degraded.into_iter().find(|reason| LOG_WAITS.contains(&reason.code)) {
-        Some(reason) => Err(Problem::not_stored(reason.detail)),
-        None => Ok(()),
-    }
+    store_waits(state).map_or(Ok(()), |sentence| Err(Problem::not_stored(sentence)))
 }
 
 /// Who sends, and what tells a repeat. With a key the key is the client, so that each has a repeat window of its own.

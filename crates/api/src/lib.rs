@@ -28,6 +28,7 @@ mod publish;
 mod readings;
 mod removal;
 mod retention;
+mod sources;
 mod state;
 mod telling;
 mod topics;
@@ -84,6 +85,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(windows_of::one, windows_of::many))
         .routes(routes!(readings::latest))
         .routes(routes!(books::books))
+        .routes(routes!(sources::sources))
         .routes(routes!(brokers::list, brokers::create))
         .routes(routes!(brokers::show, brokers::change, brokers::remove))
         .routes(routes!(brokers::seen))

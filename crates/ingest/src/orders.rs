@@ -80,7 +80,7 @@ impl Taker {
             Content::NoReading { kind, .. } => Outcome::NoReading { kind },
             Content::Announced(_) => Outcome::NoReading { kind: "discovery" },
         };
-        self.shared.taken.count(&inbox);
+        self.shared.taken.count(&inbox, self.clock.now());
         draft.count(&inbox, outcome);
         draft.entries.push(Entry::UnreadDone(id));
         self.retried.insert(id);

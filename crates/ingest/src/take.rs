@@ -154,7 +154,7 @@ impl Taker {
     }
 
     fn take(&mut self, mut inbound: Inbound, now: Timestamp, bound: &Bound, draft: &mut Draft) {
-        self.shared.taken.count(&inbound.source);
+        self.shared.taken.count(&inbound.source, now);
         let entries_before = draft.entries.len();
         let mut mark = None;
         if let Some(repeat) = inbound.repeat {

@@ -12,6 +12,7 @@ use model::{SourceName, Timestamp, Topic};
 use source::Outcome;
 
 use crate::Ingest;
+use crate::rate::Rate;
 use crate::take::name_device;
 
 /// Messages kept of one topic. More: the oldest goes.
@@ -20,7 +21,6 @@ pub const TRACED_MESSAGES_MAX: usize = 10;
 pub const TRACED_MESSAGE_BYTES_MAX: usize = 4 * 1024;
 /// What a message weighs beside its payload.
 const MESSAGE_BYTES: usize = 160;
-const MINUTE_MS: i64 = 60_000;
 
 /// One message of a topic and what became of it.
 #[derive(Clone, Debug)]
@@ -64,9 +64,7 @@ pub(crate) struct TopicTrace(Mutex<Told>);
 struct Told {
     messages: u64,
     last: VecDeque<TracedMessage>,
-    minute: i64,
-    in_minute: u64,
-    in_minute_before: u64,
+    rate: Rate,
 }
 
 /// A message whose fate is told once it is durable.
@@ -99,7 +97,8 @@ impl Traces {
     pub(crate) fn keep(&self, note: Note) {
         let mut told = note.trace.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut message = note.message;
-        told.count(message.received);
+        told.messages += 1;
+        told.rate.count(message.received);
         while told.last.len() >= TRACED_MESSAGES_MAX || (!told.last.is_empty() && self.full_with(&message)) {
             if let Some(old) = told.last.pop_back() {
                 self.bytes.fetch_sub(weight(&old), Ordering::Relaxed);
@@ -132,32 +131,9 @@ impl TopicTrace {
     fn view(&self, topic: &Topic, now: Timestamp) -> Option<TopicView> {
         let told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let last: Vec<TracedMessage> = told.last.iter().cloned().collect();
-        let view = TopicView { topic: topic.clone(), messages: told.messages, per_minute: told.per_minute(now), last };
+        let view =
+            TopicView { topic: topic.clone(), messages: told.messages, per_minute: told.rate.per_minute(now), last };
         (!view.last.is_empty()).then_some(view)
-    }
-}
-
-impl Told {
-    fn count(&mut self, received: Timestamp) {
-        let minute = received.millis().div_euclid(MINUTE_MS);
-        if minute != self.minute {
-            self.in_minute_before = if minute == self.minute + 1 { self.in_minute } else { 0 };
-            self.minute = minute;
-            self.in_minute = 0;
-        }
-        self.in_minute += 1;
-        self.messages += 1;
-    }
-
-    /// This minute's, and of the minute before the part that is not over a minute ago.
-    fn per_minute(&self, now: Timestamp) -> u64 {
-        let passed = u64::try_from(now.millis().rem_euclid(MINUTE_MS)).unwrap_or_default();
-        let part = |count: u64| count * (60_000 - passed) / 60_000;
-        match now.millis().div_euclid(MINUTE_MS) - self.minute {
-            ..=0 => self.in_minute + part(self.in_minute_before),
-            1 => part(self.in_minute),
-            2.. => 0,
-        }
     }
 }
 
