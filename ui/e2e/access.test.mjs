@@ -19,6 +19,10 @@ before(async () => {
     'device-24h': devicePath(demo.key, 'now-24h'),
     'device-all': devicePath(demo.key, 'all'),
     inbox: '/inbox',
+    sources: '/sources',
+    'sources-add': '/sources?add=hivemq',
+    add: '/add',
+    'add-http': '/add?with=http',
     unknown: '/device?key=no%2Fsuch',
   };
 });

@@ -20,6 +20,8 @@ const loaders: Partial<Record<Page, Loader>> = {
   overview: async () => (await import('./routes/overview.tsx')).Overview,
   device: async () => (await import('./routes/device.tsx')).DevicePage,
   inbox: async () => (await import('./routes/inbox.tsx')).Inbox,
+  sources: async () => (await import('./routes/sources.tsx')).Sources,
+  add: async () => (await import('./routes/add.tsx')).AddDevice,
 };
 
 export function App() {

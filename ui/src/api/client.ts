@@ -25,15 +25,15 @@ export class Failure extends Error {
   }
 }
 
-interface Ask {
-  method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+export interface Ask {
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   query?: Record<string, string | number>;
   body?: unknown;
   headers?: Record<string, string>;
   signal?: AbortSignal;
 }
 
-async function ask<T>(
+export async function ask<T>(
   path: string,
   { method = 'GET', query, body, headers, signal }: Ask = {},
 ): Promise<T> {

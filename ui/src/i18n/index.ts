@@ -8,6 +8,7 @@ import type add from './en.add.json';
 import type inbox from './en.inbox.json';
 import en from './en.json';
 import type pages from './en.pages.json';
+import type settings from './en.settings.json';
 import type sources from './en.sources.json';
 import type topics from './en.topics.json';
 
@@ -16,6 +17,7 @@ export type Key =
   | keyof typeof add
   | keyof typeof inbox
   | keyof typeof pages
+  | keyof typeof settings
   | keyof typeof sources
   | keyof typeof topics;
 type PluralStem<K> = K extends `${infer Stem}_other` ? Stem : never;
