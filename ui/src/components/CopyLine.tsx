@@ -26,7 +26,7 @@ export function CopyLine({ line, label }: { line: string; label: string }) {
 }
 
 /** The clipboard API exists only in secure contexts; elsewhere the selection is copied. */
-async function copyText(line: string, element: HTMLElement | null): Promise<boolean> {
+export async function copyText(line: string, element: HTMLElement | null): Promise<boolean> {
   if (navigator.clipboard) {
     const done = await navigator.clipboard.writeText(line).then(
       () => true,

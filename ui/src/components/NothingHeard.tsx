@@ -2,6 +2,7 @@
 import { t } from '../i18n/index.ts';
 import { about, totalBook } from '../state/fleet.ts';
 import { CopyLine } from './CopyLine.tsx';
+import { ListeningLine } from './ListeningLine.tsx';
 
 const reading = `'{"temperature":21.5,"humidity":48}'`;
 const topic = 'home/kitchen/climate';
@@ -34,17 +35,4 @@ function mosquittoLine(address: string): string {
   const url = URL.parse(address.replace(/^mqtts?:/, 'http:'));
   const port = url?.port || '1883';
   return `mosquitto_pub -h ${url?.hostname ?? 'localhost'} -p ${port} -q 1 -t ${topic} -m ${reading}`;
-}
-
-/** Flat until something comes in; every message that does leaves one step on the paper. */
-function ListeningLine({ received }: { received: number }) {
-  const steps = Math.min(received, 12);
-  let path = 'M0 30';
-  for (let i = 0; i < steps; i++) path += `H${200 + i * 28}V${i % 2 === 0 ? 18 : 30}`;
-  return (
-    <svg class="listening" viewBox="0 0 600 48" role="img" aria-label={t('nothing.line')}>
-      <path d={`${path}H580`} class="line" />
-      <circle cx="588" cy={steps % 2 === 1 ? 18 : 30} r="6" class="line" />
-    </svg>
-  );
 }
