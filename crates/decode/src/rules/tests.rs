@@ -160,6 +160,22 @@ fn of(template: &str) -> Rule {
 }
 
 #[test]
+fn several_levels_are_one_at_least() {
+    for (template, topic, expected) in [
+        ("a/{x*}", "a", false),
+        ("a/{x*}", "a/", true),
+        ("a/{x*}", "a/b/c", true),
+        ("{x*}/+", "a", false),
+        ("{x*}/z", "a/b/z", true),
+        ("{x*}/z", "z", false),
+        ("{x*}", "$SYS/a", false),
+        ("$SYS/{x*}", "$SYS/a", true),
+    ] {
+        assert_eq!(of(template).matches(&Topic::parse(topic).unwrap()), expected, "{template} {topic}");
+    }
+}
+
+#[test]
 fn shadows_are_seen() {
     for (first, second, expected) in [
         ("a/{x}", "a/b", true),
@@ -196,6 +212,8 @@ fn topic() -> impl Strategy<Value = Topic> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2048))]
+
     #[test]
     fn a_template_takes_what_its_filter_takes(template in template(), topic in topic()) {
         let rule = of(&template);
@@ -216,7 +234,9 @@ proptest! {
             prop_assert!(first.matches(&topic));
         }
     }
+}
 
+proptest! {
     #[test]
     fn any_rule_reads_any_bytes_without_panic(
         topics in r"[a{}+*/#_xé]{0,12}", path in "[a-c.*\\[\\]0-9\"\\\\é]{0,10}", metric in r"[a-z{}._É]{0,8}",
