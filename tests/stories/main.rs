@@ -22,6 +22,7 @@ mod merging;
 mod office_room;
 mod repeats;
 mod retention;
+mod rules;
 mod sources;
 mod startup;
 mod topics;

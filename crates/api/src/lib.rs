@@ -28,6 +28,7 @@ mod publish;
 mod readings;
 mod removal;
 mod retention;
+mod rules;
 mod sources;
 mod state;
 mod telling;
@@ -92,6 +93,10 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(inbox::messages))
         .routes(routes!(inbox::retry))
         .routes(routes!(inbox::heard))
+        .routes(routes!(rules::list, rules::create))
+        .routes(routes!(rules::show, rules::change, rules::remove))
+        .routes(routes!(rules::order))
+        .routes(routes!(rules::test))
         .routes(routes!(topics::list))
         .routes(routes!(topics::trace))
         .routes(routes!(about::about))

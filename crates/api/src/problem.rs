@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use ingest::DeviceError;
+use ingest::{DeviceError, RuleFault};
 use serde::Serialize;
 use store::{CatalogError, StoreError};
 use utoipa::ToSchema;
@@ -24,6 +24,9 @@ pub struct Problem {
     /// What would go, where a deletion has to be confirmed.
     #[serde(skip_serializing_if = "Option::is_none")]
     going: Option<Box<Going>>,
+    /// Which member of what was sent is wrong, such as `fields[0].path`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    member: Option<String>,
 }
 
 impl Problem {
@@ -36,6 +39,7 @@ impl Problem {
             code,
             detail: detail.into(),
             going: None,
+            member: None,
         }
     }
 
@@ -79,6 +83,12 @@ impl Problem {
     #[must_use]
     pub fn with(self, going: Going) -> Self {
         Self { going: Some(Box::new(going)), ..self }
+    }
+
+    /// Tells which member is wrong.
+    #[must_use]
+    pub fn at(self, member: String) -> Self {
+        Self { member: Some(member), ..self }
     }
 
     /// 413.
@@ -156,6 +166,21 @@ impl From<DeviceError> for Problem {
             DeviceError::NotConvertible { .. } => Self::unprocessable("unit_not_convertible", detail),
             DeviceError::NotStored => Self::not_stored(detail),
             DeviceError::Catalog(error) => error.into(),
+        }
+    }
+}
+
+impl From<RuleFault> for Problem {
+    fn from(error: RuleFault) -> Self {
+        let detail = error.to_string();
+        match error {
+            RuleFault::Unknown(_) => Self::not_found("rule_unknown", detail),
+            RuleFault::Wrong(wrong) => Self::unprocessable("rule_invalid", wrong.sentence).at(wrong.member),
+            RuleFault::TooMany => Self::unprocessable("too_many_rules", detail),
+            RuleFault::Conflict { .. } => Self::precondition(detail),
+            RuleFault::Order(_) => Self::unprocessable("rule_order_invalid", detail).at("ids".to_owned()),
+            RuleFault::NotStored => Self::not_stored(detail),
+            RuleFault::Catalog(error) => error.into(),
         }
     }
 }

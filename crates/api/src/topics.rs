@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use decode::Found;
-use ingest::{TopicView, TracedMessage};
+use ingest::{TopicView, TracedMessage, TracedRule};
 use model::{Judgement, Topic};
 use serde::{Deserialize, Serialize};
 use source::Outcome;
@@ -52,6 +52,7 @@ pub struct TopicItem {
     /// Length of the message.
     bytes: usize,
     decoder: &'static str,
+    /// The id of the rule that took it.
     rule: Option<String>,
     /// `stored`, `no_reading`, `unread`, `rejected`.
     outcome: &'static str,
@@ -91,6 +92,7 @@ pub struct TraceMessage {
     client: String,
     source: String,
     decoder: &'static str,
+    /// The id of the rule that took it.
     rule: Option<String>,
     outcome: &'static str,
     reason: Option<&'static str>,
@@ -192,7 +194,7 @@ fn item(state: &ApiState, view: &TopicView) -> Option<TopicItem> {
         hex,
         bytes: last.bytes,
         decoder: last.decoder.0,
-        rule: None,
+        rule: last.rule.as_ref().map(|rule| rule.id.to_string()),
         outcome,
         reason,
         devices,
@@ -225,10 +227,15 @@ fn traced(state: &ApiState, topic: &Topic, message: &TracedMessage) -> TraceMess
     let mut steps = vec![
         format!("{} bytes came from {} by {}.", message.bytes, message.client, message.source.as_str()),
         match &message.unread {
+            Some((_, detail)) if message.rule.is_some() => format!("The rule could not read it: {detail}."),
             Some((_, detail)) => format!("No decoder could read it: {detail}."),
+            None if message.rule.is_some() => "It was read as the rule says.".to_owned(),
             None => format!("The decoder {} read it.", message.decoder.0),
         },
     ];
+    if let Some(rule) = &message.rule {
+        steps.insert(1, rule_step(state, rule));
+    }
     if message.payload.len() < message.bytes {
         steps.push("Only its start is kept here, so its values are not shown.".to_owned());
     }
@@ -241,7 +248,7 @@ fn traced(state: &ApiState, topic: &Topic, message: &TracedMessage) -> TraceMess
         client: message.client.to_string(),
         source: message.source.as_str().to_owned(),
         decoder: message.decoder.0,
-        rule: None,
+        rule: message.rule.as_ref().map(|rule| rule.id.to_string()),
         outcome,
         reason,
         detail,
@@ -250,7 +257,20 @@ fn traced(state: &ApiState, topic: &Topic, message: &TracedMessage) -> TraceMess
     }
 }
 
-fn shown(payload: &[u8], most: usize) -> (Option<String>, String) {
+fn rule_step(state: &ApiState, rule: &TracedRule) -> String {
+    match state.ingest.rule(&rule.id) {
+        Ok(view) if view.version == rule.version => {
+            format!("The rule {:?} took it.", view.spec.name.as_deref().unwrap_or(&view.spec.topics))
+        }
+        Ok(view) => {
+            let name = view.spec.name.as_deref().unwrap_or(&view.spec.topics);
+            format!("The rule {name:?} took it; it was changed since, so its values are not shown.")
+        }
+        Err(_) => "A rule that is no longer there took it, so its values are not shown.".to_owned(),
+    }
+}
+
+pub fn shown(payload: &[u8], most: usize) -> (Option<String>, String) {
     let start = payload.get(..most).unwrap_or(payload);
     let text = match std::str::from_utf8(start) {
         Ok(text) => Some(text),
@@ -293,12 +313,18 @@ fn why(last: &TracedMessage, shown: &TraceMessage) -> (bool, String) {
             let named = shown.readings.iter().find(|reading| reading.rejected.is_none());
             let of = named
                 .map_or_else(String::new, |reading| format!(", among them {} of {}", reading.metric, reading.device));
-            let decoder = last.decoder.0;
-            return (true, format!("It is charted: the decoder {decoder} reads its values{of}."));
+            let by = match &last.rule {
+                Some(_) => "a rule".to_owned(),
+                None => format!("the decoder {}", last.decoder.0),
+            };
+            return (true, format!("It is charted: {by} reads its values{of}."));
         }
         Outcome::Unread => {
             let detail = last.unread.as_ref().map_or("it cannot be read", |(_, detail)| detail);
             format!("It is not charted: {detail}.")
+        }
+        Outcome::NoReading { kind: "routed" } => {
+            "It is not charted: its rule says that its messages are passed on and not read.".to_owned()
         }
         Outcome::NoReading { kind } => format!("It is not charted: its last message holds no values ({kind})."),
         Outcome::Rejected(reason) => format!("It is not charted: its last message was refused ({}).", reason.as_str()),

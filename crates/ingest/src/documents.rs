@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use model::{DeviceId, DeviceKey};
 use serde::de::DeserializeOwned;
-use store::{Catalog, CatalogError, Restored, Version};
+use store::{Catalog, CatalogError, Document, Restored, Version};
 
 use crate::bindings::Bindings;
 use crate::document::{DeviceDocument, IGNORED_KIND, IgnoredDocument, KIND};
@@ -65,23 +65,29 @@ pub(crate) async fn all<T: DeserializeOwned>(
     catalog: &dyn Catalog,
     kind: &str,
 ) -> Result<Vec<(String, Version, T)>, CatalogError> {
-    const PAGE: usize = 1_000;
     let mut all = Vec::new();
-    let mut after: Option<String> = None;
-    loop {
-        let page = catalog.list(kind, after.as_deref(), PAGE).await?;
-        let full = page.len() == PAGE;
-        after = page.last().map(|document| document.id.clone());
-        for document in page {
-            match serde_json::from_str(&document.body) {
-                Ok(body) => all.push((document.id, document.version, body)),
-                Err(error) => {
-                    tracing::error!(kind, id = ?document.id, %error, "a document cannot be read and is left out")
-                }
+    for document in every(catalog, kind).await? {
+        match serde_json::from_str(&document.body) {
+            Ok(body) => all.push((document.id, document.version, body)),
+            Err(error) => {
+                tracing::error!(kind, id = ?document.id, %error, "a document cannot be read and is left out");
             }
         }
+    }
+    Ok(all)
+}
+
+/// Every document of a kind, in order of id.
+pub(crate) async fn every(catalog: &dyn Catalog, kind: &str) -> Result<Vec<Document>, CatalogError> {
+    const PAGE: usize = 1_000;
+    let mut every = Vec::new();
+    loop {
+        let after = every.last().map(|document: &Document| document.id.clone());
+        let page = catalog.list(kind, after.as_deref(), PAGE).await?;
+        let full = page.len() == PAGE;
+        every.extend(page);
         if !full {
-            return Ok(all);
+            return Ok(every);
         }
     }
 }

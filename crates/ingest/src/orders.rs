@@ -61,8 +61,9 @@ impl Taker {
         let (Ok(topic), Ok(inbox)) = (Topic::parse(&record.topic), SourceName::parse("inbox")) else {
             return Ok(Retry::Answer(Retried::StillUnread));
         };
-        let bound = self.shared.bindings.current();
-        let Read { content, device, .. } = self.reader.read(&topic, &record.payload, &bound, &self.shared.traces);
+        let (bound, rules) = (self.shared.bindings.current(), self.shared.rules.current());
+        let Read { content, device, .. } =
+            self.reader.read(&topic, &record.payload, &bound, &rules, &self.shared.traces);
         let stamp = ReadingKey { time: record.received, n: record.n };
         let mut draft = Draft::default();
         let arriving = Arriving {

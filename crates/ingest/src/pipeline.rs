@@ -18,6 +18,7 @@ use crate::heard::{Heard, HeardList};
 use crate::ids::Ids;
 use crate::live::LiveRing;
 use crate::registry::Registry;
+use crate::rules::RuleBook;
 use crate::settle::settle_in_order;
 use crate::shared::Shared;
 use crate::take::Taker;
@@ -85,6 +86,7 @@ impl Ingest {
         let shared = Arc::new(Shared {
             registry: Registry::resume(&restored, documents),
             bindings,
+            rules: RuleBook::read(catalog.as_ref()).await?,
             heard: HeardList::bounded(limits.heard_max),
             traces: Traces::bounded(limits.traced_bytes_max),
             live: Arc::new(LiveRing::starting_after(restored.sequence, limits.live_bytes_max)),

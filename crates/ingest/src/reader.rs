@@ -1,19 +1,22 @@
-//! What a message says: its decoder, the device that its topic is bound to, and what is remembered of the topic so that the next
-//! message of it costs one look-up.
+//! What a message says: the rule or decoder that reads it, the device that its topic is bound to, and what is remembered of the
+//! topic so that the next message of it costs one look-up.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use decode::{Content, DecoderId};
+use decode::{Content, Decoded, DecoderId};
 use model::{DeviceKey, Topic};
 
 use crate::bindings::Bound;
+use crate::rules::{HeldRule, RuleSet};
 use crate::traces::{TopicTrace, Traces};
 
 /// What a message says, by which decoder, and what is known of its topic.
 pub(crate) struct Read {
     pub(crate) content: Content,
     pub(crate) decoder: DecoderId,
+    /// The rule that took it; such a message is asked nothing else.
+    pub(crate) rule: Option<Arc<HeldRule>>,
     /// The device that the topic is bound to.
     pub(crate) device: Option<DeviceKey>,
     /// None for a topic beyond the limit, and where the source had read the message.
@@ -27,9 +30,11 @@ pub(crate) struct Reader {
 }
 
 struct TopicMemory {
-    decoder: DecoderId,
+    decoder: Option<DecoderId>,
     bound_version: u64,
     bound: Option<DeviceKey>,
+    rules_version: u64,
+    rule: Option<Arc<HeldRule>>,
     trace: Arc<TopicTrace>,
 }
 
@@ -38,27 +43,65 @@ impl Reader {
         Self { topics: HashMap::new(), topics_max }
     }
 
-    pub(crate) fn read(&mut self, topic: &Topic, payload: &[u8], bound: &Bound, traces: &Traces) -> Read {
-        let memory = self.topics.get_mut(topic);
-        let decoded = decode::decode(topic, payload, memory.as_ref().map(|memory| memory.decoder));
-        let (content, decoder) = (decoded.content, decoded.decoder);
-        if let Some(memory) = memory {
-            memory.decoder = decoder;
-            if memory.bound_version != bound.version {
-                memory.bound_version = bound.version;
-                memory.bound = bound.device_of(topic).cloned();
+    pub(crate) fn read(
+        &mut self,
+        topic: &Topic,
+        payload: &[u8],
+        bound: &Bound,
+        rules: &RuleSet,
+        traces: &Traces,
+    ) -> Read {
+        let full = self.topics.len() >= self.topics_max;
+        let memory = match self.topics.get_mut(topic) {
+            Some(memory) => {
+                memory.follow(topic, bound, rules);
+                memory
             }
-            let (device, trace) = (memory.bound.clone(), Some(Arc::clone(&memory.trace)));
-            return Read { content, decoder, device, trace };
+            None if full => {
+                let (rule, device) = (rules.rule_of(topic).cloned(), bound.device_of(topic).cloned());
+                let Decoded { content, decoder } = decode(topic, payload, rule.as_deref(), None);
+                return Read { content, decoder, rule, device, trace: None };
+            }
+            None => {
+                let memory = TopicMemory::of(topic, bound, rules, traces);
+                self.topics.entry(topic.clone()).or_insert(memory)
+            }
+        };
+        let Decoded { content, decoder } = decode(topic, payload, memory.rule.as_deref(), memory.decoder);
+        memory.decoder = Some(decoder);
+        let (rule, device) = (memory.rule.clone(), memory.bound.clone());
+        Read { content, decoder, rule, device, trace: Some(Arc::clone(&memory.trace)) }
+    }
+}
+
+/// A rule is asked first, and then nothing else.
+fn decode(topic: &Topic, payload: &[u8], rule: Option<&HeldRule>, hint: Option<DecoderId>) -> Decoded {
+    let Some(held) = rule else { return decode::decode(topic, payload, hint) };
+    held.count();
+    held.rule.read(topic, payload)
+}
+
+impl TopicMemory {
+    fn of(topic: &Topic, bound: &Bound, rules: &RuleSet, traces: &Traces) -> Self {
+        Self {
+            decoder: None,
+            bound_version: bound.version,
+            bound: bound.device_of(topic).cloned(),
+            rules_version: rules.version,
+            rule: rules.rule_of(topic).cloned(),
+            trace: traces.add(topic),
         }
-        let device = bound.device_of(topic).cloned();
-        if self.topics.len() >= self.topics_max {
-            return Read { content, decoder, device, trace: None };
+    }
+
+    /// What people have decided since its last message.
+    fn follow(&mut self, topic: &Topic, bound: &Bound, rules: &RuleSet) {
+        if self.bound_version != bound.version {
+            self.bound_version = bound.version;
+            self.bound = bound.device_of(topic).cloned();
         }
-        let trace = traces.add(topic);
-        let (bound, bound_version) = (device.clone(), bound.version);
-        let memory = TopicMemory { decoder, bound_version, bound, trace: Arc::clone(&trace) };
-        self.topics.insert(topic.clone(), memory);
-        Read { content, decoder, device, trace: Some(trace) }
+        if self.rules_version != rules.version {
+            self.rules_version = rules.version;
+            self.rule = rules.rule_of(topic).cloned();
+        }
     }
 }

@@ -9,6 +9,7 @@ use crate::bindings::Bindings;
 use crate::heard::HeardList;
 use crate::live::LiveRing;
 use crate::registry::Registry;
+use crate::rules::RuleBook;
 use crate::taken::Taken;
 use crate::traces::Traces;
 
@@ -16,6 +17,7 @@ use crate::traces::Traces;
 pub(crate) struct Shared {
     pub(crate) registry: Registry,
     pub(crate) bindings: Bindings,
+    pub(crate) rules: RuleBook,
     pub(crate) heard: HeardList,
     pub(crate) traces: Traces,
     pub(crate) live: Arc<LiveRing>,

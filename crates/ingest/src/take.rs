@@ -21,10 +21,11 @@ use crate::identity::Identity;
 use crate::ids::Ids;
 use crate::reader::{Read, Reader};
 use crate::repeats::message_hash;
+use crate::rules::RuleSet;
 use crate::shared::Shared;
 use crate::stamp::Stamper;
 use crate::time_policy::Judged;
-use crate::traces::{Note, TopicTrace, TracedMessage, start_of};
+use crate::traces::{Note, TopicTrace, TracedMessage, TracedRule, start_of};
 use crate::{Limits, TimePolicy};
 
 pub(crate) struct Taker {
@@ -118,10 +119,10 @@ impl Taker {
     async fn take_all(&mut self, taken: &mut Vec<Inbound>, waiting: &mpsc::Sender<Waiting>) -> bool {
         self.catch_up().await;
         let now = self.clock.now();
-        let bound = self.shared.bindings.current();
+        let (bound, rules) = (self.shared.bindings.current(), self.shared.rules.current());
         let mut draft = Draft::default();
         for inbound in taken.drain(..) {
-            self.take(inbound, now, &bound, &mut draft);
+            self.take(inbound, now, &bound, &rules, &mut draft);
             if draft.bytes >= self.limits.batch_bytes_max && !self.submit(std::mem::take(&mut draft), waiting).await {
                 return false;
             }
@@ -153,7 +154,7 @@ impl Taker {
         waiting.send(Waiting { commit, epoch: self.epoch, effects }).await.is_ok()
     }
 
-    fn take(&mut self, mut inbound: Inbound, now: Timestamp, bound: &Bound, draft: &mut Draft) {
+    fn take(&mut self, mut inbound: Inbound, now: Timestamp, bound: &Bound, rules: &RuleSet, draft: &mut Draft) {
         self.shared.taken.count(&inbound.source, now);
         let entries_before = draft.entries.len();
         let mut mark = None;
@@ -169,12 +170,12 @@ impl Taker {
         }
         let stamp = self.stamper.stamp(now);
         self.shared.stamped(stamp.time);
-        let Read { content, decoder, device, trace } = match inbound.read.take() {
+        let Read { content, decoder, rule, device, trace } = match inbound.read.take() {
             Some(found) => {
                 let content = Content::Readings(found);
-                Read { content, decoder: DecoderId("source"), device: None, trace: None }
+                Read { content, decoder: DecoderId("source"), rule: None, device: None, trace: None }
             }
-            None => self.reader.read(&inbound.topic, &inbound.payload, bound, &self.shared.traces),
+            None => self.reader.read(&inbound.topic, &inbound.payload, bound, rules, &self.shared.traces),
         };
         let arriving = Arriving {
             source: &inbound.source,
@@ -205,7 +206,8 @@ impl Taker {
             self.repeats.accept(mark);
         }
         if let Some(trace) = trace {
-            draft.effects.traces.push(note(trace, &arriving, decoder, outcome, why_unread));
+            let rule = rule.map(|held| TracedRule { id: Arc::clone(&held.id), version: held.version });
+            draft.effects.traces.push(note(trace, &arriving, (decoder, rule), outcome, why_unread));
         }
         draft.weigh(entries_before);
         draft.count(&inbound.source, outcome);
@@ -421,7 +423,7 @@ pub(crate) fn name_device(value: &mut Found, bound: Option<&DeviceKey>, client: 
 fn note(
     trace: Arc<TopicTrace>,
     arriving: &Arriving<'_>,
-    decoder: DecoderId,
+    (decoder, rule): (DecoderId, Option<TracedRule>),
     outcome: Outcome,
     unread: Option<(&'static str, Arc<str>)>,
 ) -> Note {
@@ -432,6 +434,7 @@ fn note(
         client: Arc::clone(arriving.client),
         source: arriving.source.clone(),
         decoder,
+        rule,
         outcome,
         unread,
     };

@@ -37,10 +37,21 @@ pub struct TracedMessage {
     pub source: SourceName,
     /// Which decoder understood it.
     pub decoder: DecoderId,
+    /// The rule that took it.
+    pub rule: Option<TracedRule>,
     /// Its fate, durable.
     pub outcome: Outcome,
     /// A stable code and a sentence, where it could not be read.
     pub unread: Option<(&'static str, Arc<str>)>,
+}
+
+/// The rule that took a message, as it was then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TracedRule {
+    /// Its id.
+    pub id: Arc<str>,
+    /// Its version then.
+    pub version: u64,
 }
 
 /// A topic with its last messages.
@@ -155,23 +166,43 @@ impl Ingest {
         all.filter_map(|(topic, trace)| trace.view(&topic, now)).filter(wanted).take(limit).collect()
     }
 
+    /// The first topics by name that `wanted` takes, with their last messages.
+    pub(crate) fn topics_where(&self, limit: usize, wanted: impl Fn(&Topic) -> bool) -> Vec<TopicView> {
+        let now = self.clock.now();
+        let all = self.shared.traces.behind(None).into_iter().filter(|(topic, _)| wanted(topic));
+        all.filter_map(|(topic, trace)| trace.view(&topic, now)).take(limit).collect()
+    }
+
     /// One topic heard since start.
     #[must_use]
     pub fn topic(&self, topic: &Topic) -> Option<TopicView> {
         self.shared.traces.get(topic, self.clock.now())
     }
 
-    /// What a kept message says, with the devices that its topic and its sender have now. Nothing where it was cut.
+    /// What a kept message says, with the devices that its topic and its sender have now. Nothing where it was cut, or
+    /// where the rule that took it has been changed since.
     #[must_use]
     pub fn read_again(&self, topic: &Topic, message: &TracedMessage) -> Vec<Found> {
         if message.payload.len() < message.bytes {
             return Vec::new();
         }
+        let decoded = match &message.rule {
+            None => decode::decode(topic, &message.payload, Some(message.decoder)),
+            Some(rule) => match self.shared.rules.current().get(&rule.id) {
+                Some(held) if held.version == rule.version => held.rule.read(topic, &message.payload),
+                Some(_) | None => return Vec::new(),
+            },
+        };
+        self.with_devices(topic, &message.client, decoded.content)
+    }
+
+    /// The values of a message under the devices that its topic and its sender have now.
+    pub(crate) fn with_devices(&self, topic: &Topic, client: &str, content: Content) -> Vec<Found> {
         let bound = self.shared.bindings.current();
-        match decode::decode(topic, &message.payload, Some(message.decoder)).content {
+        match content {
             Content::Readings(mut found) => {
                 for value in &mut found {
-                    name_device(value, bound.device_of(topic), &message.client);
+                    name_device(value, bound.device_of(topic), client);
                 }
                 found
             }

@@ -2,9 +2,10 @@
 
 use model::Kind;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// What to do with the messages of some topics. Only `match` must be there.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RuleSpec {
     /// For people, at most [`super::NAME_BYTES_MAX`] bytes.
@@ -40,7 +41,7 @@ fn is_false(flag: &bool) -> bool {
 }
 
 /// How a payload is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
     /// Told by the payload and by what the fields ask for.
@@ -63,7 +64,7 @@ pub enum Format {
 }
 
 /// Where the time of a message stands.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TimeSpec {
     /// Dotted path; of CSV the number of the column, counted from 1.
@@ -77,7 +78,7 @@ pub struct TimeSpec {
 }
 
 /// What a number that is a time counts since 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeUnit {
     /// Seconds.
@@ -93,7 +94,7 @@ pub enum TimeUnit {
 }
 
 /// Where the device stands.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceSpec {
     /// Dotted path to a text or number; of CSV the number of the column, counted from 1.
@@ -105,7 +106,7 @@ pub struct DeviceSpec {
 }
 
 /// One value of a message, or one per match where its path holds `*`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FieldSpec {
     /// Dotted path: `a.b`, `*` for every member or item, `[n]` counted from 0, `"a.b"` for a key with dots. What `*`
@@ -122,6 +123,7 @@ pub struct FieldSpec {
     pub unit: Option<String>,
     /// What the number means. `text` takes texts, `state` also words like `on`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub kind: Option<Kind>,
     /// Value = raw × scale + offset. 1 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,0 +1,201 @@
+//! Rules made, changed, ordered and removed by people.
+
+use std::collections::HashSet;
+use std::future::Future;
+use std::sync::Arc;
+
+use decode::rules::{RuleError, RuleSpec};
+use store::{CatalogError, Expected, Version};
+
+use crate::Ingest;
+use crate::rules::{BrokenRule, HeldRule, KIND, ORDER, OrderDocument, RULES_MAX, RuleDocument, RuleView};
+
+/// A rule as it shall be.
+#[derive(Clone, Debug)]
+pub struct RuleChange {
+    /// As a person writes it.
+    pub spec: RuleSpec,
+    /// Whether it is asked. None: as before, a new one is.
+    pub enabled: Option<bool>,
+}
+
+/// A change that did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum RuleFault {
+    /// No rule of that id.
+    #[error("no rule has the id {0:?}")]
+    Unknown(String),
+    /// It cannot be used.
+    #[error(transparent)]
+    Wrong(#[from] RuleError),
+    /// There are [`RULES_MAX`].
+    #[error("there are {RULES_MAX} rules, which is the most")]
+    TooMany,
+    /// It is at another version than the one the caller saw.
+    #[error("the rule was changed by somebody else; it is at version {found}")]
+    Conflict {
+        /// What is there now; 0 where it is gone.
+        found: u64,
+    },
+    /// An order must name every rule once.
+    #[error("{0}")]
+    Order(String),
+    /// The change was cut off.
+    #[error("the rule could not be stored")]
+    NotStored,
+    /// The catalogue failed, or the rule is larger than a document.
+    #[error("the catalogue failed")]
+    Catalog(#[source] CatalogError),
+}
+
+impl Ingest {
+    /// Every rule in the order in which they are asked.
+    #[must_use]
+    pub fn rules(&self) -> Vec<RuleView> {
+        self.shared.rules.current().views().collect()
+    }
+
+    /// Documents that are no rule that could be used.
+    #[must_use]
+    pub fn broken_rules(&self) -> Vec<BrokenRule> {
+        self.shared.rules.current().broken.clone()
+    }
+
+    /// One rule.
+    ///
+    /// # Errors
+    /// [`RuleFault::Unknown`].
+    pub fn rule(&self, id: &str) -> Result<RuleView, RuleFault> {
+        let found = self.shared.rules.current().views().find(|view| *view.id == *id);
+        found.ok_or_else(|| RuleFault::Unknown(id.to_owned()))
+    }
+
+    /// Makes a rule behind all others. It is durable when this returns and holds from the next message on.
+    ///
+    /// # Errors
+    /// [`RuleFault::Wrong`], [`RuleFault::TooMany`], or the catalogue failed.
+    pub async fn create_rule(&self, change: RuleChange) -> Result<RuleView, RuleFault> {
+        let this = self.clone();
+        to_its_end(async move {
+            let rules = &this.shared.rules;
+            let _turn = rules.turn.lock().await;
+            let current = rules.current();
+            if current.held().count() + current.broken.len() >= RULES_MAX {
+                return Err(RuleFault::TooMany);
+            }
+            let ids = current.held().map(|held| &held.id).chain(current.broken.iter().map(|broken| &broken.id));
+            let greatest = ids.filter_map(|id| id.parse::<i64>().ok()).max().unwrap_or_default();
+            let id = this.clock.now().millis().max(greatest.saturating_add(1)).to_string();
+            this.write_rule(id.into(), None, change.enabled.unwrap_or(true), change.spec).await
+        })
+        .await
+    }
+
+    /// Changes a rule at its place. With `expected` only if it is still at that version. Its count begins anew.
+    ///
+    /// # Errors
+    /// [`RuleFault::Unknown`], [`RuleFault::Wrong`], [`RuleFault::Conflict`], or the catalogue failed.
+    pub async fn change_rule(
+        &self,
+        id: &str,
+        expected: Option<u64>,
+        change: RuleChange,
+    ) -> Result<RuleView, RuleFault> {
+        let (this, id) = (self.clone(), id.to_owned());
+        to_its_end(async move {
+            let rules = &this.shared.rules;
+            let _turn = rules.turn.lock().await;
+            let held = rules.current().get(&id).map(Arc::clone).ok_or(RuleFault::Unknown(id))?;
+            if expected.is_some_and(|expected| expected != held.version) {
+                return Err(RuleFault::Conflict { found: held.version });
+            }
+            let enabled = change.enabled.unwrap_or(held.enabled);
+            this.write_rule(Arc::clone(&held.id), Some(held.version), enabled, change.spec).await
+        })
+        .await
+    }
+
+    /// Removes a rule, or a document that is no rule. With `expected` only if it is still at that version.
+    ///
+    /// # Errors
+    /// [`RuleFault::Unknown`], [`RuleFault::Conflict`], or the catalogue failed.
+    pub async fn remove_rule(&self, id: &str, expected: Option<u64>) -> Result<(), RuleFault> {
+        let (this, id) = (self.clone(), id.to_owned());
+        to_its_end(async move {
+            let rules = &this.shared.rules;
+            let _turn = rules.turn.lock().await;
+            let current = rules.current();
+            let held = current.get(&id).map(|held| held.version);
+            let broken = || current.broken.iter().find(|broken| *broken.id == *id).map(|broken| broken.version);
+            let Some(found) = held.or_else(broken) else { return Err(RuleFault::Unknown(id)) };
+            if expected.is_some_and(|expected| expected != found) {
+                return Err(RuleFault::Conflict { found });
+            }
+            this.catalog.remove(KIND, &id, Version(found)).await.map_err(of_catalog)?;
+            rules.remove(&id);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Asks the rules in that order from the next message on.
+    ///
+    /// # Errors
+    /// [`RuleFault::Order`] where it does not name every rule once, or the catalogue failed.
+    pub async fn order_rules(&self, ids: Vec<Arc<str>>) -> Result<Vec<RuleView>, RuleFault> {
+        let this = self.clone();
+        to_its_end(async move {
+            let rules = &this.shared.rules;
+            let _turn = rules.turn.lock().await;
+            let current = rules.current();
+            let named: HashSet<&str> = ids.iter().map(AsRef::as_ref).collect();
+            if let Some(unknown) = ids.iter().find(|id| current.get(id).is_none()) {
+                return Err(RuleFault::Order(format!("no rule has the id {unknown:?}")));
+            }
+            if let Some(missing) = current.held().find(|held| !named.contains(&*held.id)) {
+                return Err(RuleFault::Order(format!("the order does not name the rule {:?}", missing.id)));
+            }
+            if named.len() < ids.len() {
+                return Err(RuleFault::Order("the order names a rule twice".to_owned()));
+            }
+            let document = OrderDocument { ids };
+            let body = serde_json::to_string(&document).map_err(|_| RuleFault::NotStored)?;
+            let expected = current.order.map_or(Expected::Absent, Expected::Version);
+            let put = this.catalog.put(ORDER.0, ORDER.1, expected, &body, &[]).await;
+            rules.set_order(&document.ids, put.map_err(of_catalog)?);
+            Ok(this.rules())
+        })
+        .await
+    }
+
+    /// Whoever calls it has its turn.
+    async fn write_rule(
+        &self,
+        id: Arc<str>,
+        version: Option<u64>,
+        enabled: bool,
+        rule: RuleSpec,
+    ) -> Result<RuleView, RuleFault> {
+        let document = RuleDocument { enabled, rule };
+        let body = serde_json::to_string(&document).map_err(|_| RuleFault::NotStored)?;
+        let mut held = HeldRule::compile(Arc::clone(&id), version.unwrap_or_default() + 1, document)?;
+        let expected = version.map_or(Expected::Absent, |version| Expected::Version(Version(version)));
+        held.version = self.catalog.put(KIND, &id, expected, &body, &[]).await.map_err(of_catalog)?.0;
+        self.shared.rules.put(held);
+        self.rule(&id)
+    }
+}
+
+fn of_catalog(error: CatalogError) -> RuleFault {
+    match error {
+        CatalogError::Conflict { found } => RuleFault::Conflict { found: found.map_or(0, |version| version.0) },
+        CatalogError::Claimed { .. } | CatalogError::TooLarge(_) | CatalogError::Store(_) => RuleFault::Catalog(error),
+    }
+}
+
+/// Runs a change to its end even if whoever asked for it goes away in the middle.
+async fn to_its_end<T: Send + 'static>(
+    change: impl Future<Output = Result<T, RuleFault>> + Send + 'static,
+) -> Result<T, RuleFault> {
+    tokio::spawn(change).await.unwrap_or(Err(RuleFault::NotStored))
+}

@@ -1,0 +1,252 @@
+//! Rules: what a person says about the messages of some topics, obeyed from the next message on.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::{Value, json};
+use stories::{Answer, Operator, Story};
+
+/// Adds a rule that must be taken; its id.
+fn add(operator: &Operator, rule: &Value) -> String {
+    let made = operator.post("/rules", &json!({ "rule": rule }));
+    assert_eq!((made.status, &made.body["version"]), (201, &json!(1)), "{made:?}");
+    made.body["id"].as_str().unwrap().to_owned()
+}
+
+fn change(operator: &Operator, id: &str, version: u64, body: &Value) -> Answer {
+    let (version, body) = (version.to_string(), body.to_string());
+    let headers = [("content-type", "application/json"), ("if-match", version.as_str())];
+    operator.send("PUT", &format!("/rules/{id}"), &headers, Some(body.as_bytes()))
+}
+
+fn unread(operator: &Operator) -> Vec<Value> {
+    operator.see("/inbox/messages")["items"].as_array().unwrap().clone()
+}
+
+fn frame_rule() -> Value {
+    json!({
+        "name": "Greenhouse frames", "match": "greenhouse/{device}/frame", "format": "csv",
+        "fields": [
+            {"column": 1, "metric": "temperature", "unit": "°C", "scale": 0.1},
+            {"column": 2, "metric": "humidity", "valid": [0, 100]}
+        ]
+    })
+}
+
+/// Bytes of text that no decoder reads, with a frame that a rule can find.
+const FRAME: &str = r#"{"v":[235,61],"#;
+
+#[test]
+fn a_rule_is_tried_saved_and_obeyed_by_the_next_message() {
+    let story = Story::begin();
+    let operator = story.operator();
+    let mut device = story.device("frames");
+    device.publish("greenhouse/7/frame", "235;61");
+    let before = operator.see("/topics/trace?topic=greenhouse%2F7%2Fframe");
+    assert_eq!(before["messages"][0]["rule"], Value::Null, "{before}");
+    let tried = operator.post("/rules/test", &json!({ "rule": frame_rule() }));
+    assert_eq!((tried.status, &tried.body["filter"]), (200, &json!("greenhouse/+/frame")), "{tried:?}");
+    let readings = &tried.body["messages"][0]["readings"];
+    assert_eq!(
+        (&readings[0]["device"], &readings[0]["metric"], &readings[0]["v"], &readings[0]["unit"]),
+        (&json!("7"), &json!("temperature"), &json!(23.5), &json!("°C")),
+        "{tried:?}"
+    );
+    assert_eq!(operator.see("/rules")["items"], json!([]), "trying stores nothing");
+    assert!(operator.values("7", "temperature").is_empty());
+    let id = add(&operator, &frame_rule());
+    device.publish("greenhouse/7/frame", "236;62");
+    operator.expect_values("7", "temperature", &[json!(23.6)]);
+    operator.expect_values("7", "humidity", &[json!(62.0)]);
+    let rule = operator.see(&format!("/rules/{id}"));
+    assert_eq!((&rule["matched"], &rule["rule"]["name"]), (&json!(1), &json!("Greenhouse frames")), "{rule}");
+    let trace = operator.see("/topics/trace?topic=greenhouse%2F7%2Fframe");
+    let newest = &trace["messages"][0];
+    assert_eq!((&newest["rule"], &newest["decoder"]), (&json!(id), &json!("rule")), "{trace}");
+    assert_eq!(newest["steps"][1], "The rule \"Greenhouse frames\" took it.", "{trace}");
+    assert_eq!(newest["readings"][0]["v"], json!(23.6), "{trace}");
+    assert_eq!(trace["messages"][1]["rule"], Value::Null, "what was read before stays as it was: {trace}");
+    assert_eq!(operator.see("/topics?q=greenhouse")["items"][0]["rule"], json!(id));
+    story.finish();
+}
+
+#[test]
+fn an_unread_message_is_ingested_again_by_its_rule() {
+    let story = Story::begin();
+    let operator = story.operator();
+    let mut device = story.device("board");
+    device.publish("shed/board/frame", FRAME);
+    let waiting = unread(&operator);
+    assert_eq!((waiting.len(), &waiting[0]["reason"]), (1, &json!("json_incomplete")), "{waiting:?}");
+    let retry = format!("/inbox/messages/{}/retry", waiting[0]["id"].as_str().unwrap());
+    assert_eq!(operator.post(&retry, &json!({})).body["outcome"], "unread");
+    let rule =
+        json!({"match": "shed/{device}/frame", "format": "csv", "fields": [{"column": 2, "metric": "humidity"}]});
+    let tried = operator.post("/rules/test", &json!({ "rule": rule }));
+    assert_eq!(tried.body["messages"].as_array().map(Vec::len), Some(1), "one message, though kept twice: {tried:?}");
+    assert_eq!(tried.body["messages"][0]["outcome"], "unread", "{tried:?}");
+    assert!(tried.body["messages"][0]["detail"].is_string(), "{tried:?}");
+    let routed = add(&operator, &json!({"match": "shed/{device}/frame", "route_only": true}));
+    let answer = operator.post(&retry, &json!({}));
+    assert_eq!((answer.status, &answer.body["outcome"]), (200, &json!("no_reading")), "{answer:?}");
+    assert!(unread(&operator).is_empty());
+    device.publish("shed/board/frame", FRAME);
+    let trace = operator.see("/topics/trace?topic=shed%2Fboard%2Fframe");
+    assert_eq!((&trace["charted"], &trace["messages"][0]["rule"]), (&json!(false), &json!(routed)), "{trace}");
+    assert!(trace["why"].as_str().is_some_and(|why| why.contains("passed on")), "{trace}");
+    let messages = operator.settled_books().messages;
+    assert_eq!(messages.no_reading.get("routed"), Some(&2), "{messages:?}");
+    story.finish();
+}
+
+#[test]
+fn the_first_rule_decides_and_a_shadowed_one_is_named() {
+    let mut story = Story::begin();
+    let operator = story.operator();
+    let wide = add(&operator, &json!({"match": "tank/{device}/{_*}", "fields": [{"metric": "level", "unit": "cm"}]}));
+    let narrow = add(&operator, &json!({"match": "tank/{device}/raw", "fields": [{"metric": "depth", "unit": "cm"}]}));
+    let list = operator.see("/rules");
+    assert_eq!(
+        (&list["items"][0]["shadowed_by"], &list["items"][1]["shadowed_by"]),
+        (&Value::Null, &json!(wide)),
+        "{list}"
+    );
+    let test = json!({"rule": {"match": "tank/a/raw"}});
+    assert_eq!(operator.post("/rules/test", &test).body["shadowed_by"], json!(wide));
+    let mut device = story.device("tank");
+    device.publish("tank/a/raw", "12");
+    operator.expect_values("a", "level", &[json!(12.0)]);
+    for (ids, member) in [(vec![&narrow], "ids"), (vec![&narrow, &wide, &narrow], "ids")] {
+        let refused = operator.post("/rules/order", &json!({ "ids": ids }));
+        assert_eq!((refused.problem(&[422]).as_str(), &refused.body["member"]), ("rule_order_invalid", &json!(member)));
+    }
+    let ordered = operator.post("/rules/order", &json!({"ids": [narrow, wide]}));
+    assert_eq!((ordered.status, &ordered.body["items"][0]["id"]), (200, &json!(narrow)), "{ordered:?}");
+    assert_eq!(ordered.body["items"][1]["shadowed_by"], Value::Null, "{ordered:?}");
+    device.publish("tank/a/raw", "13");
+    operator.expect_values("a", "depth", &[json!(13.0)]);
+    story.kill_and_restart();
+    let operator = story.operator();
+    assert_eq!(operator.see("/rules")["items"][0]["id"], json!(narrow), "the order is kept");
+    let off = change(&operator, &narrow, 1, &json!({"enabled": false, "rule": {"match": "tank/{device}/raw"}}));
+    assert_eq!((off.status, &off.body["enabled"], &off.body["version"]), (200, &json!(false), &json!(2)), "{off:?}");
+    story.device("tank").publish("tank/a/raw", "14");
+    operator.expect_values("a", "level", &[json!(12.0), json!(14.0)]);
+    story.finish();
+}
+
+#[test]
+fn of_two_who_change_a_rule_one_is_told_and_rules_survive_everything() {
+    let mut story = Story::begin();
+    let operator = story.operator();
+    let id = add(&operator, &frame_rule());
+    let twice = json!({"rule": {"match": "greenhouse/{device}/frame", "format": "csv", "fields": [{"column": 2, "metric": "depth"}]}});
+    assert_eq!(change(&operator, &id, 1, &twice).body["version"], 2);
+    let late = change(&operator, &id, 1, &json!({ "rule": frame_rule() }));
+    assert_eq!(late.problem(&[412]), "version_conflict");
+    for restart in [Story::restart as fn(&mut Story), Story::kill_and_restart] {
+        restart(&mut story);
+        let kept = story.operator().see(&format!("/rules/{id}"));
+        assert_eq!((&kept["version"], &kept["rule"]["fields"][0]["metric"]), (&json!(2), &json!("depth")), "{kept}");
+    }
+    let operator = story.operator();
+    story.device("frames").publish("greenhouse/7/frame", "1;2");
+    operator.expect_values("7", "depth", &[json!(2.0)]);
+    let path = format!("/rules/{id}");
+    assert_eq!(operator.send("DELETE", &path, &[("if-match", "1")], None).problem(&[412]), "version_conflict");
+    assert_eq!(operator.send("DELETE", &path, &[("if-match", "2")], None).status, 204);
+    assert_eq!(operator.get(&path).problem(&[404]), "rule_unknown");
+    story.device("frames").publish("greenhouse/7/frame", "3;4");
+    let trace = operator.see("/topics/trace?topic=greenhouse%2F7%2Fframe");
+    assert_eq!(trace["messages"][0]["rule"], Value::Null, "without the rule it is read as before: {trace}");
+    assert_eq!(
+        trace["messages"][1]["steps"][1],
+        "A rule that is no longer there took it, so its values are not shown."
+    );
+    story.restart();
+    assert_eq!(story.operator().see("/rules")["items"], json!([]));
+    story.finish();
+}
+
+#[test]
+fn rules_are_changed_while_a_flood_goes_on() {
+    const MESSAGES: usize = 20_000;
+    let story = Story::begin();
+    let operator = story.operator();
+    let rule = |metric: &str| json!({"rule": {"match": "flood/{device}/v", "fields": [{"metric": metric}]}});
+    let id = add(&operator, &rule("depth")["rule"]);
+    let over = AtomicBool::new(false);
+    let changes = std::thread::scope(|scope| {
+        let changer = scope.spawn(|| {
+            let mut version = 1;
+            while !over.load(Ordering::Relaxed) {
+                let changed =
+                    change(&operator, &id, version, &rule(["depth", "height"][usize::from(version % 2 == 1)]));
+                assert_eq!(changed.status, 200, "{changed:?}");
+                version = changed.body["version"].as_u64().unwrap();
+            }
+            version
+        });
+        let message = |n: usize| (format!("flood/d{}/v", n % 20), n.to_string().into_bytes());
+        story.device("flood").publish_all((0..MESSAGES).map(message));
+        over.store(true, Ordering::Relaxed);
+        changer.join().unwrap()
+    });
+    assert!(changes > 3, "{changes}");
+    let books = operator.settled_books();
+    assert_eq!((books.messages.received, books.messages.stored), (MESSAGES as u64, MESSAGES as u64), "{books:?}");
+    let count = |metric: &str| (0..20).map(|n| operator.values(&format!("d{n}"), metric).len()).sum::<usize>();
+    let (depth, height) = (count("depth"), count("height"));
+    assert_eq!(depth + height, MESSAGES, "each was read by one of the two: {depth} and {height}");
+    assert!(depth > 0 && height > 0, "{depth} and {height}");
+    story.finish();
+}
+
+#[test]
+fn what_is_wrong_with_a_rule_is_told_with_its_member() {
+    let story = Story::begin();
+    let operator = story.operator();
+    for (rule, member) in [
+        (json!({"match": "a/#"}), "match"),
+        (json!({"match": "a", "fields": [{"path": "a..b", "metric": "x"}]}), "fields[0].path"),
+        (
+            json!({"match": "a", "fields": [{"path": "a", "metric": "x"}, {"path": "b", "metric": "{metric}"}]}),
+            "fields[1].metric",
+        ),
+        (json!({"match": "a", "time": {"path": "t", "zone": "Mars/X"}}), "time.zone"),
+        (json!({"match": "a", "fields": vec![json!({"path": "a", "metric": "x"}); 65]}), "fields"),
+        (json!({"match": "a", "fields": [{"path": "a".repeat(513), "metric": "x"}]}), "fields[0].path"),
+    ] {
+        for path in ["/rules", "/rules/test"] {
+            let refused = operator.post(path, &json!({ "rule": rule }));
+            assert_eq!((refused.problem(&[422]).as_str(), &refused.body["member"]), ("rule_invalid", &json!(member)));
+        }
+    }
+    let odd = operator
+        .post("/rules", &json!({"rule": {"match": "a", "fields": [{"path": "a", "metric": "x", "scale": "big"}]}}));
+    assert_eq!(odd.problem(&[422]), "body_invalid");
+    assert!(odd.body["detail"].as_str().is_some_and(|detail| detail.contains("rule.fields[0].scale")), "{odd:?}");
+    let long = |n: usize| json!({"path": format!("{n}{}", "p".repeat(500)), "metric": format!("m{}", "x".repeat(250)), "bad": vec![-1.234_567_890_123; 32]});
+    let large =
+        operator.post("/rules", &json!({"rule": {"match": "a", "fields": (0..64).map(long).collect::<Vec<_>>()}}));
+    assert_eq!(large.problem(&[422]), "too_large");
+    assert_eq!(operator.see("/rules")["items"], json!([]), "nothing of it was kept");
+    story.finish();
+}
+
+#[test]
+fn there_is_a_most_of_rules_and_all_of_them_are_asked() {
+    let story = Story::begin();
+    let operator = story.operator();
+    for n in 0..500 {
+        add(
+            &operator,
+            &json!({"match": format!("many/{n}/v"), "device": {"fallback": format!("many-{n}")}, "fields": [{"metric": "depth"}]}),
+        );
+    }
+    let refused = operator.post("/rules", &json!({"rule": {"match": "one/more"}}));
+    assert_eq!(refused.problem(&[422]), "too_many_rules");
+    let mut device = story.device("many");
+    device.publish("many/499/v", "7");
+    operator.expect_values("many-499", "depth", &[json!(7.0)]);
+    story.finish();
+}
