@@ -5,6 +5,7 @@
 mod backup;
 mod bad_payloads;
 mod bad_requests;
+mod bindings;
 mod calibration;
 mod crash;
 mod deletion;

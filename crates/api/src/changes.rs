@@ -9,7 +9,7 @@ use model::Unit;
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
-use crate::devices::{Device, expected_version, filters};
+use crate::devices::{Device, client_ids, expected_version, filters};
 use crate::params::{Json, Path, Time};
 use crate::problem::Problem;
 use crate::state::ApiState;
@@ -33,7 +33,10 @@ pub struct ChangeDevice {
     hidden: Option<bool>,
     /// `true` takes it out of the lists, `false` back into them.
     archived: Option<bool>,
+    /// At most 100 topic filters; messages on them are this device's from the next one on.
     topics: Option<Vec<String>>,
+    /// At most 100 MQTT client ids; their messages on topics that are bound to none are this device's from the next one on.
+    clients: Option<Vec<String>>,
     /// By metric: how its values are to be shown.
     #[serde(default)]
     metrics: BTreeMap<String, ChangeDisplay>,
@@ -100,6 +103,7 @@ impl TryFrom<ChangeDevice> for DeviceChange {
             hidden: body.hidden,
             archived: body.archived,
             topics: body.topics.as_deref().map(filters).transpose()?,
+            clients: body.clients.map(client_ids).transpose()?,
             display: display.collect::<Result<_, Problem>>()?,
             ..Self::default()
         })
@@ -140,4 +144,15 @@ pub async fn hardware(
     let note = text_or_none("note", body.note.as_deref().unwrap_or(""), NOTE_CHARS_MAX)?;
     let device = state.ingest.mark_hardware(&key, expected_version(&headers)?, HardwareMark { at, note }).await?;
     Ok((StatusCode::CREATED, axum::Json(device.into())))
+}
+
+/// Takes a mark of replaced hardware back; of several at one time the one that was made last.
+#[utoipa::path(delete, path = "/api/v1/devices/{key}/hardware/{at}", params(("key" = String, Path, description = "Device key, percent-encoded as one segment"), ("at" = Time, Path, description = "Time of the mark"), ("If-Match" = Option<String>, Header, description = "The version seen")), responses((status = 200, body = Device), (status = 404, body = Problem), (status = 412, body = Problem)))]
+pub async fn forget_hardware(
+    State(state): State<ApiState>,
+    Path((key, at)): Path<(String, Time)>,
+    headers: HeaderMap,
+) -> Result<axum::Json<Device>, Problem> {
+    let device = state.ingest.forget_hardware(&key, expected_version(&headers)?, at.0).await?;
+    Ok(axum::Json(device.into()))
 }

@@ -17,6 +17,8 @@ use crate::wire::Cell;
 /// Devices of one page at most.
 const LIMIT_MAX: u32 = 10_000;
 const LIMIT_DEFAULT: u32 = 1_000;
+/// Bytes of a client id that can be bound, as many as the broker takes.
+const CLIENT_BYTES_MAX: usize = 256;
 
 /// A device with its metrics and their newest readings.
 #[derive(Debug, Serialize, ToSchema)]
@@ -45,6 +47,8 @@ pub struct Device {
     demo: Option<DemoBadge>,
     /// Filters bound to it.
     topics: Vec<String>,
+    /// MQTT client ids bound to it; a filter that matches the topic goes first.
+    clients: Vec<String>,
     /// Keys of devices that were merged into it.
     merged: Vec<String>,
     /// Messages since start whose device time was not believed.
@@ -112,7 +116,8 @@ pub struct Latest {
 
 impl From<DeviceView> for Device {
     fn from(view: DeviceView) -> Self {
-        let DeviceDocument { name, tags, place, group, topics, accepted, hidden, archived, .. } = view.document;
+        let DeviceDocument { name, tags, place, group, topics, clients, accepted, hidden, archived, .. } =
+            view.document;
         let DeviceDocument { demo, merged, hardware, mut display, .. } = view.document;
         let metric = |metric: MetricView| {
             let display = display.remove(metric.record.metric.as_str()).unwrap_or_default();
@@ -134,6 +139,7 @@ impl From<DeviceView> for Device {
             version: view.version,
             demo: demo.map(|demo| DemoBadge { badge: demo.badge, source: demo.source, licence: demo.licence }),
             topics: topics.iter().map(|filter| filter.as_str().to_owned()).collect(),
+            clients,
             merged: merged.iter().map(|key| key.as_str().to_owned()).collect(),
             clock_bad: view.clock_bad,
             metrics: view.metrics.into_iter().map(metric).collect(),
@@ -169,8 +175,36 @@ impl Metric {
 /// A page of devices.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DevicePage {
-    items: Vec<Device>,
+    #[schema(value_type = Vec<Device>)]
+    items: Vec<Listed>,
     next_cursor: Option<String>,
+}
+
+/// A device, or the members of it that were asked for.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Listed {
+    Whole(Box<Device>),
+    Part(serde_json::Map<String, serde_json::Value>),
+}
+
+impl Listed {
+    /// 400 `query_invalid` for a field that no device has.
+    fn of(device: Device, fields: Option<&[&str]>) -> Result<Self, Problem> {
+        let Some(fields) = fields else { return Ok(Self::Whole(Box::new(device))) };
+        let Ok(serde_json::Value::Object(mut all)) = serde_json::to_value(device) else {
+            return Err(Problem::bad_request("query_invalid", "fields cannot be taken from this device"));
+        };
+        let mut part = serde_json::Map::new();
+        for field in fields.iter().copied().chain(["key"]) {
+            match all.remove(field) {
+                Some(value) => _ = part.insert(field.to_owned(), value),
+                None if part.contains_key(field) => {}
+                None => return Err(Problem::bad_request("query_invalid", format!("a device has no field {field:?}"))),
+            }
+        }
+        Ok(Self::Part(part))
+    }
 }
 
 /// What to list.
@@ -191,6 +225,8 @@ pub struct ListQuery {
     archived: Option<bool>,
     /// `created` (default), `name`, `last_seen` or `status` (worst first).
     sort: Option<Sort>,
+    /// Members of each device to answer, with commas between them; `key` is always there. All when absent.
+    fields: Option<String>,
     cursor: Option<String>,
     /// 1 to 10000, 1000 by default.
     limit: Option<u32>,
@@ -258,7 +294,9 @@ pub async fn list(
         Sort::Status => devices.sort_by_key(|device| device.status),
     }
     let more = devices.len() > start.saturating_add(limit);
-    let items = devices.into_iter().skip(start).take(limit).map(Device::from).collect();
+    let fields: Option<Vec<&str>> = query.fields.as_deref().map(|fields| fields.split(',').map(str::trim).collect());
+    let page = devices.into_iter().skip(start).take(limit);
+    let items = page.map(|device| Listed::of(Device::from(device), fields.as_deref())).collect::<Result<_, _>>()?;
     Ok(axum::Json(DevicePage { items, next_cursor: more.then(|| (start + limit).to_string()) }))
 }
 
@@ -296,9 +334,12 @@ pub struct CreateDevice {
     place: Option<String>,
     /// At most 100 letters.
     group: Option<String>,
-    /// Topic filters; messages on them are this device's from the next one on.
+    /// Topic filters, at most 100; messages on them are this device's from the next one on.
     #[serde(default)]
     topics: Vec<String>,
+    /// MQTT client ids, at most 100; their messages on topics that are bound to none are this device's from the next one on.
+    #[serde(default)]
+    clients: Vec<String>,
 }
 
 /// Creates a device. With an `Idempotency-Key` a request sent again within the hour makes nothing again.
@@ -329,8 +370,9 @@ fn new_device(body: CreateDevice) -> Result<NewDevice, Problem> {
     let Some(text) = body.key.as_deref().or(body.name.as_deref()) else {
         return Err(Problem::unprocessable("device_invalid", "a device needs a key or a name"));
     };
-    let key = DeviceKey::parse(text).map_err(|error| Problem::unprocessable("device_invalid", error.to_string()))?;
+    let key = device_key(text)?;
     let topics = filters(&body.topics)?;
+    let clients = client_ids(body.clients)?;
     let group = text_or_none("group", body.group.as_deref().unwrap_or(""), WORD_CHARS_MAX)?;
     let document = DeviceDocument {
         name: body.name,
@@ -338,10 +380,34 @@ fn new_device(body: CreateDevice) -> Result<NewDevice, Problem> {
         place: body.place,
         group,
         topics,
+        clients,
         accepted: true,
         ..DeviceDocument::default()
     };
     Ok(NewDevice { key, document })
+}
+
+/// A text as a key.
+///
+/// # Errors
+/// 422 `device_invalid`.
+pub fn device_key(text: &str) -> Result<DeviceKey, Problem> {
+    DeviceKey::parse(text).map_err(|error| Problem::unprocessable("device_invalid", error.to_string()))
+}
+
+/// Texts that a client can have as its id.
+///
+/// # Errors
+/// 422 `client_invalid`.
+pub fn client_ids(texts: Vec<String>) -> Result<Vec<String>, Problem> {
+    let wrong = |text: &&String| text.is_empty() || text.len() > CLIENT_BYTES_MAX || text.chars().any(char::is_control);
+    match texts.iter().find(wrong) {
+        Some(text) => {
+            let detail = format!("{text:?} is no client id: it has 1 to {CLIENT_BYTES_MAX} bytes of plain text");
+            Err(Problem::unprocessable("client_invalid", detail))
+        }
+        None => Ok(texts),
+    }
 }
 
 pub(crate) fn filters(texts: &[String]) -> Result<Vec<TopicFilter>, Problem> {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use store::Order;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::devices::{Device, expected_version};
+use crate::devices::{Device, device_key, expected_version};
 use crate::params::{Json, Path, Query};
 use crate::problem::Problem;
 use crate::state::ApiState;
@@ -103,11 +103,11 @@ pub struct IgnoredList {
     items: Vec<Ignored>,
 }
 
-/// A sender whose device was deleted. Creating a device of that key accepts it again.
+/// A sender whose device was deleted, or that never had one. Creating a device of that key accepts it again.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Ignored {
     key: String,
-    /// Epoch ms of the deletion.
+    /// Epoch ms of the deletion, or since when it is ignored.
     since: i64,
     /// Epoch ms until which the device can be restored; none if it is gone for good.
     restorable_until: Option<i64>,
@@ -121,6 +121,28 @@ impl From<IgnoredSender> for Ignored {
             restorable_until: sender.restorable_until.map(model::Timestamp::millis),
         }
     }
+}
+
+/// Whom to ignore.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ignore {
+    /// The key that its device has, or would get.
+    key: String,
+}
+
+/// Ignores a sender from its next message on. A device that appeared by itself and was not accepted goes with it and can be
+/// restored for seven days; one that was accepted is refused, it has to be deleted.
+#[utoipa::path(post, path = "/api/v1/inbox/ignored", request_body = Ignore, responses((status = 200, body = Ignored), (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub async fn ignore(State(state): State<ApiState>, Json(body): Json<Ignore>) -> Result<axum::Json<Ignored>, Problem> {
+    Ok(axum::Json(state.ingest.ignore_sender(device_key(&body.key)?).await?.into()))
+}
+
+/// Hears a sender again from its next message on. Its device is restored with its readings while that is possible.
+#[utoipa::path(delete, path = "/api/v1/inbox/ignored/{key}", params(("key" = String, Path, description = "Device key, percent-encoded as one segment")), responses((status = 204, description = "It is heard again"), (status = 404, body = Problem)))]
+pub async fn hear_again(State(state): State<ApiState>, Path(key): Path<String>) -> Result<StatusCode, Problem> {
+    state.ingest.hear_again(&key).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Whose messages are ignored, and which devices can be restored.

@@ -1,12 +1,15 @@
-//! Whose messages are whose, as people decided it: topics bound to a device, keys of devices that became another's, and
-//! senders that are ignored.
+//! Whose messages are whose, as people decided it: topics and clients bound to a device, keys of devices that became another's,
+//! and senders that are ignored.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use model::{DeviceKey, Topic, TopicFilter};
+use model::{DeviceKey, SourceName, Topic, TopicFilter};
 
 use crate::document::DeviceDocument;
+
+/// The source whose client texts are MQTT client ids. Those of others are addresses, keys or names.
+const EMBEDDED_BROKER: &str = "mqtt";
 
 /// Filters in the order in which they were bound; the first that matches decides.
 #[derive(Debug, Default)]
@@ -19,6 +22,8 @@ pub(crate) struct Bindings {
 pub(crate) struct Bound {
     pub(crate) version: u64,
     filters: Vec<(TopicFilter, DeviceKey)>,
+    /// By MQTT client id; a filter that matches the topic goes first.
+    clients: HashMap<String, DeviceKey>,
     /// Keys of devices that were merged into another, by that key. A device of the key itself goes first.
     merged: HashMap<DeviceKey, DeviceKey>,
     ignored: HashSet<DeviceKey>,
@@ -27,6 +32,16 @@ pub(crate) struct Bound {
 impl Bound {
     pub(crate) fn device_of(&self, topic: &Topic) -> Option<&DeviceKey> {
         self.filters.iter().find(|(filter, _)| filter.matches(topic)).map(|(_, device)| device)
+    }
+
+    /// The device that a client of the embedded broker speaks for, on topics that are bound to none.
+    pub(crate) fn device_of_client(&self, source: &SourceName, client: &str) -> Option<&DeviceKey> {
+        if self.clients.is_empty() || source.as_str() != EMBEDDED_BROKER { None } else { self.clients.get(client) }
+    }
+
+    /// The device that a client id is bound to.
+    pub(crate) fn client(&self, client: &str) -> Option<&DeviceKey> {
+        self.clients.get(client)
     }
 
     pub(crate) fn ignores(&self, key: &str) -> bool {
@@ -49,11 +64,15 @@ impl Bindings {
     }
 
     /// From the next message on, what matches the document's topics and nothing else is bound to `device`, and so are the
-    /// messages of the devices that were merged into it.
+    /// messages of its clients and of the devices that were merged into it.
     pub(crate) fn bind(&self, device: &DeviceKey, document: &DeviceDocument) {
         self.change(|bound| {
             bound.forget(device);
             bound.filters.extend(document.topics.iter().map(|filter| (filter.clone(), device.clone())));
+            for client in &document.clients {
+                // Until a merge is durable nothing changes hands.
+                bound.clients.entry(client.clone()).or_insert_with(|| device.clone());
+            }
             bound.merged.extend(document.merged.iter().map(|key| (key.clone(), device.clone())));
         });
     }
@@ -86,6 +105,7 @@ impl Bindings {
 impl Bound {
     fn forget(&mut self, device: &DeviceKey) {
         self.filters.retain(|(_, bound)| bound != device);
+        self.clients.retain(|_, bound| bound != device);
         self.merged.retain(|_, into| into != device);
     }
 }

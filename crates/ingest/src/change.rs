@@ -2,12 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use model::TopicFilter;
+
 use crate::devices::{DeviceChange, DeviceError, DisplayChange};
 use crate::document::{Display, HardwareMark};
 use crate::view::DeviceView;
 
 /// Tags of one device that a change may lead to; a change that adds more is refused as `too_many_tags`.
 pub const TAGS_MAX: usize = 100;
+/// Topic filters of one device that a change may lead to; more are refused as `too_many_topics`. Merging may lead to more.
+pub const FILTERS_MAX: usize = 100;
+/// Client ids of one device that a change may lead to; more are refused as `too_many_clients`. Merging may lead to more.
+pub const CLIENTS_MAX: usize = 100;
 /// Marks of replaced hardware of one device; a further one is refused as `too_many_hardware`. Merging may lead to more.
 pub const HARDWARE_MAX: usize = 100;
 /// Digits behind the decimal point that can be asked for; more are refused as `precision_invalid`.
@@ -22,6 +28,7 @@ impl DeviceChange {
             }
         }
         let display = displays(device, self.display)?;
+        check_bindings(self.topics.as_deref().unwrap_or_default(), self.clients.as_deref().unwrap_or_default())?;
         let mut tags = self.tags.unwrap_or_else(|| device.document.tags.clone());
         tags.retain(|tag| !self.remove_tags.contains(tag));
         for tag in self.add_tags {
@@ -41,10 +48,26 @@ impl DeviceChange {
         set(&mut document.accepted, self.accepted);
         set(&mut document.hidden, self.hidden);
         set(&mut document.topics, self.topics);
+        set(&mut document.clients, self.clients);
         set(&mut document.group, self.group);
         set(&mut document.archived, self.archived);
         Ok(())
     }
+}
+
+/// What a person binds to one device.
+pub(crate) fn check_bindings(topics: &[TopicFilter], clients: &[String]) -> Result<(), DeviceError> {
+    let refuse = |code, what, max, found| {
+        let detail = format!("a device can have {max} {what}, not {found}");
+        Err(DeviceError::Limit { code, detail })
+    };
+    if topics.len() > FILTERS_MAX {
+        return refuse("too_many_topics", "topic filters", FILTERS_MAX, topics.len());
+    }
+    if clients.len() > CLIENTS_MAX {
+        return refuse("too_many_clients", "client ids", CLIENTS_MAX, clients.len());
+    }
+    Ok(())
 }
 
 /// What is shown how after the changes.
@@ -77,6 +100,16 @@ fn displays(
         }
     }
     Ok(displays)
+}
+
+/// Takes away the mark of a time; of several the one that was added last.
+pub(crate) fn forget_hardware(device: &mut DeviceView, at: i64) -> Result<(), DeviceError> {
+    let marks = &mut device.document.hardware;
+    let Some(place) = marks.iter().rposition(|known| known.at == at) else {
+        return Err(DeviceError::UnknownHardware { device: device.record.key.clone(), at });
+    };
+    marks.remove(place);
+    Ok(())
 }
 
 /// Adds a mark in the order of time, behind those of the same time.

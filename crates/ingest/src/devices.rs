@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use model::{DeviceKey, TopicFilter, Unit};
+use model::{DeviceKey, Timestamp, TopicFilter, Unit};
 use store::{CatalogError, Expected, Version};
 use tokio::sync::oneshot;
 
 use crate::Ingest;
-use crate::change::replace_hardware;
+use crate::bindings::Bound;
+use crate::change::{check_bindings, forget_hardware, replace_hardware};
 use crate::command::{Added, Command};
 use crate::document::{DeviceDocument, HardwareMark, IGNORED_KIND, KIND};
 use crate::registry::Registry;
@@ -37,6 +38,8 @@ pub struct DeviceChange {
     pub hidden: Option<bool>,
     /// Other bindings.
     pub topics: Option<Vec<TopicFilter>>,
+    /// Other MQTT client ids.
+    pub clients: Option<Vec<String>>,
     /// Tags to have besides; one that is there already stays as it is.
     pub add_tags: Vec<String>,
     /// Tags to have no longer.
@@ -70,6 +73,28 @@ pub enum DeviceError {
     /// It was deleted, and can be restored.
     #[error("the device {0:?} was deleted and can still be restored; restore it, or delete it for good first")]
     Deleted(String),
+    /// It is bound to a device already.
+    #[error("the client {client:?} is bound to {device}")]
+    ClientBound {
+        /// Which.
+        client: String,
+        /// Whose it is.
+        device: DeviceKey,
+    },
+    /// The device has no such mark.
+    #[error("{device} has no mark of replaced hardware at {at}")]
+    UnknownHardware {
+        /// The device.
+        device: DeviceKey,
+        /// Epoch milliseconds.
+        at: i64,
+    },
+    /// Somebody has accepted it: it is no guess any more.
+    #[error("{0} was accepted: delete it with its readings, or mark it as new again")]
+    Accepted(DeviceKey),
+    /// Its messages are heard.
+    #[error("nobody ignores {0:?}")]
+    NotIgnored(String),
     /// Nothing is restored that was not deleted.
     #[error("no deleted device has the key {0:?}")]
     NotDeleted(String),
@@ -170,7 +195,12 @@ impl Ingest {
             if new.document.topics.is_empty() {
                 new.document.topics.clone_from(&document.topics);
             }
+            if new.document.clients.is_empty() {
+                new.document.clients.clone_from(&document.clients);
+            }
         }
+        check_bindings(&new.document.topics, &new.document.clients)?;
+        check_clients(&self.shared.bindings.current(), &new.key, &new.document.clients)?;
         let (done, added) = oneshot::channel();
         let command = Command::AddDevice { key: new.key.clone(), done };
         self.commands.send(command).await.map_err(|_| DeviceError::NotStored)?;
@@ -200,9 +230,9 @@ impl Ingest {
         let (this, key) = (self.clone(), key.to_owned());
         to_its_end(async move {
             let _turn = this.changes.lock().await;
-            if this.device(&key).is_none() {
-                return Err(DeviceError::Unknown(key));
-            }
+            let device = this.device(&key).ok_or_else(|| DeviceError::Unknown(key.clone()))?;
+            let clients = change.clients.as_deref().unwrap_or_default();
+            check_clients(&this.shared.bindings.current(), &device.record.key, clients)?;
             this.write_checked(&key, expected, |device| change.apply(device)).await
         })
         .await
@@ -226,6 +256,27 @@ impl Ingest {
                 return Err(DeviceError::Unknown(key));
             }
             this.write_checked(&key, expected, |device| replace_hardware(device, mark)).await
+        })
+        .await
+    }
+
+    /// Takes a mark of replaced hardware back. With `expected` only if the device is still at that version.
+    ///
+    /// # Errors
+    /// [`DeviceError::Unknown`], [`DeviceError::UnknownHardware`], [`DeviceError::Conflict`], or the catalogue failed.
+    pub async fn forget_hardware(
+        &self,
+        key: &str,
+        expected: Option<u64>,
+        at: Timestamp,
+    ) -> Result<DeviceView, DeviceError> {
+        let (this, key) = (self.clone(), key.to_owned());
+        to_its_end(async move {
+            let _turn = this.changes.lock().await;
+            if this.device(&key).is_none() {
+                return Err(DeviceError::Unknown(key));
+            }
+            this.write_checked(&key, expected, |device| forget_hardware(device, at.millis())).await
         })
         .await
     }
@@ -273,6 +324,16 @@ impl Ingest {
         registry.set_document(id, document, version);
         registry.any_device(key, self.clock.now()).ok_or_else(unknown)
     }
+}
+
+/// A client speaks for one device.
+fn check_clients(bound: &Bound, key: &DeviceKey, clients: &[String]) -> Result<(), DeviceError> {
+    for client in clients {
+        if let Some(device) = bound.client(client).filter(|device| *device != key) {
+            return Err(DeviceError::ClientBound { client: client.clone(), device: device.clone() });
+        }
+    }
+    Ok(())
 }
 
 /// Runs a change to its end even if whoever asked for it goes away in the middle: the catalogue and what we remember of it

@@ -20,6 +20,8 @@ pub struct DeviceDocument {
     pub place: Option<String>,
     /// Messages on these topics are this device's.
     pub topics: Vec<TopicFilter>,
+    /// Messages of these MQTT client ids are this device's, on whatever topic that is bound to none.
+    pub clients: Vec<String>,
     /// Somebody has seen it: no longer marked *New*.
     pub accepted: bool,
     /// Left out of the overview.
@@ -80,7 +82,7 @@ pub struct Calibration {
 /// The kind of documents about senders that are ignored; their id is the key.
 pub(crate) const IGNORED_KIND: &str = "ignored";
 
-/// A sender whose device was deleted for good. It holds only while no device of that key is in use.
+/// A sender whose device was deleted for good, or that never got one. It holds only while no device of that key is in use.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct IgnoredDocument {
@@ -88,6 +90,8 @@ pub struct IgnoredDocument {
     pub since: i64,
     /// Messages on these topics were the device's.
     pub topics: Vec<TopicFilter>,
+    /// Messages of these clients were the device's.
+    pub clients: Vec<String>,
     /// Keys of devices that had been merged into it.
     pub merged: Vec<DeviceKey>,
 }
@@ -95,7 +99,8 @@ pub struct IgnoredDocument {
 impl IgnoredDocument {
     /// What of a device's document says which messages are its own.
     pub(crate) fn bindings(&self) -> DeviceDocument {
-        DeviceDocument { topics: self.topics.clone(), merged: self.merged.clone(), ..DeviceDocument::default() }
+        let Self { since: _, topics, clients, merged } = self.clone();
+        DeviceDocument { topics, clients, merged, ..DeviceDocument::default() }
     }
 }
 

@@ -64,6 +64,7 @@ impl Taker {
         let (bound, rules) = (self.shared.bindings.current(), self.shared.rules.current());
         let Read { content, device, .. } =
             self.reader.read(&topic, &record.payload, &bound, &rules, &self.shared.traces);
+        let device = device.or_else(|| bound.device_of_client(&record.source, &record.client).cloned());
         let stamp = ReadingKey { time: record.received, n: record.n };
         let mut draft = Draft::default();
         let arriving = Arriving {

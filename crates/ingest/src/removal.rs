@@ -5,7 +5,6 @@
 //! of the log takes device, series and readings away for good, and a document of its own keeps its sender ignored until
 //! somebody makes a device of that key. A stop at any point in between leaves the device deleted.
 
-use model::{DeviceKey, Timestamp};
 use store::{Entry, Expected, MergeRecord, Version};
 use tokio::sync::oneshot;
 
@@ -14,27 +13,10 @@ use crate::calibration::check_merge;
 use crate::command::{Command, Decided};
 use crate::devices::{DeviceError, to_its_end};
 use crate::document::{DeviceDocument, IGNORED_KIND, IgnoredDocument, KIND};
-use crate::documents;
 use crate::view::DeviceView;
 
 /// For so long a deleted device can be restored: seven days.
 pub const RESTORABLE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
-/// Senders that are ignored at the same time. A further deletion is refused as `too_many_ignored`.
-pub const IGNORED_MAX: usize = 10_000;
-
-/// A sender whose messages are rejected as `ignored`.
-#[derive(Clone, Debug)]
-pub struct IgnoredSender {
-    /// Its device's key.
-    pub key: DeviceKey,
-    /// When its device was deleted.
-    pub since: Timestamp,
-    /// Until when its device can be restored; none if it is gone for good.
-    pub restorable_until: Option<Timestamp>,
-    /// The device, while it can be restored.
-    pub device: Option<DeviceView>,
-}
-
 impl Ingest {
     /// Deletes a device; durable when this returns. It can be restored for seven days unless it is to be gone `for_good`.
     ///
@@ -49,15 +31,12 @@ impl Ingest {
         .await
     }
 
-    async fn delete(&self, key: &str, expected: Option<u64>, for_good: bool) -> Result<(), DeviceError> {
+    pub(crate) async fn delete(&self, key: &str, expected: Option<u64>, for_good: bool) -> Result<(), DeviceError> {
         let unknown = || DeviceError::Unknown(key.to_owned());
         let now = self.clock.now();
         let device = self.shared.registry.any_device(key, now).ok_or_else(unknown)?;
         if device.document.deleted_at.is_none() {
-            if self.shared.bindings.current().ignored_count() >= IGNORED_MAX {
-                let detail = format!("{IGNORED_MAX} senders are ignored already: accept or restore some of them first");
-                return Err(DeviceError::Limit { code: "too_many_ignored", detail });
-            }
+            self.check_ignored()?;
             // By a clock that starts in 1970 the seven days would be over as soon as it is right.
             let deleted_at = self.shared.not_before_messages(now).millis();
             self.write(key, expected, |document| document.deleted_at = Some(deleted_at)).await?;
@@ -72,8 +51,8 @@ impl Ingest {
     async fn purge(&self, key: &str) -> Result<(), DeviceError> {
         let unknown = || DeviceError::Unknown(key.to_owned());
         let device = self.shared.registry.any_device(key, self.clock.now()).ok_or_else(unknown)?;
-        let DeviceDocument { topics, merged, deleted_at, .. } = device.document;
-        let ignored = IgnoredDocument { since: deleted_at.unwrap_or_default(), topics, merged };
+        let DeviceDocument { topics, clients, merged, deleted_at, .. } = device.document;
+        let ignored = IgnoredDocument { since: deleted_at.unwrap_or_default(), topics, clients, merged };
         let body = serde_json::to_string(&ignored).map_err(|_| DeviceError::NotStored)?;
         let before = self.ignored_document(key).await?;
         let expected = before.map_or(Expected::Absent, |(_, version)| Expected::Version(version));
@@ -101,18 +80,19 @@ impl Ingest {
         let (this, key) = (self.clone(), key.to_owned());
         to_its_end(async move {
             let _turn = this.changes.lock().await;
-            let found = this.shared.registry.any_device(&key, this.clock.now());
-            let Some(device) = found.filter(|device| device.document.deleted_at.is_some()) else {
-                return Err(DeviceError::NotDeleted(key));
-            };
-            let restored = this.write(&key, None, |document| document.deleted_at = None).await?;
-            if let Some((_, version)) = this.ignored_document(&key).await? {
-                this.catalog.remove(IGNORED_KIND, &key, version).await.map_err(DeviceError::Catalog)?;
-            }
-            this.shared.bindings.ignore(&device.record.key, false);
-            Ok(restored)
+            this.restore(&key).await
         })
         .await
+    }
+
+    pub(crate) async fn restore(&self, key: &str) -> Result<DeviceView, DeviceError> {
+        let device = self.deleted_device(key).ok_or_else(|| DeviceError::NotDeleted(key.to_owned()))?;
+        let restored = self.write(key, None, |document| document.deleted_at = None).await?;
+        if let Some((_, version)) = self.ignored_document(key).await? {
+            self.catalog.remove(IGNORED_KIND, key, version).await.map_err(DeviceError::Catalog)?;
+        }
+        self.shared.bindings.ignore(&device.record.key, false);
+        Ok(restored)
     }
 
     /// A device that is deleted and can be restored.
@@ -139,42 +119,6 @@ impl Ingest {
             if this.deleted_device(&key).is_some() { this.purge(&key).await } else { Ok(()) }
         })
         .await
-    }
-
-    /// Whether messages of this sender are ignored.
-    #[must_use]
-    pub fn ignores(&self, key: &str) -> bool {
-        self.shared.bindings.current().ignores(key)
-    }
-
-    /// Everyone who is ignored.
-    ///
-    /// # Errors
-    /// The catalogue failed.
-    pub async fn ignored(&self) -> Result<Vec<IgnoredSender>, DeviceError> {
-        let deleted = self.shared.registry.deleted(self.clock.now());
-        let mut senders: Vec<IgnoredSender> = deleted
-            .into_iter()
-            .map(|device| {
-                let since = Timestamp::saturating(device.document.deleted_at.unwrap_or_default());
-                let key = device.record.key.clone();
-                IgnoredSender { key, since, restorable_until: Some(since.plus(RESTORABLE_MS)), device: Some(device) }
-            })
-            .collect();
-        let gone = documents::all::<IgnoredDocument>(self.catalog.as_ref(), IGNORED_KIND).await;
-        for (id, _, document) in gone.map_err(DeviceError::Catalog)? {
-            let Ok(key) = DeviceKey::parse(&id) else { continue };
-            if self.ignores(&id) && senders.iter().all(|sender| sender.key != key) {
-                let since = Timestamp::saturating(document.since);
-                senders.push(IgnoredSender { key, since, restorable_until: None, device: None });
-            }
-        }
-        Ok(senders)
-    }
-
-    pub(crate) async fn ignored_document(&self, key: &str) -> Result<Option<(IgnoredDocument, Version)>, DeviceError> {
-        let document = self.catalog.get(IGNORED_KIND, key).await.map_err(DeviceError::Catalog)?;
-        Ok(document.map(|found| (serde_json::from_str(&found.body).unwrap_or_default(), found.version)))
     }
 
     /// Makes `from` a part of `into`; durable when this returns. Messages of `from` are `into`'s from then on.
@@ -204,6 +148,7 @@ impl Ingest {
         self.write(key, None, |document| {
             let topics = own.topics.into_iter().filter(|filter| !document.topics.contains(filter)).collect::<Vec<_>>();
             document.topics.extend(topics);
+            document.clients.extend(own.clients);
             let keys = own.merged.into_iter().chain([from.record.key.clone()]);
             let keys = keys.filter(|key| !document.merged.contains(key)).collect::<Vec<_>>();
             document.merged.extend(keys);

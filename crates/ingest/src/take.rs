@@ -177,6 +177,7 @@ impl Taker {
             }
             None => self.reader.read(&inbound.topic, &inbound.payload, bound, rules, &self.shared.traces),
         };
+        let device = device.or_else(|| bound.device_of_client(&inbound.source, &inbound.client).cloned());
         let arriving = Arriving {
             source: &inbound.source,
             client: &inbound.client,
@@ -191,7 +192,7 @@ impl Taker {
             Content::Readings(found) if inbound.replayed => self.replayed(&arriving, found, device.as_ref(), draft),
             Content::Readings(found) => self.readings(&arriving, found, device.as_ref(), draft),
             Content::NoReading { kind, availability } => {
-                self.availability(availability, draft);
+                self.availability(availability, device.as_ref(), bound, draft);
                 Outcome::NoReading { kind }
             }
             Content::Announced(_) => Outcome::NoReading { kind: "discovery" },
@@ -378,10 +379,16 @@ impl Taker {
     }
 
     /// Only a device that is known can come or go: a word on a status topic makes none.
-    fn availability(&self, availability: Option<Availability>, draft: &mut Draft) {
-        if let Some(Availability { device, online }) = availability
-            && let Some(id) = self.identity.device(&device)
-        {
+    fn availability(
+        &self,
+        availability: Option<Availability>,
+        device: Option<&DeviceKey>,
+        bound: &Bound,
+        draft: &mut Draft,
+    ) {
+        let Some(Availability { device: told, online }) = availability else { return };
+        let key = device.map_or(told.as_str(), DeviceKey::as_str);
+        if let Ok(Some(id)) = self.known_device(key, bound) {
             draft.effects.availability.push((id, online));
         }
     }
