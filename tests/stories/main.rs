@@ -14,6 +14,7 @@ mod device_management;
 mod disk_calls;
 mod external_brokers;
 mod first_light;
+mod fleet;
 mod foreign_clients;
 mod full_disk;
 mod hiding;

@@ -9,9 +9,11 @@
 #![warn(missing_docs)]
 
 pub mod api;
+pub mod audit;
 pub mod client;
 pub mod computer;
 pub mod fleet;
 pub mod ledger;
 pub mod office_room;
+pub mod profiles;
 pub mod server;

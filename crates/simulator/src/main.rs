@@ -1,6 +1,6 @@
 //! `sensorium-sim`: simulated devices from the command line.
 //!
-//! Exit codes: 0 all is well, 1 the ledger found a fault, 2 it could not be run.
+//! Exit codes: 0 all is well, 1 the ledger or the check of a fleet found a fault, 2 it could not be run.
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -13,9 +13,11 @@ use clap::{Args, Parser, Subcommand};
 use clock::{Clock, SystemClock};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use model::Timestamp;
+use simulator::api::Api;
 use simulator::ledger::{self, LedgerError, Report, grouped};
+use simulator::profiles::{self, PROFILES};
 use simulator::server::Launch;
-use simulator::{computer, fleet, office_room};
+use simulator::{audit, computer, fleet, office_room};
 use tokio::sync::watch;
 
 /// Simulated devices for Sensorium: a fleet, a replay of real readings, and the ledger that kills the server and counts.
@@ -30,7 +32,7 @@ struct Cli {
 enum Command {
     /// Publish, kill the server with SIGKILL, restart it, read everything back and check it.
     Ledger(LedgerArgs),
-    /// Let a small fleet publish.
+    /// Let a fleet publish in every way that the server knows, and check what it has afterwards.
     Fleet(FleetArgs),
     /// Replay the readings of an office as today's.
     OfficeRoom {
@@ -88,21 +90,30 @@ struct FleetArgs {
     /// How many devices.
     #[arg(long, default_value_t = 12)]
     devices: usize,
-    /// Milliseconds between two readings of one device.
+    /// What they speak, in turn, such as tasmota,z2m. Default: every profile.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    profiles: Vec<String>,
+    /// Milliseconds between two moments of one device.
     #[arg(long, default_value_t = 2_000)]
     every_ms: u64,
-    /// Readings of each device; then it is done.
+    /// Moments of each device; then it is done.
     #[arg(long, default_value_t = 1_000)]
     readings: u64,
     /// Reproduces a run.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Devices without faults: nothing fails, breaks, repeats or comes late.
+    #[arg(long)]
+    well_behaved: bool,
+    /// Afterwards compare with this server, such as http://127.0.0.1:8080, which must have had none of the devices before.
+    #[arg(long, value_name = "URL")]
+    check: Option<String>,
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Ledger(args) => return run_ledger(&args),
-        Command::Fleet(args) => with_runtime(run_fleet(args)),
+        Command::Fleet(args) => return run_fleet(&args),
         Command::OfficeRoom { mqtt, since } => with_runtime(async move {
             let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
             office_room::office_room(mqtt, clock, since.map(Timestamp::saturating), until_interrupted()).await
@@ -140,22 +151,38 @@ fn until_interrupted() -> watch::Receiver<bool> {
     stopped
 }
 
-async fn run_fleet(args: FleetArgs) {
+fn run_fleet(args: &FleetArgs) -> ExitCode {
+    let profiles = match profiles::named(&args.profiles) {
+        Ok(profiles) => profiles,
+        Err(name) => {
+            let all: Vec<&str> = PROFILES.iter().map(|profile| profile.name).collect();
+            return fail(&format!("there is no profile {name}; there are {}", all.join(", ")));
+        }
+    };
     let plan = fleet::Plan {
         devices: args.devices,
+        profiles,
         every: Duration::from_millis(args.every_ms),
         readings: args.readings,
         seed: args.seed,
+        habits: !args.well_behaved,
     };
-    let tally = fleet::run(args.mqtt, &plan, Arc::new(SystemClock::new()), until_interrupted()).await;
-    println!(
-        "{} published, {} acknowledged, {} repeated with DUP, {} failed reads, {} broken connections",
-        grouped(tally.published),
-        grouped(tally.acked),
-        grouped(tally.repeated),
-        grouped(tally.failed_reads),
-        grouped(tally.broken)
-    );
+    let mqtt = args.mqtt;
+    let ran =
+        with_runtime(async move { fleet::run(mqtt, &plan, Arc::new(SystemClock::new()), until_interrupted()).await });
+    let ran = match ran {
+        Ok(ran) => ran,
+        Err(sentence) => return fail(&sentence),
+    };
+    println!("{}", ran.tally);
+    let Some(http) = &args.check else { return ExitCode::SUCCESS };
+    match audit::audit(&Api::new(http.clone()), &ran) {
+        Ok(audit) => {
+            println!("{audit}");
+            if audit.is_clean() && ran.tally.broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => fail(&error.to_string()),
+    }
 }
 
 fn run_ledger(args: &LedgerArgs) -> ExitCode {
