@@ -6,7 +6,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 PACKAGES := ui/node_modules/.installed-from
 N ?= 20
 
-.PHONY: run build setup check test dev bench killtest powercut tools
+.PHONY: run build setup check test dev bench killtest powercut fuzz tools
 
 # Builds the page and the server and starts both demonstration devices. Needs no root, writes only into this folder.
 run: build
@@ -47,6 +47,13 @@ killtest: build
 powercut: build setup
 	cargo build --release -p simulator
 	cargo xtask powercut $(N)
+
+# Searches for bytes that the decoders cannot bear, S seconds long, led by the paths that each input takes. What is found is kept.
+S ?= 60
+fuzz: tools
+	mkdir -p $(TARGET)/fuzz/corpus
+	cd crates/decode/fuzz && cargo run --release --target $$(rustc -vV | sed -n 's/^host: //p') -- -max_total_time=$(S) -timeout=5 \
+		-artifact_prefix=$(abspath $(TARGET))/fuzz/ $(abspath $(TARGET))/fuzz/corpus corpus/decode
 
 $(PACKAGES): ui/package-lock.json | tools
 	cd ui && npm ci --ignore-scripts --no-audit --no-fund && cp package-lock.json node_modules/.installed-from

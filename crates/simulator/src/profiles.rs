@@ -100,7 +100,7 @@ impl Words {
 /// A way to speak.
 #[derive(Debug)]
 pub struct Profile {
-    /// As in the samples: `tasmota`, `z2m` …
+    /// As in the recorded messages: `tasmota`, `z2m` …
     pub name: &'static str,
     /// Its messages tell the time, so that late, reordered and repeated ones are told apart.
     pub clock: bool,

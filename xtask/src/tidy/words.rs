@@ -34,6 +34,7 @@ const THEIRS: &[(&str, &str, &str)] = &[
     ("crates/decode/tests/samples.rs", "Sample", "a message of that file"),
     ("", "line feed", "the control character"),
     ("crates/decode/", "feed", "Adafruit's topics are called so"),
+    ("crates/simulator/src/profiles/", "feed", "Adafruit's topics are called so"),
     (".rs", "sample::", "proptest's module of choices"),
     (".rs", "UNPROCESSABLE_ENTITY", "the name of HTTP status 422"),
     (".rs", "entity_category", "the key of a Home Assistant announcement"),
