@@ -32,8 +32,8 @@ fn frame_rule() -> Value {
     })
 }
 
-/// Bytes of text that no decoder reads, with a frame that a rule can find.
-const FRAME: &str = r#"{"v":[235,61],"#;
+/// What a sketch sends that puts its text together by hand: nearly JSON.
+const FRAME: &str = "{temperature: 23.5, humidity: 61}";
 
 #[test]
 fn a_rule_is_tried_saved_and_obeyed_by_the_next_message() {
@@ -70,31 +70,76 @@ fn a_rule_is_tried_saved_and_obeyed_by_the_next_message() {
 }
 
 #[test]
-fn an_unread_message_is_ingested_again_by_its_rule() {
+fn an_unread_message_is_suggested_a_rule_tried_and_ingested_again() {
     let story = Story::begin();
     let operator = story.operator();
     let mut device = story.device("board");
-    device.publish("shed/board/frame", FRAME);
+    device.publish("shed/board1/data", FRAME);
     let waiting = unread(&operator);
-    assert_eq!((waiting.len(), &waiting[0]["reason"]), (1, &json!("json_incomplete")), "{waiting:?}");
-    let retry = format!("/inbox/messages/{}/retry", waiting[0]["id"].as_str().unwrap());
-    assert_eq!(operator.post(&retry, &json!({})).body["outcome"], "unread");
-    let rule =
-        json!({"match": "shed/{device}/frame", "format": "csv", "fields": [{"column": 2, "metric": "humidity"}]});
+    assert_eq!((waiting.len(), &waiting[0]["reason"]), (1, &json!("json_invalid")), "{waiting:?}");
+    let id = waiting[0]["id"].as_str().unwrap();
+    let suggested = operator.post("/rules/suggest", &json!({ "unread": id }));
+    let rule = &suggested.body["rule"];
+    assert_eq!((suggested.status, &rule["match"]), (200, &json!("shed/{device}/data")), "{suggested:?}");
+    assert_eq!(operator.post("/rules/suggest", &json!({"topic": "shed/board1/data"})).body["rule"], *rule);
     let tried = operator.post("/rules/test", &json!({ "rule": rule }));
     assert_eq!(tried.body["messages"].as_array().map(Vec::len), Some(1), "one message, though kept twice: {tried:?}");
-    assert_eq!(tried.body["messages"][0]["outcome"], "unread", "{tried:?}");
-    assert!(tried.body["messages"][0]["detail"].is_string(), "{tried:?}");
-    let routed = add(&operator, &json!({"match": "shed/{device}/frame", "route_only": true}));
-    let answer = operator.post(&retry, &json!({}));
-    assert_eq!((answer.status, &answer.body["outcome"]), (200, &json!("no_reading")), "{answer:?}");
+    let message = &tried.body["messages"][0];
+    assert_eq!((&message["outcome"], &message["text"]), (&json!("stored"), &json!(FRAME)), "{tried:?}");
+    assert_eq!(unread(&operator).len(), 1, "trying stores nothing");
+    add(&operator, rule);
+    device.publish("shed/board1/data", "{temperature: 24.5, humidity: 60}");
+    operator.expect_values("shed/board1", "temperature", &[json!(24.5)]);
+    let answer = operator.post(&format!("/inbox/messages/{id}/retry"), &json!({}));
+    assert_eq!((answer.status, &answer.body["outcome"]), (200, &json!("stored")), "{answer:?}");
     assert!(unread(&operator).is_empty());
-    device.publish("shed/board/frame", FRAME);
-    let trace = operator.see("/topics/trace?topic=shed%2Fboard%2Fframe");
-    assert_eq!((&trace["charted"], &trace["messages"][0]["rule"]), (&json!(false), &json!(routed)), "{trace}");
+    operator.expect_values("shed/board1", "temperature", &[json!(23.5), json!(24.5)]);
+    operator.expect_values("shed/board1", "humidity", &[json!(61.0), json!(60.0)]);
+    let nobody = operator.post("/rules/suggest", &json!({"topic": "shed/nobody"}));
+    assert_eq!(nobody.problem(&[404]), "topic_unknown");
+    assert_eq!(operator.post("/rules/suggest", &json!({ "unread": id })).problem(&[404]), "message_unknown");
+    assert_eq!(operator.post("/rules/suggest", &json!({})).problem(&[422]), "suggest_invalid");
+    device.publish("home/porch", r#"{"temperature":21.5}"#);
+    assert_eq!(operator.post("/rules/suggest", &json!({"topic": "home/porch"})).body["rule"], Value::Null);
+    story.finish();
+}
+
+#[test]
+fn a_rule_that_does_not_fit_makes_unread_messages_and_route_only_none() {
+    let story = Story::begin();
+    let operator = story.operator();
+    let mut device = story.device("board");
+    let wrong = json!({"match": "shed/{device}/x", "format": "json", "fields": [{"path": "a.b", "metric": "depth"}]});
+    let id = add(&operator, &wrong);
+    device.publish("shed/b/x", r#"{"a":1}"#);
+    device.publish("shed/b/x", "21.5");
+    let reasons: Vec<Value> = unread(&operator).iter().map(|message| message["reason"].clone()).collect();
+    assert_eq!(reasons, [json!("rule_format"), json!("rule_no_value")]);
+    let tried = operator.post("/rules/test", &json!({ "rule": wrong, "id": id }));
+    assert_eq!(tried.body["shadowed_by"], Value::Null, "it does not stand before itself: {tried:?}");
+    let messages = tried.body["messages"].as_array().unwrap();
+    assert!(messages.len() == 2 && messages.iter().all(|message| message["outcome"] == "unread"), "{tried:?}");
+    assert!(messages.iter().any(|m| m["detail"] == "the payload is no JSON"), "{tried:?}");
+    let server = json!({"rule": {
+        "match": "shed/{device}/x", "server_time": true, "time": {"path": "t"}, "fields": [{"path": "a", "metric": "depth"}]
+    }});
+    assert_eq!(change(&operator, &id, 1, &server).status, 200);
+    device.publish("shed/b/x", r#"{"a":2,"t":1700000000}"#);
+    assert!(operator.readings("b", "depth")[0].0 > 1_750_000_000_000, "the time of arrival counts");
+    let timed = json!({"rule": {"match": "shed/{device}/x", "time": {"path": "t"}, "fields": [{"path": "a", "metric": "depth"}]}});
+    assert_eq!(change(&operator, &id, 2, &timed).status, 200);
+    device.publish("shed/b/x", r#"{"a":3,"t":1700000000}"#);
+    assert_eq!(operator.readings("b", "depth")[0], (1_700_000_000_000, json!(3.0)));
+    let routed = json!({"rule": {"match": "shed/{device}/x", "route_only": true}});
+    assert_eq!(change(&operator, &id, 3, &routed).status, 200);
+    device.publish("shed/b/x", r#"{"a":4,"t":1700000001}"#);
+    let trace = operator.see("/topics/trace?topic=shed%2Fb%2Fx");
+    assert_eq!((&trace["charted"], &trace["messages"][0]["rule"]), (&json!(false), &json!(id)), "{trace}");
     assert!(trace["why"].as_str().is_some_and(|why| why.contains("passed on")), "{trace}");
+    let changed = trace["messages"][1]["steps"][1].as_str().unwrap();
+    assert!(changed.contains("changed since"), "what another version read is not read by this one: {changed}");
     let messages = operator.settled_books().messages;
-    assert_eq!(messages.no_reading.get("routed"), Some(&2), "{messages:?}");
+    assert_eq!((messages.stored, messages.no_reading.get("routed")), (2, Some(&1)), "{messages:?}");
     story.finish();
 }
 

@@ -73,7 +73,7 @@ impl From<UnreadRecord> for Unread {
     }
 }
 
-fn parse_id(text: &str) -> Option<UnreadId> {
+pub fn parse_id(text: &str) -> Option<UnreadId> {
     text.parse().ok().map(UnreadId)
 }
 

@@ -99,6 +99,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(rules::show, rules::change, rules::remove))
         .routes(routes!(rules::order))
         .routes(routes!(rules::test))
+        .routes(routes!(rules::suggest))
         .routes(routes!(topics::list))
         .routes(routes!(topics::trace))
         .routes(routes!(about::about))

@@ -6,10 +6,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use decode::rules::RuleSpec;
 use ingest::{RuleChange, RuleView, Tried, TriedMessage};
+use model::Topic;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::devices::expected_version;
+use crate::inbox::parse_id;
 use crate::params::{Json, Path};
 use crate::problem::Problem;
 use crate::state::ApiState;
@@ -117,6 +119,23 @@ pub struct TestMessage {
     readings: Vec<TraceReading>,
 }
 
+/// A message to suggest a rule for: exactly one of the two.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SuggestBody {
+    /// The last messages of a topic.
+    topic: Option<String>,
+    /// The id of an unread message.
+    unread: Option<String>,
+}
+
+/// A rule to begin with.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Suggestion {
+    /// Null where the message is read well, or nothing can be found in it.
+    rule: Option<RuleSpec>,
+}
+
 /// Bytes of a message that are shown.
 const SHOWN_BYTES: usize = 1024;
 
@@ -211,4 +230,28 @@ pub async fn test(
         shadowed_by: shadowed_by.map(|id| id.to_string()),
         messages: messages.into_iter().map(Into::into).collect(),
     }))
+}
+
+/// A rule to begin with, for a message that could not be read or whose values have names that mean nothing.
+#[utoipa::path(post, path = "/api/v1/rules/suggest", request_body = SuggestBody, responses((status = 200, body = Suggestion), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub async fn suggest(
+    State(state): State<ApiState>,
+    Json(body): Json<SuggestBody>,
+) -> Result<axum::Json<Suggestion>, Problem> {
+    let rule = match (body.topic, body.unread) {
+        (Some(topic), None) => {
+            let unknown = || Problem::not_found("topic_unknown", format!("nothing was heard on {topic:?} since start"));
+            let parsed = Topic::parse(&topic).map_err(|_| unknown())?;
+            state.ingest.suggest_for_topic(&parsed).ok_or_else(unknown)?
+        }
+        (None, Some(id)) => {
+            let unknown = || Problem::not_found("message_unknown", format!("no unread message has the id {id:?}"));
+            let parsed = parse_id(&id).ok_or_else(unknown)?;
+            state.ingest.suggest_for_unread(parsed).await?.ok_or_else(unknown)?
+        }
+        (Some(_), Some(_)) | (None, None) => {
+            return Err(Problem::unprocessable("suggest_invalid", "say either a topic or an unread message"));
+        }
+    };
+    Ok(axum::Json(Suggestion { rule }))
 }

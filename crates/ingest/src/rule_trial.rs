@@ -1,13 +1,14 @@
-//! What a rule would make of messages that came, before it is saved. Nothing is stored.
+//! What a rule would make of messages that came, before it is saved; and a rule to begin with for one of them. Nothing is
+//! stored.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use decode::rules::{Rule, RuleSpec};
+use decode::rules::{Rule, RuleSpec, suggest};
 use decode::{Content, Found};
 use model::{Timestamp, Topic, TopicFilter};
-use store::StoreError;
+use store::{StoreError, UnreadId};
 
 use crate::Ingest;
 use crate::rule_changes::RuleFault;
@@ -129,6 +130,23 @@ impl Ingest {
             }));
         }
         all
+    }
+
+    /// A rule to begin with, for an unread message.
+    ///
+    /// # Errors
+    /// The unread message could not be read. `Ok(None)` where there is none of that id.
+    pub async fn suggest_for_unread(&self, id: UnreadId) -> Result<Option<Option<RuleSpec>>, StoreError> {
+        let Some(record) = self.store.unread_one(id).await? else { return Ok(None) };
+        Ok(Some(Topic::parse(&record.topic).ok().and_then(|topic| suggest(&topic, &record.payload))))
+    }
+
+    /// A rule to begin with, for the last messages of a topic. None where nothing was heard on it since start.
+    #[must_use]
+    pub fn suggest_for_topic(&self, topic: &Topic) -> Option<Option<RuleSpec>> {
+        let view = self.topic(topic)?;
+        let whole = view.last.iter().filter(|message| message.payload.len() == message.bytes);
+        Some(whole.into_iter().find_map(|message| suggest(topic, &message.payload)))
     }
 }
 

@@ -4,14 +4,26 @@ use std::borrow::Cow;
 
 use crate::json::Json;
 
-/// The cells of one line: parted by the first of `;`, tab, `|` and `,` that occurs outside quotes.
+/// The cells of one line: parted by the first of `;`, tab, `|` and `,` that occurs outside quotes. Brackets and braces around
+/// the line are no part of it: what is nearly JSON has columns too.
 pub(super) fn cells(line: &str) -> Json<'_> {
+    let line = line.trim().trim_start_matches(['{', '[']).trim_end_matches(['}', ']']);
     let separator = [';', '\t', '|', ','].into_iter().find(|separator| pieces(line, *separator).nth(1).is_some());
     let cell = |text| Json::Text(Cow::Borrowed(bare(text)));
     Json::List(match separator {
         Some(separator) => pieces(line, separator).map(cell).collect(),
         None => vec![cell(line)],
     })
+}
+
+/// The same as texts.
+pub(super) fn texts(line: &str) -> Vec<String> {
+    match cells(line) {
+        Json::List(cells) => cells.iter().filter_map(|cell| cell.text().map(str::to_owned)).collect(),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::Nan | Json::Infinite | Json::Text(_) | Json::Object(_) => {
+            Vec::new()
+        }
+    }
 }
 
 /// Without blanks and one pair of quotes around it.

@@ -5,9 +5,13 @@
 
 mod compile;
 mod csv;
+mod label;
 mod path;
 mod read;
 mod spec;
+mod suggest;
+mod suggest_json;
+mod suggest_topic;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -16,6 +20,7 @@ mod words;
 
 pub use path::PATH_BYTES_MAX;
 pub use spec::{DeviceSpec, FieldSpec, Format, RuleSpec, TimeSpec, TimeUnit};
+pub use suggest::suggest;
 
 use jiff::tz::TimeZone;
 use model::{Kind, Topic, TopicFilter, Unit};

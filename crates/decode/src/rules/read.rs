@@ -14,7 +14,7 @@ use crate::walk::scalar;
 use crate::{ClaimedTime, Content, Found, cbor, families, form, judge, leftover, place};
 
 use super::template::Captures;
-use super::{Field, Format, Rule};
+use super::{Field, Format, Rule, label};
 
 /// Longest text that is tried as a number or kept as words. A longer one is no number, and refused as words.
 const TEXT_BYTES_MAX: usize = 1024;
@@ -353,13 +353,15 @@ fn named(field: &Field, captures: &Captures<'_>) -> Named {
     Named { name, ..last }
 }
 
-/// One plain value. A person has said that it is one, so texts are tried as numbers whatever they look like.
+/// One plain value. A person has said that it is one, so texts are tried as numbers whatever they look like, and without a
+/// label before them.
 fn raw(value: &Json<'_>, kind: Option<Kind>) -> Option<(Judged, Option<Known>)> {
     let words = kind == Some(Kind::Text);
     match value {
         Json::Text(text) if words => Some((of_words(text), None)),
         Json::Number(text) if words => Some((of_words(text), None)),
-        Json::Text(text) => number::single(text).filter(|_| text.len() <= TEXT_BYTES_MAX),
+        Json::Text(text) if text.len() > TEXT_BYTES_MAX => None,
+        Json::Text(text) => number::single(text).or_else(|| number::single(label::split(text)?.1)),
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::Nan | Json::Infinite | Json::List(_) | Json::Object(_) => {
             scalar(value, true)
         }

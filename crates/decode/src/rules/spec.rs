@@ -51,7 +51,8 @@ pub enum Format {
     Json,
     /// The whole payload is one value.
     Number,
-    /// Columns in one or more lines, parted by `;`, tab, `|` or `,`: the first of these that occurs.
+    /// Columns in one or more lines, parted by `;`, tab, `|` or `,`: the first of these that occurs. Brackets and braces around
+    /// a line are left away.
     Csv,
     /// `InfluxDB` line protocol; the path of a field is `measurement.field` in lower snake.
     LineProtocol,
@@ -105,7 +106,8 @@ pub struct DeviceSpec {
     pub fallback: Option<String>,
 }
 
-/// One value of a message, or one per match where its path holds `*`.
+/// One value of a message, or one per match where its path holds `*`. Of a text with a label before its value, such as
+/// `Temp: 23.5 C` or `H=61`, what stands behind the label counts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FieldSpec {

@@ -78,6 +78,11 @@ fn formats_are_read() {
         (r#"{"match":"{device}/{metric}"}"#, "21.5", "d x=21.5"),
         (r#"{"match":"{device}/x","fields":[{"column":2,"metric":"humidity"}]}"#, "23.4, 55.5", "d humidity=55.5%"),
         (
+            r#"{"match":"{device}/x","format":"csv","fields":[{"column":2,"metric":"depth","unit":"cm"}]}"#,
+            "[T=23.5 C; D: 0.5 m]",
+            "d depth=50cm",
+        ),
+        (
             r#"{"match":"{device}/x","format":"csv","time":{"path":"1","zone":"Europe/Berlin"},
                 "fields":[{"column":3,"metric":"depth"}]}"#,
             "time;a;b\n2024-07-01 12:00:00;1;\"2,5\"\n2024-01-01T12:00:00;1;3",
@@ -211,6 +216,99 @@ fn topic() -> impl Strategy<Value = Topic> {
         .prop_filter_map("empty", |levels| Topic::parse(&levels.join("/")).ok())
 }
 
+/// `match | device path, fallback | time | metric=unit@place …` of what is suggested.
+fn suggested(topic: &str, payload: &str) -> Option<String> {
+    let spec = suggest(&Topic::parse(topic).unwrap(), payload.as_bytes())?;
+    let place = |field: &FieldSpec| match (&field.path, field.column) {
+        (Some(path), _) => format!("@{path}"),
+        (None, Some(column)) => format!("@{column}"),
+        (None, None) => String::new(),
+    };
+    let fields = spec.fields.iter();
+    let fields =
+        fields.map(|field| format!("{}={}{}", field.metric, field.unit.as_deref().unwrap_or("-"), place(field)));
+    let device = spec.device.unwrap_or_default();
+    let device = [device.path, device.fallback].map(|text| text.unwrap_or_default()).join(",");
+    let time = spec.time.map(|time| time.path).unwrap_or_default();
+    Some(format!("{} | {device} | {time} | {}", spec.topics, fields.collect::<Vec<_>>().join(" ")))
+}
+
+#[test]
+fn a_rule_to_begin_with_is_suggested() {
+    for (topic, payload, expected) in [
+        // Columns without names.
+        (
+            "greenhouse/7/frame",
+            "235;61",
+            "greenhouse/{device}/frame | ,greenhouse/{device}/frame |  | value_0=-@1 value_1=-@2",
+        ),
+        // A line of names; its unit stays with it.
+        (
+            "shed/board/log",
+            "time;temp_f;humidity\n2026-07-01 12:00:00;71.2;55",
+            "shed/{device}/log | ,shed/{device} | 1 | temperature=°F@2 humidity=%@3",
+        ),
+        // The device in a column.
+        ("lora/rx", "node7;23,5;1013.2 hPa", "lora/{device} | 1,lora/{device} |  | value_1=-@2 value_2=hPa@3"),
+        // Labels before values.
+        (
+            "yard/esp1/text",
+            "Temp: 23.5 C, Hum: 61 %",
+            "yard/{device}/text | ,yard/{device} |  | temperature=°C@1 humidity=%@2",
+        ),
+        ("yard/esp1/text", "Depth: 12,5 cm", "yard/{device}/text | ,yard/{device} |  | depth=cm"),
+        // Nearly JSON.
+        (
+            "yard/esp1/data",
+            "{temperature: 23.5, 'humidity': '61', ts: 1700000000, \"x\":\"7\",}",
+            "yard/{device}/data | ,yard/{device} |  | temperature=-@1 humidity=%@2 x=-@4",
+        ),
+        // A bare number under a name that says nothing.
+        ("home/x/v7", "21.5", "home/{device}/v7 | ,home/{device} |  | v7=-"),
+        // Odd keys, deep ones, values as texts with their units.
+        (
+            "a/b",
+            r#"{"t.1":"23,5 °C","q":{"r":[4,5]},"ts":1700000000}"#,
+            r#"a/{device} | ,a/{device} | ts | t_1=°C@"t.1" q.r.1=-@q.r[0] q.r.2=-@q.r[1]"#,
+        ),
+        ("a/b", r#"{"x":7,"mac":"AA:BB:CC:DD:EE:FF"}"#, "a/{device} | mac,a/{device} |  | x=-@x"),
+    ] {
+        assert_eq!(suggested(topic, payload).as_deref(), Some(expected), "{topic} {payload}");
+    }
+    for (topic, payload) in [
+        ("home/kitchen/climate", r#"{"temperature":21.5,"humidity":48}"#),
+        ("esp32/dht/temperature", "23.75"),
+        ("a/b", "hello there"),
+        ("a/b", r#"{"x":1,"y":2"#),
+        ("a/b", ""),
+        (
+            "tele/x/SENSOR",
+            r#"{"Time":"2021-06-27T15:03:44","SI7021":{"Temperature":24.5,"Humidity":39.4},"TempUnit":"C"}"#,
+        ),
+    ] {
+        assert_eq!(suggested(topic, payload), None, "{topic} {payload}");
+    }
+}
+
+#[test]
+fn what_is_suggested_leaves_names_as_they_were() {
+    for (topic, payload) in [
+        ("greenhouse/7/frame", "235;61"),
+        ("home/x/v7", "21.5"),
+        ("a/b", r#"{"bme280":{"foo":20.5,"bar":{"value":7}},"accel":[1,2.5]}"#),
+        ("a/b", r#"{"ts":1700000000000,"values":{"x1":7}}"#),
+        ("gw/17/out", r#"{"x":7,"y":"8"}"#),
+    ] {
+        let topic = Topic::parse(topic).unwrap();
+        let Content::Readings(before) = crate::decode(&topic, payload.as_bytes(), None).content else {
+            panic!("{topic}")
+        };
+        let rule = Rule::compile(&suggest(&topic, payload.as_bytes()).unwrap()).unwrap();
+        let Content::Readings(after) = rule.read(&topic, payload.as_bytes()).content else { panic!("{topic}") };
+        assert_eq!(short(&before), short(&after), "{topic} {payload}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2048))]
 
@@ -259,6 +357,22 @@ proptest! {
                         }
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_is_suggested_reads_its_message(
+        topic in r"[a-c0-9/{}é]{1,12}", text in r#"[\[\]{}"tx:=;,0-9.\n C-]{0,40}"#, key in any::<String>(), number in 0..99_i32,
+    ) {
+        let odd = serde_json::json!({ key: [number, "7 cm"] }).to_string();
+        for (topic, payload) in [(&topic, &text), (&topic, &odd)] {
+            let Ok(topic) = Topic::parse(topic) else { return Ok(()) };
+            if let Some(spec) = suggest(&topic, payload.as_bytes()) {
+                let rule = Rule::compile(&spec).unwrap();
+                prop_assert!(rule.matches(&topic), "{spec:?} {topic}");
+                let read = rule.read(&topic, payload.as_bytes()).content;
+                prop_assert!(matches!(read, Content::Readings(_)), "{spec:?} {payload}");
             }
         }
     }
