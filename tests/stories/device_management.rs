@@ -166,6 +166,9 @@ fn a_metric_is_shown_in_a_unit_it_can_be_converted_to() {
     let show = |name: &str, display: Value| patch(&operator, "attic", &json!({"metrics": {name: display}}));
     assert_eq!(show(&temperature, json!({"unit": "F", "precision": 1})).status, 200);
     assert_eq!(metric(&operator, &temperature)["display"], json!({"unit": "°F", "precision": 1}));
+    let conversion = metric(&operator, &temperature)["conversion"].clone();
+    let near = |member: &str, wanted: f64| (conversion[member].as_f64().unwrap() - wanted).abs() < 1e-9;
+    assert!(near("scale", 1.8) && near("offset", 32.0), "{conversion}");
     assert_eq!(show(&temperature, json!({"unit": "hPa"})).problem(&[422]), "unit_not_convertible");
     assert_eq!(show("strange", json!({"unit": "°F"})).problem(&[422]), "unit_not_convertible");
     assert_eq!(show("nothing", json!({"unit": "°F"})).problem(&[404]), "metric_unknown");

@@ -78,11 +78,13 @@ pub struct Metric {
     interval_ms: Option<u32>,
     /// How people want its values to be shown; `unit` is the device's own, and `v` is in it.
     display: Display,
+    /// What makes values in the unit of `display` of `v`; none where that is the device's own.
+    conversion: Option<CalibrationLine>,
     /// What made `latest` of what the device sent; none where nothing did.
     calibration: Option<CalibrationLine>,
 }
 
-/// `raw · scale + offset`.
+/// A value times `scale`, plus `offset`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CalibrationLine {
     scale: f64,
@@ -150,13 +152,16 @@ impl From<DeviceView> for Device {
 impl Metric {
     fn of(view: MetricView, display: ingest::Display) -> Self {
         // A unit that became known later may not be convertible any more.
-        let unit = display.unit.filter(|unit| view.shows_in(unit)).map(|unit| unit.as_str().to_owned());
+        let unit = display.unit.filter(|unit| view.shows_in(unit));
+        let conversion = unit.as_ref().and_then(|unit| view.conversion(unit));
+        let unit = unit.map(|unit| unit.as_str().to_owned());
         let latest = view.calibrated_latest();
         let line = latest.as_ref().map(|reading| view.calibrations.at(reading.key.time));
         let calibration =
             line.filter(|line| !line.is_none()).map(|line| CalibrationLine { scale: line.scale, offset: line.offset });
         Self {
             calibration,
+            conversion: conversion.map(|(scale, offset)| CalibrationLine { scale, offset }),
             display: Display { unit, precision: display.precision },
             name: view.record.metric.as_str().to_owned(),
             unit: view.record.unit.map(|unit| unit.as_str().to_owned()),

@@ -88,6 +88,16 @@ impl MetricView {
     pub fn shows_in(&self, unit: &Unit) -> bool {
         self.record.unit.as_ref().is_some_and(|own| decode::convert(1.0, own, unit).is_some())
     }
+
+    /// Scale and offset that make values in `unit` of its own.
+    #[must_use]
+    pub fn conversion(&self, unit: &Unit) -> Option<(f64, f64)> {
+        /// Far enough from 0 for the scale to be seen beside an offset.
+        const FAR: f64 = 1000.0;
+        let own = self.record.unit.as_ref()?;
+        let offset = decode::convert(0.0, own, unit)?;
+        Some(((decode::convert(FAR, own, unit)? - offset) / FAR, offset))
+    }
 }
 
 /// A device that sends batches is quiet between them, one that replays history sends it at once: the longer of the two
