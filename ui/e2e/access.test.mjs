@@ -18,6 +18,7 @@ before(async () => {
     overview: '/',
     'device-24h': devicePath(demo.key, 'now-24h'),
     'device-all': devicePath(demo.key, 'all'),
+    'device-setup': `${devicePath(demo.key)}&tab=setup`,
     inbox: '/inbox',
     sources: '/sources',
     'sources-add': '/sources?add=hivemq',
@@ -88,7 +89,7 @@ test('39: no page scrolls sideways, and fingers find their targets', async () =>
               .map(({ text, box }) => `${text}: ${box.width} × ${box.height}`),
           );
           assert.deepEqual(small, [], `${name}, ${size}`);
-          const nav = await page.getByRole('navigation').boundingBox();
+          const nav = await page.getByRole('navigation', { name: 'Pages' }).boundingBox();
           assert.ok(nav.y + nav.height >= sizes[size].height - 1, 'navigation is at the bottom');
         },
         { size: sizes[size] },

@@ -1,4 +1,5 @@
 /** Calls of the public API. Each answers with data or throws a `Failure` worth reading. */
+import { shownWindows } from '../state/shown.ts';
 import type {
   About,
   Books,
@@ -81,18 +82,20 @@ export const retryMessage = (id: string) =>
 
 export const hideDemo = () => ask<void>('/demo', { method: 'DELETE' });
 
-export const getWindows = (
+export const getWindows = async (
   series: SeriesId[],
   from: number,
   to: number,
   width: number,
   signal?: AbortSignal,
-) =>
-  ask<ManyWindows>('/windows', {
+) => {
+  const answer = await ask<ManyWindows>('/windows', {
     method: 'POST',
     body: { series, from, to, width },
     ...(signal && { signal }),
   });
+  return { ...answer, items: answer.items.map(shownWindows) };
+};
 
 /** Time of the series' first reading; null when it has none. */
 export const getFirst = async (series: SeriesId): Promise<number | null> => {
@@ -101,7 +104,9 @@ export const getFirst = async (series: SeriesId): Promise<number | null> => {
 };
 
 /** Windows of exactly `step` milliseconds, to settle a few that live readings touched. */
-export const getSteps = (series: SeriesId, from: number, to: number, step: number) =>
-  ask<Windows>('/windows', {
-    query: { device: series.device, metric: series.metric, from, to, step_ms: step },
-  });
+export const getSteps = async (series: SeriesId, from: number, to: number, step: number) =>
+  shownWindows(
+    await ask<Windows>('/windows', {
+      query: { device: series.device, metric: series.metric, from, to, step_ms: step },
+    }),
+  );

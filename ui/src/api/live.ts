@@ -4,6 +4,7 @@
  */
 import { signal } from '@preact/signals';
 import { serverNow } from '../state/clock.ts';
+import { shownColumns } from '../state/shown.ts';
 import type { Book, LiveMessage, RawColumns, SeriesId } from './types.ts';
 
 export type LinkState = 'connecting' | 'open' | 'offline' | 'hidden';
@@ -103,8 +104,11 @@ function receive(message: LiveMessage): void {
   if (message.books) liveBook.value = message.books;
   devicesVersion.value = message.devices_version ?? devicesVersion.value;
   if (message.reset) for (const listener of listeners) listener.reset();
-  const series = message.series;
-  if (series && Object.keys(series).length > 0) {
+  const sent = Object.entries(message.series ?? {});
+  if (sent.length > 0) {
+    const series = Object.fromEntries(
+      sent.map(([name, columns]) => [name, shownColumns(name, columns)]),
+    );
     for (const listener of listeners) listener.readings(series);
   }
 }

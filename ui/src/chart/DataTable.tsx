@@ -1,5 +1,11 @@
 /** The same data as rows, for those who cannot or would rather not read a line. */
-import { formatCount, formatNumber, formatState, formatValue } from '../format/number.ts';
+import {
+  type Digits,
+  formatCount,
+  formatNumber,
+  formatState,
+  formatValue,
+} from '../format/number.ts';
 import { formatTime } from '../format/time.ts';
 import type { Zone } from '../format/zone.ts';
 import { t } from '../i18n/index.ts';
@@ -10,7 +16,7 @@ interface Props {
   plot: Plot;
   caption: string;
   zone: Zone;
-  sent: number;
+  sent: Digits;
   isState: boolean;
   /** At most so many rows, evenly spread. */
   limit: number;

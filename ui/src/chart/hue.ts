@@ -1,5 +1,6 @@
 /** A quantity keeps its colour on every page. Colour belongs to data; the page has none. */
 import type { Metric } from '../api/types.ts';
+import type { Digits } from '../format/number.ts';
 
 export type Hue = 'temperature' | 'humidity' | 'air' | 'light' | 'pressure' | 'power' | 'other';
 
@@ -48,4 +49,10 @@ export function metricTitle(name: string): string {
   if (title) return title;
   const words = name.replaceAll('_', ' ').trim();
   return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** The decimals that somebody wants a metric's values to have; none where they are as sent. */
+export function digitsOf(metric: Pick<Metric, 'display'>): Digits | undefined {
+  const exactly = metric.display?.precision;
+  return typeof exactly === 'number' ? { exactly } : undefined;
 }

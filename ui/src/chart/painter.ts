@@ -1,14 +1,14 @@
 /** Draws one lane and remembers what must not jump from one drawing to the next. */
 import { seriesName } from '../api/live.ts';
 import type { Status } from '../api/types.ts';
-import { toNumber } from '../format/number.ts';
+import { type Digits, toNumber } from '../format/number.ts';
 import { serverNow } from '../state/clock.ts';
 import { latest } from '../state/fleet.ts';
 import { zone } from '../state/prefs.ts';
 import type { Span } from '../state/range.ts';
 import type { Board, Lane } from './board.ts';
 import type { Gap } from './gaps.ts';
-import { hueOf } from './hue.ts';
+import { digitsOf, hueOf } from './hue.ts';
 import { paintFor } from './paint.ts';
 import { type Extremes, extremesOf, type Plot } from './plot.ts';
 import { type Form, formOf, gapsInView, holdToNow, plotToPen, sentDecimals } from './scene.ts';
@@ -20,7 +20,7 @@ import { autoRange, easeRange, type YRange } from './yrange.ts';
 export interface Drawn {
   plot: Plot;
   form: Form;
-  sent: number;
+  sent: Digits;
   extremes: Extremes | null;
   gaps: Gap[];
   /** Where the pen stands in the plot, in pixels; null when out of view. */
@@ -75,7 +75,8 @@ export class Painter {
     const { height, width } = this.surface.box;
     const place = pen && form === 'line' ? this.surface.place(pen.t, pen.v) : null;
     const heightOf = (value: number) => this.surface.place(span.to, value).y;
-    return { plot, form, sent: this.sent, extremes, gaps, pen: place, height, width, heightOf };
+    const sent = digitsOf(metric) ?? this.sent;
+    return { plot, form, sent, extremes, gaps, pen: place, height, width, heightOf };
   }
 
   /** Fresh data or another span may choose a new range; live readings only widen it, a tick at a time. */

@@ -1,6 +1,7 @@
 /** From a lane's data to the scene that its surface draws, and the words beside it. */
 import type { Metric, Value } from '../api/types.ts';
 import {
+  type Digits,
   decimalsSent,
   formatCount,
   formatNumber,
@@ -101,7 +102,7 @@ export function footerOf(trace: Trace, shownSteps: number): string {
   });
 }
 
-export function extremesText(found: Extremes, sent: number): string {
+export function extremesText(found: Extremes, sent: Digits): string {
   return t('chart.extremes', {
     min: formatNumber(found.min, sent),
     avg: formatNumber(found.avg, sent),
@@ -135,7 +136,7 @@ export function rowWords(
   i: number,
   form: Form,
   unit: string | null,
-  sent: number,
+  sent: Digits,
   zone: Zone,
 ): RowWords {
   const time = formatTime(
@@ -177,7 +178,7 @@ export function summaryOf(
   plot: Plot,
   found: Extremes | null,
   gaps: readonly Gap[],
-  sent: number,
+  sent: Digits,
   span: Span,
 ): string {
   const duration = formatDuration(span.to - span.from);

@@ -3,7 +3,7 @@ import { useComputed } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { seriesName } from '../api/live.ts';
 import type { Device, Metric, Status } from '../api/types.ts';
-import { hueOf, metricTitle } from '../chart/hue.ts';
+import { digitsOf, hueOf, metricTitle } from '../chart/hue.ts';
 import { formatState, formatValue, toNumber } from '../format/number.ts';
 import { formatAge, formatStep } from '../format/time.ts';
 import { plural } from '../i18n/index.ts';
@@ -68,7 +68,11 @@ function MetricCell({ device, metric }: { device: string; metric: Metric }) {
   const young =
     spark && spark.span.to - spark.span.from < usualSpan ? spark.span.to - spark.span.from : 0;
   const isState = metric.kind === 'state' || typeof newest?.v === 'boolean';
-  const text = newest ? (isState ? formatState(newest.v) : formatValue(newest.v)) : '–';
+  const text = newest
+    ? isState
+      ? formatState(newest.v)
+      : formatValue(newest.v, digitsOf(metric))
+    : '–';
   const top = penHeight(spark, toNumber(newest?.v)) ?? 0.5;
   const style = { top: `${Math.min(0.72, Math.max(0.3, 0.3 + 0.7 * top)) * 100}%` };
   return (

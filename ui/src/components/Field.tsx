@@ -1,6 +1,10 @@
 /** A labelled field of a form, with its hint and with what is wrong tied to it. */
 import type { ComponentChildren } from 'preact';
+import words from '../i18n/en.forms.json';
+import { addWords } from '../i18n/index.ts';
 import '../styles/forms.css';
+
+addWords(words);
 
 interface Frame {
   id: string;

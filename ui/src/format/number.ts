@@ -26,6 +26,9 @@ export function decimalsSent(value: number): number {
   return 3;
 }
 
+/** Decimals as they were sent, or exactly so many because somebody wants it. */
+export type Digits = number | { exactly: number };
+
 /** Decimals to show: `sent`, but no more than about four figures in all. */
 export function decimalsShown(value: number, sent: number): number {
   const size = Math.abs(value);
@@ -34,7 +37,8 @@ export function decimalsShown(value: number, sent: number): number {
   return Math.min(sent, most);
 }
 
-export function formatNumber(value: number, sent = decimalsSent(value)): string {
+export function formatNumber(value: number, sent: Digits = decimalsSent(value)): string {
+  if (typeof sent !== 'number') return formatter(sent.exactly).format(value);
   if (value !== 0 && Math.abs(value) >= 1e9) {
     return value.toExponential(3).replace('e+', 'e');
   }
@@ -46,7 +50,7 @@ export function formatCount(count: number): string {
 }
 
 /** Any reading's value as words or figures. */
-export function formatValue(value: Value, sent?: number): string {
+export function formatValue(value: Value, sent?: Digits): string {
   if (value === null) return t('value.bad');
   if (typeof value === 'boolean') return t(value ? 'value.on' : 'value.off');
   if (typeof value === 'string') return value;

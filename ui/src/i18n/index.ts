@@ -4,9 +4,13 @@
  * `en.pages.json` with the pages of lists, each other file with the page of its name, so
  * that no page waits for the words of another.
  */
+import type absent from './en.absent.json';
 import type add from './en.add.json';
+import type forms from './en.forms.json';
+import type health from './en.health.json';
 import type inbox from './en.inbox.json';
 import en from './en.json';
+import type marks from './en.marks.json';
 import type pages from './en.pages.json';
 import type settings from './en.settings.json';
 import type sources from './en.sources.json';
@@ -14,8 +18,12 @@ import type topics from './en.topics.json';
 
 export type Key =
   | keyof typeof en
+  | keyof typeof absent
   | keyof typeof add
+  | keyof typeof forms
+  | keyof typeof health
   | keyof typeof inbox
+  | keyof typeof marks
   | keyof typeof pages
   | keyof typeof settings
   | keyof typeof sources

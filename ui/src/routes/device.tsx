@@ -1,14 +1,16 @@
 /** What happened here? One device's metrics as lanes on one time axis, live. */
 import { untracked, useComputed, useSignal, useSignalEffect } from '@preact/signals';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { getFirst } from '../api/client.ts';
 import type { Device } from '../api/types.ts';
 import { Board } from '../chart/board.ts';
+import { digitsOf } from '../chart/hue.ts';
 import type { ChartActions } from '../chart/readout.ts';
 import { TimeAxis } from '../chart/TimeAxis.tsx';
 import { TimeChart } from '../chart/TimeChart.tsx';
 import { DemoBadge } from '../components/DemoBadge.tsx';
 import { Failure } from '../components/Failure.tsx';
+import { lazily } from '../components/lazily.tsx';
 import { NewMark } from '../components/NewMark.tsx';
 import { RangeBar } from '../components/RangeBar.tsx';
 import { StatusMark } from '../components/StatusMark.tsx';
@@ -19,7 +21,7 @@ import { devices, latest, loadDevices } from '../state/fleet.ts';
 import { foot } from '../state/foot.ts';
 import { spanFor } from '../state/range.ts';
 import { lastHeardAt, statusOf } from '../state/status.ts';
-import { query, withKept } from '../state/url.ts';
+import { query } from '../state/url.ts';
 import { backToLive, range, show, usualMs } from '../state/view.ts';
 import '../styles/chart.css';
 import '../styles/device.css';
@@ -37,15 +39,7 @@ export function DevicePage() {
     );
   }
   if (!data) return <div class="page progress" role="status" aria-label={t('progress')} />;
-  return (
-    <div class="page">
-      <h1>{t('device.unknown')}</h1>
-      <p>{t('device.unknown_why', { key })}</p>
-      <p>
-        <a href={withKept('/')}>{t('nav.to_overview')}</a>
-      </p>
-    </div>
-  );
+  return <Absent key={key} name={key} View={DeviceView} />;
 }
 
 /** So many of its metrics are asked for their first reading. */
@@ -54,8 +48,57 @@ const metricsAsked = 4;
 /** Left of every plot stands its scale; on a phone there is less room for it. */
 const gutterOf = (width: number) => (width < 600 ? 38 : 52);
 
+/** The charts come with the page; the other tabs bring their own code when they are opened. */
+const tabs = ['charts', 'health', 'setup'] as const;
+type Tab = (typeof tabs)[number];
+const Health = lazily(async () => (await import('../settings/Health.tsx')).Health);
+const SetUp = lazily(async () => (await import('../settings/SetUp.tsx')).SetUp);
+const Absent = lazily(async () => (await import('../settings/Absent.tsx')).Absent);
+/** Most devices have none: the code comes with the first. */
+const Marks = lazily(async () => (await import('../chart/HardwareMarks.tsx')).HardwareMarks);
+
 function DeviceView({ device }: { device: Device }) {
-  const names = device.metrics.map((metric) => metric.name).join('\n');
+  const tab = tabs.find((one) => one === query.value.get('tab')) ?? 'charts';
+  return tab === 'charts' ? <Charts device={device} /> : <OtherTab device={device} tab={tab} />;
+}
+
+function OtherTab({ device, tab }: { device: Device; tab: Exclude<Tab, 'charts'> }) {
+  const first = useFirstReading(device);
+  const status = useStatus(device);
+  return (
+    <div class="page device-page">
+      <DeviceHead device={device} status={status} firstReading={first} tab={tab} />
+      {tab === 'health' ? <Health device={device} /> : <SetUp device={device} />}
+    </div>
+  );
+}
+
+function Tabs({ current }: { current: Tab }) {
+  return (
+    <nav class="tabs" aria-label={t('device.tabs')}>
+      {tabs.map((tab) => {
+        const params = new URLSearchParams(query.value);
+        if (tab === 'charts') params.delete('tab');
+        else params.set('tab', tab);
+        return (
+          <a
+            key={tab}
+            href={`/device?${params}`}
+            aria-current={tab === current ? 'true' : undefined}
+          >
+            {t(`device.${tab}`)}
+          </a>
+        );
+      })}
+    </nav>
+  );
+}
+
+function Charts({ device }: { device: Device }) {
+  // Another unit makes other lanes.
+  const names = JSON.stringify(
+    device.metrics.map((metric) => [metric.name, metric.unit, digitsOf(metric)]),
+  );
   const first = useFirstReading(device);
   // Before the board is made: it reads once, and the right span.
   useMemo(() => {
@@ -72,6 +115,12 @@ function DeviceView({ device }: { device: Device }) {
     return () => board.stop();
   }, [board]);
   useEffect(() => board.beginAt(first), [board, first]);
+  // A calibration changes what was drawn already.
+  const version = useRef(device.version);
+  useEffect(() => {
+    if (version.current !== device.version) void board.read();
+    version.current = device.version;
+  }, [board, device.version]);
   // The board reads its own signals; an effect that followed those would undo every move.
   useSignalEffect(() => {
     const next = range.value;
@@ -97,7 +146,7 @@ function DeviceView({ device }: { device: Device }) {
   const status = useStatus(device);
   return (
     <div class="page device-page">
-      <DeviceHead device={device} status={status} firstReading={first} />
+      <DeviceHead device={device} status={status} firstReading={first} tab="charts" />
       <LoadNotice board={board} />
       <div
         class={`lanes${board.locked.value ? ' is-locked' : ''}`}
@@ -116,6 +165,9 @@ function DeviceView({ device }: { device: Device }) {
             actions={actions}
           />
         ))}
+        {device.hardware?.length ? (
+          <Marks board={board} marks={device.hardware} left={gutter} />
+        ) : null}
       </div>
       <p class="sr-only" role="status">
         {spoken}
@@ -183,9 +235,10 @@ interface HeadProps {
   device: Device;
   status: ReturnType<typeof statusOf>;
   firstReading: number | null;
+  tab: Tab;
 }
 
-function DeviceHead({ device, status, firstReading }: HeadProps) {
+function DeviceHead({ device, status, firstReading, tab }: HeadProps) {
   const age = useComputed(() => {
     const at = lastHeardAt(device, latest.value);
     return at === null ? '' : formatAge(now.value - at);
@@ -193,7 +246,7 @@ function DeviceHead({ device, status, firstReading }: HeadProps) {
   return (
     <header class="device-page-head">
       <h1>{device.name}</h1>
-      <RangeBar firstReading={firstReading} />
+      {tab === 'charts' && <RangeBar firstReading={firstReading} />}
       <div class="device-state">
         <StatusMark status={status} />
         <span class="age">{age}</span>
@@ -201,6 +254,7 @@ function DeviceHead({ device, status, firstReading }: HeadProps) {
         {device.demo && <DemoBadge demo={device.demo} />}
         {device.new && <NewMark device={device} />}
       </div>
+      <Tabs current={tab} />
     </header>
   );
 }

@@ -17,6 +17,7 @@ import {
 } from '../api/types.ts';
 import { t } from '../i18n/index.ts';
 import { setServerNow } from './clock.ts';
+import { learnShown } from './shown.ts';
 
 /** Data with the story of its last load. Old data stays while a new load runs or fails. */
 export interface Loaded<T> {
@@ -71,7 +72,7 @@ async function readDevices(): Promise<Device[]> {
   let cursor: string | null = null;
   do {
     const page: Awaited<ReturnType<typeof getDevices>> = await getDevices(cursor);
-    all.push(...page.items);
+    all.push(...page.items.map(learnShown));
     cursor = page.next_cursor ?? null;
   } while (cursor && all.length < devicesMost);
   takeLatest(all);
@@ -113,10 +114,15 @@ function takeReadings(series: Record<string, RawColumns>): void {
   latest.value = next;
 }
 
-/** Replaces one device in the list, after a change that the server confirmed. */
-export function putDevice(changed: Device): void {
+/** Puts one device into the list, after a change that the server confirmed. */
+export function putDevice(answer: Device): void {
+  const changed = learnShown(answer);
+  takeLatest([changed]);
   const list = devices.value.data ?? [];
-  const data = list.map((one) => (one.key === changed.key ? changed : one));
+  const isListed = list.some((one) => one.key === changed.key);
+  const data = isListed
+    ? list.map((one) => (one.key === changed.key ? changed : one))
+    : [...list, changed];
   devices.value = { ...devices.value, data };
 }
 
