@@ -5,7 +5,7 @@
 //! while both are copied stays readable for whoever has it open. Afterwards the copy's log is read behind the copy's cut.
 //! The manifest comes last, so that a backup without one is no backup.
 //!
-//! It is not incremental and holds no secret that the directory does not hold; its files are for their owner only.
+//! It is not incremental. It holds what the directory holds, the key of sealed texts too; its files are for their owner only.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -20,11 +20,11 @@ use store::Sequence;
 use wal::StoreId;
 
 use crate::care::{
-    CareError, FileSum, Progress, copy_open, hex, make_dir, make_empty_dir, sum_of, sync_dir, write_file,
+    CareError, FileSum, Progress, copy_file, copy_open, hex, make_dir, make_empty_dir, sum_of, sync_dir, write_file,
 };
 use crate::checkpoint;
 use crate::database::{FORMAT, failed};
-use crate::viewing::{DATABASE, LOG, connect, identity, read_log};
+use crate::viewing::{DATABASE, LOG, SECRETS, connect, identity, read_log};
 
 /// The file that makes a directory a backup.
 pub const MANIFEST: &str = "manifest.json";
@@ -75,6 +75,7 @@ pub fn backup(
     let (moment, mut log) = copying.moment(&source)?;
     copying.database(moment, progress)?;
     copying.log(&mut log)?;
+    copying.secrets()?;
     let found = copying.verify()?;
     let manifest = Manifest { made_ms: now(), files: copying.sums(progress)?, ..found };
     sync_dir(&to.join(LOG))?;
@@ -168,6 +169,15 @@ impl Copying<'_> {
         File::open(&path).and_then(|file| file.sync_all()).map_err(CareError::file(&path, "written"))
     }
 
+    /// Copies the key of sealed texts, if there is one. It is older than all of them.
+    fn secrets(&self) -> Result<(), CareError> {
+        let path = self.dir.join(SECRETS);
+        if path.exists() {
+            copy_file(&path, &self.to.join(SECRETS), SECRETS)?;
+        }
+        Ok(())
+    }
+
     /// Reads the copy as a server would.
     fn verify(&self) -> Result<Manifest, CareError> {
         let copy = connect(self.to)?;
@@ -195,6 +205,7 @@ impl Copying<'_> {
     fn sums(&self, progress: &mut dyn FnMut(Progress)) -> Result<Vec<FileSum>, CareError> {
         let mut names = vec![DATABASE.to_owned()];
         names.extend(segments(&self.to.join(LOG))?.into_iter().map(|name| format!("{LOG}/{name}")));
+        names.extend(self.to.join(SECRETS).exists().then(|| SECRETS.to_owned()));
         let total = names.len() as u64;
         let sum = |(done, name): (u64, &String)| {
             progress(Progress { doing: "hashing", done, total });

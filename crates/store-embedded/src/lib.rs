@@ -69,3 +69,4 @@ pub use options::{BATCH_BYTES_MAX, GROUP_BATCHES_MAX, GROUP_BYTES_MAX, Limits, O
 pub use repair::{Report, repair};
 pub use restore::{Census, Trial, census, manifest, restore, trial};
 pub use transfer::{Transferred, export, import};
+pub use viewing::SECRETS;

@@ -11,7 +11,7 @@ use crate::care::{CareError, FileSum, Progress, copy_file, hex, make_dir, make_e
 use crate::check::{Finding, check};
 use crate::database::FORMAT;
 use crate::options::Options;
-use crate::viewing::{DATABASE, LOG};
+use crate::viewing::{DATABASE, LOG, SECRETS};
 use crate::{EmbeddedStore, open};
 
 /// Where a restore works until everything is there. A directory that has it is not opened.
@@ -64,7 +64,7 @@ pub fn manifest(from: &Path) -> Result<Manifest, CareError> {
         return Err(crate::OpenError::Format { dir: from.to_owned(), found, supported: FORMAT }.into());
     }
     let legal = |file: &FileSum| {
-        file.name == DATABASE
+        [DATABASE, SECRETS].contains(&file.name.as_str())
             || file.name.strip_prefix("log/").is_some_and(|name| name.ends_with(".wal") && !name.contains('/'))
     };
     if !manifest.files.iter().all(legal) || !manifest.files.iter().any(|file| file.name == DATABASE) {
@@ -87,8 +87,11 @@ pub fn restore(from: &Path, dir: &Path, progress: &mut dyn FnMut(Progress)) -> R
     copy_files(from, &half, &manifest, progress)?;
     sync_dir(&half.join(LOG))?;
     sync_dir(&half)?;
-    for name in [LOG, DATABASE] {
+    for name in [SECRETS, LOG, DATABASE] {
         let place = dir.join(name);
+        if name == SECRETS && !half.join(name).exists() {
+            continue;
+        }
         std::fs::rename(half.join(name), &place).map_err(CareError::file(&place, "written"))?;
     }
     sync_dir(dir)?;

@@ -22,6 +22,9 @@ use crate::restore::RESTORING;
 
 pub(crate) const DATABASE: &str = "sensorium.db";
 pub(crate) const LOG: &str = "log";
+/// The key of texts that are sealed in the catalogue. Whoever seals makes it; without it a copy of them is worth nothing, so that
+/// a backup has it.
+pub const SECRETS: &str = "secrets.key";
 
 /// The lock of the directory; none if somebody else holds it. Nothing is made.
 pub(crate) enum Hold {
