@@ -2,8 +2,10 @@
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
+use ingest::{TopicView, TracedMessage};
 use serde::{Deserialize, Serialize};
-use source::{BrokerSettings, BrokerView, BrokersError, Gap, Protocol, Seen, Subscription, Tls};
+use source::{BrokerSettings, BrokerView, BrokersError, Gap, Protocol, Subscription, Tls};
 use utoipa::ToSchema;
 
 use crate::devices::expected_version;
@@ -11,11 +13,18 @@ use crate::params::{Json, Path};
 use crate::problem::Problem;
 use crate::state::ApiState;
 
+/// Topics told of one broker. The ones unheard for longest are left out.
+const SEEN_MAX: usize = 200;
+/// Characters of a message that are told.
+const SEEN_TEXT_MAX: usize = 200;
+
 /// A known service, of which only host, user and password are asked for.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Preset {
-    /// HiveMQ Cloud: port 8883, TLS with public authorities.
+    /// HiveMQ Cloud. Paste the host of the cluster as its console shows it, without scheme and port, and a user and password
+    /// made there for it; port 8883 and TLS with public authorities are set, and everything is subscribed unless `filters` are
+    /// given.
     HivemqCloud,
 }
 
@@ -99,16 +108,41 @@ pub struct SeenTopics {
     items: Vec<Seen>,
 }
 
+/// The last message of a topic.
+#[derive(Serialize, ToSchema)]
+pub struct Seen {
+    topic: String,
+    /// Its first 200 characters.
+    text: String,
+    /// When, epoch ms of server time.
+    t: i64,
+}
+
+/// A broker that was removed, with something left to say.
+#[derive(Serialize, ToSchema)]
+pub struct BrokerRemoved {
+    /// What may be left at the broker, as a sentence.
+    detail: String,
+}
+
 fn filled(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
 impl BrokerBody {
     fn fresh(mut self) -> Result<BrokerSettings, Problem> {
-        let missing = |member: &str| Problem::unprocessable("broker_invalid", format!("{member} is needed"));
+        let invalid = |detail: String| Problem::unprocessable("broker_invalid", detail);
+        let missing = |member: &str| invalid(format!("{member} is needed"));
         let mut tls = self.tls.take().unwrap_or_default();
         match self.preset {
-            Some(Preset::HivemqCloud) => tls.enabled = true,
+            Some(Preset::HivemqCloud) => {
+                if self.username.is_none() || self.password.is_none() {
+                    let detail = "HiveMQ Cloud takes nobody without username and password: make them for the cluster in its console";
+                    return Err(invalid(detail.to_owned()));
+                }
+                tls.enabled = true;
+                self.filters.get_or_insert_with(|| vec![Subscription { filter: "#".to_owned(), qos: 1 }]);
+            }
             None => {}
         }
         let blank = BrokerSettings {
@@ -198,23 +232,38 @@ pub async fn change(
     Ok(axum::Json(changed.await.map_err(|_| Problem::closing())??.into()))
 }
 
-/// Unsubscribes, disconnects and forgets an external broker. Its readings stay.
-#[utoipa::path(delete, path = "/api/v1/brokers/{name}", params(("If-Match" = Option<String>, Header, description = "The version seen")), responses((status = 204), (status = 404, body = Problem), (status = 412, body = Problem)))]
+/// Unsubscribes, has the broker discard our session, and forgets it. Its readings stay. Where the broker cannot be reached within
+/// 5 s, the answer says what may be left there.
+#[utoipa::path(delete, path = "/api/v1/brokers/{name}", params(("If-Match" = Option<String>, Header, description = "The version seen")), responses((status = 200, body = BrokerRemoved), (status = 204), (status = 404, body = Problem), (status = 412, body = Problem)))]
 pub async fn remove(
     State(state): State<ApiState>,
     Path(name): Path<String>,
     headers: HeaderMap,
-) -> Result<StatusCode, Problem> {
+) -> Result<axum::response::Response, Problem> {
     let (version, brokers) = (expected_version(&headers)?, std::sync::Arc::clone(&state.brokers));
     let removed = tokio::spawn(async move { brokers.remove(&name, version).await });
-    removed.await.map_err(|_| Problem::closing())??;
-    Ok(StatusCode::NO_CONTENT)
+    let left = removed.await.map_err(|_| Problem::closing())??;
+    Ok(match left {
+        Some(detail) => axum::Json(BrokerRemoved { detail }).into_response(),
+        None => StatusCode::NO_CONTENT.into_response(),
+    })
 }
 
-/// The last topics that came from an external broker, with the start of their last message.
+/// The topics that came from an external broker since the server started, with the start of their last message from there.
 #[utoipa::path(get, path = "/api/v1/brokers/{name}/seen", responses((status = 200, body = SeenTopics), (status = 404, body = Problem)))]
 pub async fn seen(State(state): State<ApiState>, Path(name): Path<String>) -> Result<axum::Json<SeenTopics>, Problem> {
-    Ok(axum::Json(SeenTopics { items: state.brokers.seen(&name)? }))
+    find(&state, &name)?;
+    let from_there = |message: &&TracedMessage| message.source.as_str() == name;
+    let views = state.ingest.topics(None, usize::MAX, |view| view.last.iter().any(|message| from_there(&message)));
+    let last = |view: &TopicView| {
+        let message = view.last.iter().find(from_there)?;
+        let text = String::from_utf8_lossy(&message.payload).chars().take(SEEN_TEXT_MAX).collect();
+        Some(Seen { topic: view.topic.as_str().to_owned(), text, t: message.received.millis() })
+    };
+    let mut items: Vec<Seen> = views.iter().filter_map(last).collect();
+    items.sort_by(|one, other| other.t.cmp(&one.t).then_with(|| one.topic.cmp(&other.topic)));
+    items.truncate(SEEN_MAX);
+    Ok(axum::Json(SeenTopics { items }))
 }
 
 impl From<BrokersError> for Problem {

@@ -84,7 +84,7 @@ pub fn sender(headers: &HeaderMap, peer: SocketAddr) -> Result<(Arc<str>, Option
     let Some(key) = headers.get("idempotency-key") else { return Ok((peer.ip().to_string().into(), None)) };
     match key.to_str() {
         Ok(key) if !key.is_empty() && key.len() <= IDEMPOTENCY_KEY_MAX => {
-            Ok((format!("idempotency-key:{key}").into(), Some(Repeat { id: 0, marked: true })))
+            Ok((format!("idempotency-key:{key}").into(), Some(Repeat { id: 0, marked: true, part: 0 })))
         }
         Ok(_) | Err(_) => {
             let detail = format!("an Idempotency-Key must be text of 1 to {IDEMPOTENCY_KEY_MAX} bytes");

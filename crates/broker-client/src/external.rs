@@ -4,23 +4,31 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use clock::Clock;
 use model::{SourceName, TopicFilter};
 use parking_lot::Mutex;
-use source::{BrokerSettings, BrokerView, Brokers, BrokersError, Inlet, LinkState, Seen};
+use source::{BrokerSettings, BrokerView, Brokers, BrokersError, Inlet, LinkState};
 use store::{Catalog, CatalogError, Expected, Version};
 use tokio::sync::{MutexGuard, watch};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
+use crate::connection::Connection;
 use crate::keeping::{self, KIND, Kept};
 use crate::link::{Link, Stop};
+use crate::memory::Memory;
 use crate::sealing::Seal;
+use crate::speech::Keeping;
 use crate::status::Status;
 
 /// External brokers of one server. More are refused.
 const BROKERS_MAX: usize = 64;
+
+/// How long a broker may take to discard our session when it is removed. Then that is said in the answer.
+const DISCARD_WITHIN: Duration = Duration::from_secs(5);
 
 /// The adapter. Its tasks end with [`External::stop`].
 pub struct External {
@@ -42,23 +50,29 @@ struct Running {
 }
 
 impl External {
-    /// Opens the key in `data` and starts every broker that is kept in the catalogue.
+    /// Opens the file `key`, or makes it, and starts every broker that is kept in the catalogue.
     ///
     /// # Errors
-    /// The key cannot be read or made, or the catalogue cannot be read.
+    /// The key cannot be read or made, or the catalogue cannot be read. A broker that cannot be read is left out and told as
+    /// failing.
     pub async fn start(
         catalog: Arc<dyn Catalog>,
         inlet: Inlet,
         clock: Arc<dyn Clock>,
-        data: &Path,
+        key: &Path,
     ) -> io::Result<Arc<Self>> {
-        let seal = Seal::of(data)?;
+        let seal = Seal::of(key)?;
         let documents = catalog.list(KIND, None, BROKERS_MAX).await.map_err(io::Error::other)?;
         let external =
             Self { catalog, inlet, clock, seal, running: Mutex::default(), changing: tokio::sync::Mutex::new(false) };
         for document in documents {
-            let kept: Kept = serde_json::from_str(&document.body).map_err(io::Error::other)?;
-            let running = external.begin(kept, document.version);
+            let running = match serde_json::from_str::<Kept>(&document.body) {
+                Ok(kept) => external.begin(kept, document.version).await,
+                Err(error) => {
+                    tracing::error!(broker = document.id, %error, "an external broker is left out: it cannot be read");
+                    external.left_out(&document.id, document.version, &error).await
+                }
+            };
             external.running.lock().insert(document.id, running);
         }
         Ok(Arc::new(external))
@@ -91,21 +105,32 @@ impl External {
         Ok(stopped)
     }
 
-    fn begin(&self, kept: Kept, version: Version) -> Running {
+    async fn left_out(&self, name: &str, version: Version, error: &serde_json::Error) -> Running {
+        let (_, before) = Memory::of(Arc::clone(&self.catalog), name).await;
+        let now = self.clock.now().millis();
+        let status = Arc::new(Status::new(LinkState::Failing, now, before));
+        let remedy = "set its host and filters again, or remove it";
+        status.set(LinkState::Failing, Some(format!("What is kept of it cannot be read ({error}); {remedy}.")), now);
+        let (stop, _) = watch::channel(Stop::Run);
+        Running { kept: keeping::unreadable(name), version, status, stop, task: None }
+    }
+
+    async fn begin(&self, kept: Kept, version: Version) -> Running {
+        let (memory, before) = Memory::of(Arc::clone(&self.catalog), &kept.settings.name).await;
         let now = self.clock.now().millis();
         let state = if kept.settings.paused { LinkState::Paused } else { LinkState::Connecting };
-        let status = Arc::new(Status::new(state, now));
+        let status = Arc::new(Status::new(state, now, before));
         let (stop, stopping) = watch::channel(Stop::Run);
         let task = match self.opened(&kept) {
             _ if kept.settings.paused => None,
             Ok((settings, source, wanted)) => {
                 let link = Link {
-                    client_id: settings.client_id.clone().unwrap_or_default(),
                     settings,
                     lapsed: kept.lapsed.clone(),
                     source,
                     wanted,
                     status: Arc::clone(&status),
+                    memory,
                     inlet: self.inlet.clone(),
                     clock: Arc::clone(&self.clock),
                     stop: stopping,
@@ -136,6 +161,27 @@ impl External {
         Some(running)
     }
 
+    /// Lets the broker forget us: a connection that wants no session ends the one that is there. A sentence if it may be there
+    /// still.
+    async fn discard(&self, kept: &Kept, heard: bool) -> Option<String> {
+        let discarded = async {
+            let (settings, ..) = self.opened(kept)?;
+            let mut opened = Connection::open(&settings, Keeping::Nothing).await?;
+            opened.connection.leave().await
+        };
+        let discarded = timeout(DISCARD_WITHIN, discarded).await;
+        let why = match discarded.unwrap_or_else(|_| Err("The broker did not answer in time.".to_owned())) {
+            Ok(()) => return None,
+            // Where we never were, nothing is kept for us.
+            Err(_) if !heard => return None,
+            Err(why) => why,
+        };
+        let client = kept.settings.client_id.as_deref().unwrap_or_default();
+        Some(format!(
+            "It may keep our session under the client id {client:?}, with messages for us, until it forgets it. {why}"
+        ))
+    }
+
     async fn keep(
         &self,
         settings: &BrokerSettings,
@@ -149,7 +195,7 @@ impl External {
         let put = self.catalog.put(KIND, &settings.name, expected, &body, &[]).await;
         let version = put.map_err(|error| refused(&error))?;
         self.end(&settings.name, Stop::Leave).await;
-        let running = self.begin(kept, version);
+        let running = self.begin(kept, version).await;
         let view = running.view();
         self.running.lock().insert(settings.name.clone(), running);
         Ok(view)
@@ -176,6 +222,10 @@ fn refused(error: &CatalogError) -> BrokersError {
     }
 }
 
+fn random_id() -> String {
+    format!("sensorium-{:016x}", fastrand::u64(..))
+}
+
 /// A secret that is left out stays, an empty one goes.
 fn carried(given: Option<String>, before: Option<String>) -> Option<String> {
     given.or(before).filter(|text| !text.is_empty())
@@ -194,8 +244,11 @@ impl Brokers for External {
         }
         settings.password = carried(settings.password, None);
         settings.tls.client_key_pem = carried(settings.tls.client_key_pem, None);
-        let random = || format!("sensorium-{:016x}", fastrand::u64(..));
-        settings.client_id = Some(settings.client_id.filter(|id| !id.is_empty()).unwrap_or_else(random));
+        settings.client_id = Some(settings.client_id.filter(|id| !id.is_empty()).unwrap_or_else(random_id));
+        if !self.running.lock().contains_key(&settings.name) {
+            // Left behind by one of this name whose removal was cut short.
+            Memory::of(Arc::clone(&self.catalog), &settings.name).await.0.forget().await;
+        }
         match self.keep(&settings, Vec::new(), Expected::Absent).await {
             Err(BrokersError::Conflict) => Err(BrokersError::Exists(settings.name)),
             kept => kept,
@@ -211,23 +264,20 @@ impl Brokers for External {
         settings.password = carried(settings.password, password);
         let certificate_stays = settings.tls.client_cert_pem == before.settings.tls.client_cert_pem;
         settings.tls.client_key_pem = carried(settings.tls.client_key_pem, key.filter(|_| certificate_stays));
-        settings.client_id = settings.client_id.or_else(|| before.settings.client_id.clone());
+        let id = settings.client_id.take().or_else(|| before.settings.client_id.clone());
+        settings.client_id = Some(id.unwrap_or_else(random_id));
         let lapsed = keeping::lapsed(&before, &settings);
         self.keep(&settings, lapsed, Expected::Version(version.map_or(found, Version))).await
     }
 
-    async fn remove(&self, name: &str, version: Option<u64>) -> Result<(), BrokersError> {
+    async fn remove(&self, name: &str, version: Option<u64>) -> Result<Option<String>, BrokersError> {
         let _turn = self.turn().await?;
         let found = self.running.lock().get(name).map(|running| running.version);
         let found = found.ok_or_else(|| BrokersError::Unknown(name.to_owned()))?;
         let removed = self.catalog.remove(KIND, name, version.map_or(found, Version)).await;
         removed.map_err(|error| refused(&error))?;
-        self.end(name, Stop::Remove).await;
-        Ok(())
-    }
-
-    fn seen(&self, name: &str) -> Result<Vec<Seen>, BrokersError> {
-        let running = self.running.lock();
-        running.get(name).map(|running| running.status.seen()).ok_or_else(|| BrokersError::Unknown(name.to_owned()))
+        let Some(ended) = self.end(name, Stop::Remove).await else { return Ok(None) };
+        Memory::of(Arc::clone(&self.catalog), name).await.0.forget().await;
+        Ok(self.discard(&ended.kept, ended.status.remembered().heard.is_some()).await)
     }
 }

@@ -63,6 +63,24 @@ impl Kept {
     }
 }
 
+/// The settings of a broker whose document cannot be read: enough to name it, and to put something better in its place.
+pub fn unreadable(name: &str) -> Kept {
+    let settings = BrokerSettings {
+        name: name.to_owned(),
+        host: String::new(),
+        port: 0,
+        tls: source::Tls::default(),
+        protocol: source::Protocol::default(),
+        username: None,
+        password: None,
+        client_id: None,
+        filters: Vec::new(),
+        shared_group: None,
+        paused: false,
+    };
+    Kept { settings, password: None, client_key: None, lapsed: Vec::new() }
+}
+
 /// The name and the filters, or a sentence about the setting that is wrong.
 pub fn check(settings: &BrokerSettings) -> Result<(SourceName, Vec<TopicFilter>), String> {
     let name = SourceName::parse(&settings.name).map_err(|error| format!("name: {error}"))?;
@@ -83,6 +101,10 @@ pub fn check(settings: &BrokerSettings) -> Result<(SourceName, Vec<TopicFilter>)
         {
             return Err(format!("{member}: 1 to {TEXT_BYTES_MAX} bytes"));
         }
+    }
+    if !is_bare(&settings.host) {
+        let example = "such as broker.example or 192.0.2.7: no mqtts:// before it, no port and no path behind it";
+        return Err(format!("host: the name or the address alone, {example}"));
     }
     if settings.port == 0 {
         return Err("port: 1 to 65535".to_owned());
@@ -114,6 +136,12 @@ pub fn check(settings: &BrokerSettings) -> Result<(SourceName, Vec<TopicFilter>)
         filters.push(TopicFilter::parse(&wanted.filter).map_err(|error| format!("filters[{at}].filter: {error}"))?);
     }
     Ok((name, filters))
+}
+
+/// Whether it is a host and nothing around it. An address of version 6 has colons of its own.
+fn is_bare(host: &str) -> bool {
+    let address = host.parse::<std::net::Ipv6Addr>().is_ok();
+    address || !host.contains(|letter: char| letter.is_whitespace() || "/:@".contains(letter))
 }
 
 /// How a broker knows the subscriptions of these settings.

@@ -9,12 +9,14 @@
 mod connection;
 mod external;
 mod filters;
+mod framing;
 mod keeping;
 mod link;
-
+mod memory;
 mod sealing;
+mod sentences;
+mod speech;
 mod status;
 mod tls;
 
 pub use external::External;
-pub use sealing::KEY_FILE;

@@ -8,20 +8,26 @@ use std::time::Duration;
 use clock::Clock;
 use model::{SourceName, Topic, TopicFilter};
 use rmqtt_codec::types::{Publish, QoS};
-use rmqtt_codec::v3::{Packet, SubscribeReturnCode};
 use source::{BrokerSettings, Inbound, Inlet, LinkState, Outcome, Repeat, Reply, Settle};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 
-use crate::connection::{Connection, KEEP_ALIVE_S, step};
+use crate::connection::{Connection, Opened};
 use crate::keeping::spelled;
+use crate::memory::Memory;
+use crate::speech::{Heard, Keeping};
 use crate::status::Status;
 
-/// Messages handed over and not yet acknowledged. Beyond it the broker is not read. Below the 128 that ingest remembers of one
-/// client, so that all of them are recognised when they come again.
-const IN_FLIGHT_MAX: usize = 99;
+/// Messages handed over and not yet acknowledged. Beyond it the broker is not read.
+pub const IN_FLIGHT_MAX: usize = 99;
+/// Memories of 128 messages each, taken in turn, in which ingest recognises what comes again. A broker sends again whatever it sent
+/// and has seen no acknowledgement of, and Mosquitto 2.0 sends far more than it is told to. What lies behind 8,192 later ones
+/// cannot be told from a new message.
+const PARTS: u32 = 64;
 const BACK_OFF_MIN: Duration = Duration::from_secs(1);
 const BACK_OFF_MAX: Duration = Duration::from_secs(60);
+/// After so many pings it is kept that the broker is heard: a gap after a crash of ours begins at most so much too early.
+const PINGS_PER_NOTE: u32 = 4;
 /// A connection that lived longer was a good one: the next pause is the shortest again.
 const GOOD_AFTER: Duration = Duration::from_secs(30);
 
@@ -37,12 +43,12 @@ pub enum Stop {
 
 pub struct Link {
     pub settings: BrokerSettings,
-    pub client_id: String,
     /// Filters of before, which the broker may still hold for us.
     pub lapsed: Vec<String>,
     pub source: SourceName,
     pub wanted: Vec<TopicFilter>,
     pub status: Arc<Status>,
+    pub memory: Memory,
     pub inlet: Inlet,
     pub clock: Arc<dyn Clock>,
     pub stop: watch::Receiver<Stop>,
@@ -65,6 +71,22 @@ struct Waiting {
     settled: bool,
 }
 
+/// What is known of the broker's session of ours, over all connections of this link.
+#[derive(Default)]
+struct Known {
+    /// The broker confirmed these filters.
+    subscribed: bool,
+    /// It said since then that it has no session.
+    forgotten: bool,
+}
+
+/// What a packet changed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Subscribed,
+    Otherwise,
+}
+
 enum Ended {
     Stopped,
     Failed(String),
@@ -83,10 +105,10 @@ impl Link {
 
     pub async fn run(mut self) {
         let mut pause = BACK_OFF_MIN;
-        let mut subscribed = false;
+        let mut known = Known::default();
         while *self.stop.borrow() == Stop::Run {
             let began = self.clock.monotonic();
-            match self.session(&mut subscribed).await {
+            match self.session(&mut known).await {
                 Ended::Stopped => break,
                 Ended::Failed(sentence) => {
                     tracing::warn!(broker = %self.source, %sentence, "an external broker cannot be heard");
@@ -105,30 +127,38 @@ impl Link {
         }
     }
 
-    async fn session(&mut self, subscribed: &mut bool) -> Ended {
+    async fn session(&mut self, known: &mut Known) -> Ended {
         let mut stop = self.stop.clone();
         let opened = tokio::select! {
-            opened = Connection::open(&self.settings, &self.client_id) => opened,
+            opened = Connection::open(&self.settings, Keeping::Session) => opened,
             () = told_to_stop(&mut stop) => return Ended::Stopped,
         };
-        let (connection, present) = match opened {
+        let Opened { connection, present, keep_alive_s } = match opened {
             Ok(opened) => opened,
             Err(sentence) => return Ended::Failed(sentence),
         };
+        if !present {
+            known.forgotten = true;
+            self.status.begun();
+            self.remember().await;
+        }
         let (outcomes, settled) = mpsc::channel(IN_FLIGHT_MAX + 1);
         let session = Session {
             link: self,
             connection,
             outcomes: Arc::new(Settled(outcomes)),
+            session: self.status.remembered().session,
             waiting: VecDeque::new(),
             next_token: 0,
+            ping: pings(keep_alive_s),
             pings: 0,
+            unanswered: false,
             stop,
         };
-        let again = !(present && *subscribed);
-        let ended = session.live(settled, again, present, subscribed).await;
-        if *subscribed {
+        let ended = session.live(settled, known).await;
+        if known.subscribed {
             self.status.lost(self.now());
+            self.remember().await;
         }
         match ended {
             Ok(()) => Ended::Stopped,
@@ -136,10 +166,28 @@ impl Link {
         }
     }
 
+    async fn subscribed(&self, known: &mut Known) {
+        self.status.connected(!known.forgotten, self.now());
+        *known = Known { subscribed: true, forgotten: false };
+        self.remember().await;
+    }
+
+    async fn remember(&self) {
+        self.memory.keep(&self.status.remembered()).await;
+    }
+
     fn qos(&self) -> QoS {
         let all_0 = self.settings.filters.iter().all(|filter| filter.qos == 0);
         if all_0 { QoS::AtMostOnce } else { QoS::AtLeastOnce }
     }
+}
+
+/// Two in the time in which the broker gives us up.
+fn pings(keep_alive_s: u16) -> Interval {
+    let mut ping = interval(Duration::from_millis(u64::from(keep_alive_s) * 500));
+    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ping.reset();
+    ping
 }
 
 async fn told_to_stop(stop: &mut watch::Receiver<Stop>) {
@@ -151,33 +199,30 @@ struct Session<'a> {
     link: &'a Link,
     connection: Connection,
     outcomes: Arc<Settled>,
+    /// Which session at the broker.
+    session: u32,
     waiting: VecDeque<Waiting>,
     next_token: u64,
-    /// Sent and not answered.
-    pings: u8,
+    ping: Interval,
+    /// Sent so far.
+    pings: u32,
+    /// Sent while the broker was being read, and nothing came of it since.
+    unanswered: bool,
     stop: watch::Receiver<Stop>,
 }
 
 impl Session<'_> {
-    async fn live(
-        mut self,
-        mut settled: mpsc::Receiver<(u64, Outcome)>,
-        again: bool,
-        present: bool,
-        subscribed: &mut bool,
-    ) -> Result<(), Ended> {
-        if again {
-            self.subscribe()?;
-            step("its acknowledgements", async { self.connection.flush().await }).await?;
+    async fn live(mut self, mut settled: mpsc::Receiver<(u64, Outcome)>, known: &mut Known) -> Result<(), Ended> {
+        if known.subscribed && !known.forgotten {
+            self.link.subscribed(known).await;
         } else {
-            self.link.status.connected(present, self.link.now());
+            let filters = spelled(&self.link.settings).into_iter();
+            self.connection.subscribe(filters, self.link.qos(), &self.link.lapsed).await?;
         }
         let mut stop = self.stop.clone();
-        let mut ping = interval(Duration::from_secs(u64::from(KEEP_ALIVE_S) / 2));
-        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        ping.reset();
         loop {
             let room = self.waiting.len() < IN_FLIGHT_MAX;
+            self.unanswered &= room;
             tokio::select! {
                 () = told_to_stop(&mut stop) => return self.leave().await,
                 Some((token, outcome)) = settled.recv() => {
@@ -187,59 +232,80 @@ impl Session<'_> {
                     }
                     self.acknowledge().await?;
                 }
-                _ = ping.tick() => {
-                    if self.pings > 0 && room {
+                _ = self.ping.tick() => {
+                    if self.unanswered {
                         return Err(Ended::Failed("The broker does not answer any more.".to_owned()));
                     }
-                    self.pings = 1;
-                    self.connection.push(Packet::PingRequest)?;
-                    self.connection.flush().await?;
+                    self.unanswered = room;
+                    self.keep_alive().await?;
                 }
-                packet = self.connection.next(), if room => match packet? {
-                    Packet::Publish(publish) => self.publish(*publish).await?,
-                    Packet::PingResponse => self.pings = 0,
-                    Packet::SubscribeAck { status, .. } => {
-                        if status.contains(&SubscribeReturnCode::Failure) {
-                            let sentence = "The broker refused a filter; this user may not subscribe to it.";
-                            return Err(Ended::Failed(sentence.to_owned()));
-                        }
-                        self.link.status.connected(present, self.link.now());
-                        *subscribed = true;
+                packet = self.connection.next(), if room => {
+                    self.unanswered = false;
+                    if self.take(packet?).await? == Taken::Subscribed {
+                        self.link.subscribed(known).await;
                     }
-                    Packet::UnsubscribeAck { .. } => {}
-                    Packet::Connect(_) | Packet::ConnectAck(_) | Packet::PublishAck { .. }
-                    | Packet::PublishReceived { .. } | Packet::PublishRelease { .. } | Packet::PublishComplete { .. }
-                    | Packet::Subscribe { .. } | Packet::Unsubscribe { .. } | Packet::PingRequest | Packet::Disconnect => {
-                        return Err(Ended::Failed("The broker sent a packet that is none of a broker.".to_owned()));
-                    }
-                },
+                }
             }
         }
     }
 
-    fn subscribe(&mut self) -> Result<(), String> {
-        let lapsed = self.link.lapsed.iter().map(|filter| filter.clone().into()).collect::<Vec<_>>();
-        if !lapsed.is_empty() {
-            self.connection.push(Packet::Unsubscribe { packet_id: NonZeroU16::MIN, topic_filters: lapsed })?;
+    async fn take(&mut self, heard: Heard) -> Result<Taken, Ended> {
+        match heard {
+            Heard::Publish(publish) => self.publish(*publish).await?,
+            Heard::TooLong(id) => {
+                tracing::warn!(broker = %self.link.source, "a message longer than 1 MiB was skipped");
+                self.link.status.received();
+                self.wait_for(id, true);
+                self.pass_over().await?;
+            }
+            Heard::Subscribed => return Ok(Taken::Subscribed),
+            Heard::Understood => {}
+            Heard::Refused(sentence) => return Err(Ended::Failed(sentence)),
+            Heard::Accepted { .. } => {
+                return Err(Ended::Failed("The broker accepted the connection twice.".to_owned()));
+            }
         }
-        let qos = self.link.qos();
-        let filters = spelled(&self.link.settings);
-        let topic_filters = filters.into_iter().map(|filter| (filter.into(), qos)).collect();
-        self.connection.push(Packet::Subscribe { packet_id: NonZeroU16::MIN, topic_filters })
+        Ok(Taken::Otherwise)
+    }
+
+    /// Tells the broker that we are there, whatever else waits, so that a store that is away does not cost the connection.
+    async fn keep_alive(&mut self) -> Result<(), Ended> {
+        self.pings += 1;
+        self.connection.ping().await?;
+        self.link.status.heard(self.link.now());
+        if self.pings.is_multiple_of(PINGS_PER_NOTE) {
+            self.link.remember().await;
+        }
+        Ok(())
+    }
+
+    /// Puts a message into the order of acknowledgements and gives it its token.
+    fn wait_for(&mut self, id: Option<NonZeroU16>, settled: bool) -> u64 {
+        let token = self.next_token;
+        self.next_token += 1;
+        self.waiting.push_back(Waiting { token, id, settled });
+        self.link.status.in_flight(self.waiting.len());
+        token
+    }
+
+    /// A packet id of another session is another message's.
+    fn repeat(&self, id: u16, marked: bool) -> Repeat {
+        let first = self.session.wrapping_add(1).wrapping_mul(PARTS);
+        Repeat { id, marked, part: first.wrapping_add(u32::from(id) % PARTS) }
+    }
+
+    /// A message goes no further: it is counted, and acknowledged in its turn.
+    async fn pass_over(&mut self) -> Result<(), Ended> {
+        self.link.status.refused();
+        self.acknowledge().await
     }
 
     async fn publish(&mut self, publish: Publish) -> Result<(), Ended> {
         let link = self.link;
-        link.status.received(&publish.topic, &publish.payload, link.now());
-        let token = self.next_token;
-        self.next_token += 1;
+        link.status.received();
         let topic = Topic::parse(&publish.topic).ok().filter(|topic| link.wanted.iter().any(|f| f.matches(topic)));
-        self.waiting.push_back(Waiting { token, id: publish.packet_id, settled: topic.is_none() });
-        link.status.in_flight(self.waiting.len());
-        let Some(topic) = topic else {
-            link.status.refused();
-            return self.acknowledge().await;
-        };
+        let token = self.wait_for(publish.packet_id, topic.is_none());
+        let Some(topic) = topic else { return self.pass_over().await };
         let inbound = Inbound {
             source: link.source.clone(),
             client: format!("broker:{}", link.source.as_str()).into(),
@@ -247,12 +313,17 @@ impl Session<'_> {
             payload: publish.payload,
             read: None,
             replayed: publish.retain,
-            repeat: publish.packet_id.map(|id| Repeat { id: id.get(), marked: publish.dup }),
+            repeat: publish.packet_id.map(|id| self.repeat(id.get(), publish.dup)),
             reply: Reply::new(Arc::clone(&self.outcomes) as _, token),
         };
-        tokio::select! {
-            delivered = link.inlet.deliver(inbound) => delivered.map_err(|_| Ended::Stopped),
-            () = told_to_stop(&mut self.stop) => Err(Ended::Stopped),
+        let delivered = link.inlet.deliver(inbound);
+        tokio::pin!(delivered);
+        loop {
+            tokio::select! {
+                delivered = &mut delivered => return delivered.map_err(|_| Ended::Stopped),
+                () = told_to_stop(&mut self.stop) => return Err(Ended::Stopped),
+                _ = self.ping.tick() => self.keep_alive().await?,
+            }
         }
     }
 
@@ -270,7 +341,7 @@ impl Session<'_> {
     async fn acknowledge(&mut self) -> Result<(), Ended> {
         while self.waiting.front().is_some_and(|waiting| waiting.settled) {
             if let Some(packet_id) = self.waiting.pop_front().and_then(|waiting| waiting.id) {
-                self.connection.push(Packet::PublishAck { packet_id })?;
+                self.connection.acknowledge(packet_id)?;
             }
         }
         self.link.status.in_flight(self.waiting.len());
@@ -279,10 +350,8 @@ impl Session<'_> {
 
     async fn leave(&mut self) -> Result<(), Ended> {
         if *self.stop.borrow() == Stop::Remove {
-            let topic_filters = spelled(&self.link.settings).into_iter().map(Into::into).collect();
-            self.connection.push(Packet::Unsubscribe { packet_id: NonZeroU16::MIN, topic_filters })?;
+            self.connection.unsubscribe(spelled(&self.link.settings).into_iter())?;
         }
-        self.connection.push(Packet::Disconnect)?;
-        Ok(self.connection.flush().await?)
+        Ok(self.connection.leave().await?)
     }
 }

@@ -9,8 +9,6 @@ use std::path::Path;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
 
-/// The file in the data directory that holds the key: 32 bytes, mode 0600.
-pub const KEY_FILE: &str = "secrets.key";
 const KEY_BYTES: usize = 32;
 
 /// Seals and opens texts.
@@ -20,23 +18,22 @@ pub struct Seal {
 }
 
 impl Seal {
-    /// The key in `data`, made if there is none.
-    pub fn of(data: &Path) -> io::Result<Self> {
-        let path = data.join(KEY_FILE);
+    /// The key in this file, 32 bytes, mode 0600, made if there is none.
+    pub fn of(path: &Path) -> io::Result<Self> {
         let random = SystemRandom::new();
         if !path.exists() {
             let mut key = [0; KEY_BYTES];
             random.fill(&mut key).map_err(|_| io::Error::other("the system gives no random bytes"))?;
             // Whole or not at all: a half-written key would lock every secret in.
-            let half = data.join(format!("{KEY_FILE}.new"));
+            let half = path.with_extension("new");
             let _ = fs::remove_file(&half);
             let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&half)?;
             file.write_all(&key)?;
             file.sync_all()?;
-            fs::rename(&half, &path)?;
-            fs::File::open(data)?.sync_all()?;
+            fs::rename(&half, path)?;
+            fs::File::open(path.parent().unwrap_or(path))?.sync_all()?;
         }
-        let key = UnboundKey::new(&CHACHA20_POLY1305, &fs::read(&path)?)
+        let key = UnboundKey::new(&CHACHA20_POLY1305, &fs::read(path)?)
             .map_err(|_| io::Error::other(format!("{} does not hold 32 bytes", path.display())))?;
         Ok(Self { key: LessSafeKey::new(key), random })
     }

@@ -1,14 +1,10 @@
 //! What can be seen of a connection while it lives, and of the ones before it.
 
-use std::collections::VecDeque;
-
 use parking_lot::Mutex;
-use source::{Gap, LinkState, LinkView, Seen};
+use source::{Gap, LinkState, LinkView};
 
-/// Topics remembered of one broker. Beyond it the one unheard for longest is forgotten.
-const SEEN_MAX: usize = 200;
-/// Characters of a payload that are remembered. The rest is left out.
-const SEEN_TEXT_MAX: usize = 200;
+use crate::memory::Remembered;
+
 /// Gaps remembered. Beyond it the oldest is forgotten.
 const GAPS_MAX: usize = 32;
 
@@ -18,24 +14,40 @@ pub struct Status {
 
 struct Inner {
     view: LinkView,
-    seen: VecDeque<Seen>,
+    /// The last moment at which a connection was known to be subscribed, until the next one is.
     lost: Option<i64>,
+    /// As above, also while one is.
+    heard: Option<i64>,
+    session: u32,
 }
 
 impl Status {
-    pub fn new(state: LinkState, now: i64) -> Self {
-        let view =
-            LinkView { state, detail: None, since: now, received: 0, refused: 0, in_flight: 0, gaps: Vec::new() };
-        Self { inner: Mutex::new(Inner { view, seen: VecDeque::new(), lost: None }) }
+    /// With what is known of the connections before.
+    pub fn new(state: LinkState, now: i64, before: Remembered) -> Self {
+        let Remembered { gaps, heard, session } = before;
+        let view = LinkView { state, detail: None, since: now, received: 0, refused: 0, in_flight: 0, gaps };
+        Self { inner: Mutex::new(Inner { view, lost: heard, heard, session }) }
     }
 
     pub fn view(&self) -> LinkView {
         self.inner.lock().view.clone()
     }
 
-    /// The newest first.
-    pub fn seen(&self) -> Vec<Seen> {
-        self.inner.lock().seen.iter().rev().cloned().collect()
+    /// What is to be known at the next start.
+    pub fn remembered(&self) -> Remembered {
+        let inner = self.inner.lock();
+        Remembered { gaps: inner.view.gaps.clone(), heard: inner.heard, session: inner.session }
+    }
+
+    /// The broker made a new session.
+    pub fn begun(&self) {
+        let inner = &mut *self.inner.lock();
+        inner.session = inner.session.wrapping_add(1);
+    }
+
+    /// The connection is subscribed still.
+    pub fn heard(&self, now: i64) {
+        self.inner.lock().heard = Some(now);
     }
 
     pub fn set(&self, state: LinkState, detail: Option<String>, now: i64) {
@@ -58,6 +70,7 @@ impl Status {
             }
             inner.view.gaps.push(Gap { from, to: now });
         }
+        inner.heard = Some(now);
         inner.view.state = LinkState::Connected;
         inner.view.since = now;
         inner.view.detail = None;
@@ -67,20 +80,12 @@ impl Status {
     pub fn lost(&self, now: i64) {
         let inner = &mut *self.inner.lock();
         inner.lost = inner.lost.or(Some(now));
+        inner.heard = Some(now);
         inner.view.in_flight = 0;
     }
 
-    pub fn received(&self, topic: &str, payload: &[u8], now: i64) {
-        let inner = &mut *self.inner.lock();
-        inner.view.received += 1;
-        if let Some(at) = inner.seen.iter().position(|seen| seen.topic == topic) {
-            inner.seen.remove(at);
-        } else if inner.seen.len() == SEEN_MAX {
-            inner.seen.pop_front();
-        }
-        let start = payload.get(..SEEN_TEXT_MAX * 4).unwrap_or(payload);
-        let text = String::from_utf8_lossy(start).chars().take(SEEN_TEXT_MAX).collect();
-        inner.seen.push_back(Seen { topic: topic.to_owned(), text, t: now });
+    pub fn received(&self) {
+        self.inner.lock().view.received += 1;
     }
 
     pub fn refused(&self) {

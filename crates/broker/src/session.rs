@@ -129,7 +129,7 @@ impl Session {
             payload: message.payload,
             read: None,
             replayed: false,
-            repeat: id.map(|id| Repeat { id: id.get(), marked: dup }),
+            repeat: id.map(|id| Repeat { id: id.get(), marked: dup, part: 0 }),
             reply: Reply::new(Arc::clone(&self.link) as Arc<dyn source::Settle>, token),
         };
         self.link.pause(true);

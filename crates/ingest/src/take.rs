@@ -160,12 +160,15 @@ impl Taker {
         let mut mark = None;
         if let Some(repeat) = inbound.repeat {
             let hash = message_hash(&inbound);
-            if repeat.marked && self.repeats.holds(&inbound.client, repeat.id, hash, now) {
+            let client = match repeat.part {
+                0 => Arc::clone(&inbound.client),
+                part => format!("{}#{part}", inbound.client).into(),
+            };
+            if repeat.marked && self.repeats.holds(&client, repeat.id, hash, now) {
                 draft.count(&inbound.source, Outcome::Duplicate);
                 draft.effects.replies.push((inbound.reply, Outcome::Duplicate));
                 return;
             }
-            let client = Arc::clone(&inbound.client);
             mark = Some(RepeatMark { client, packet_id: repeat.id, hash, accepted: now });
         }
         let stamp = self.stamper.stamp(now);

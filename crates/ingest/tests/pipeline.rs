@@ -112,11 +112,11 @@ impl Bench {
 }
 
 fn marked(id: u16) -> Option<Repeat> {
-    Some(Repeat { id, marked: true })
+    Some(Repeat { id, marked: true, part: 0 })
 }
 
 fn first(id: u16) -> Option<Repeat> {
-    Some(Repeat { id, marked: false })
+    Some(Repeat { id, marked: false, part: 0 })
 }
 
 #[tokio::test]

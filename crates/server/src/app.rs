@@ -71,7 +71,8 @@ impl App {
         .await
         .context("the catalogue cannot be read")?;
         let held = Arc::new(Held(ingest.clone()));
-        let external = External::start(Arc::clone(&catalog), inlet.clone(), Arc::clone(&clock), &config.data).await;
+        let key = config.data.join(store_embedded::SECRETS);
+        let external = External::start(Arc::clone(&catalog), inlet.clone(), Arc::clone(&clock), &key).await;
         let external = external.context("the external brokers cannot be read")?;
         let upkeep = Upkeep::start(Arc::clone(&readings), catalog, Arc::clone(&clock), held).await;
         let upkeep = Arc::new(upkeep.context("the retention policy cannot be read")?);

@@ -11,6 +11,9 @@ pub enum Protocol {
     #[default]
     #[serde(rename = "3.1.1")]
     V311,
+    /// MQTT 5.
+    #[serde(rename = "5")]
+    V5,
 }
 
 /// A filter and the most that its messages are worth.
@@ -98,23 +101,12 @@ pub enum LinkState {
 }
 
 /// A time in which the broker may have kept nothing for us, epoch ms of server time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Gap {
     /// When the connection was lost.
     pub from: i64,
     /// When the broker said that it has no session of ours.
     pub to: i64,
-}
-
-/// The last message of a topic.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Seen {
-    /// Where.
-    pub topic: String,
-    /// Its first 200 characters.
-    pub text: String,
-    /// When, epoch ms of server time.
-    pub t: i64,
 }
 
 /// What can be seen of a connection.
@@ -128,11 +120,12 @@ pub struct LinkView {
     pub since: i64,
     /// Messages that came over it since the start.
     pub received: u64,
-    /// Of these, how many could not be handed on: no legal topic, or one that nobody asked for.
+    /// Of these, how many could not be handed on: no legal topic, one that nobody asked for, or
+    /// longer than 1 MiB.
     pub refused: u64,
     /// Not yet acknowledged.
     pub in_flight: u64,
-    /// The last 32, of this run of the server.
+    /// The last 32.
     pub gaps: Vec<Gap>,
 }
 
@@ -178,8 +171,7 @@ pub trait Brokers: Send + Sync {
     async fn create(&self, settings: BrokerSettings) -> Result<BrokerView, BrokersError>;
     /// Changes one: a secret that is left out stays, an empty one goes. A version that is left out is not checked.
     async fn change(&self, settings: BrokerSettings, version: Option<u64>) -> Result<BrokerView, BrokersError>;
-    /// Unsubscribes, disconnects and forgets it. Its readings stay.
-    async fn remove(&self, name: &str, version: Option<u64>) -> Result<(), BrokersError>;
-    /// The last topics of one, at most 200, the newest first.
-    fn seen(&self, name: &str) -> Result<Vec<Seen>, BrokersError>;
+    /// Unsubscribes, has the broker discard our session, and forgets it. Its readings stay. Answers a sentence if the session
+    /// may still be there.
+    async fn remove(&self, name: &str, version: Option<u64>) -> Result<Option<String>, BrokersError>;
 }

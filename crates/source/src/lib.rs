@@ -16,7 +16,7 @@ use model::{RejectReason, SourceName, Topic};
 use tokio::sync::mpsc;
 
 pub use external::{
-    BrokerSettings, BrokerView, Brokers, BrokersError, Gap, LinkState, LinkView, Protocol, Seen, Subscription, Tls,
+    BrokerSettings, BrokerView, Brokers, BrokersError, Gap, LinkState, LinkView, Protocol, Subscription, Tls,
 };
 
 /// Bytes on a topic, with whom to tell about their fate.
@@ -46,6 +46,9 @@ pub struct Repeat {
     pub id: u16,
     /// DUP = 1, or an `Idempotency-Key`. Without it nothing is ever taken for a repeat.
     pub marked: bool,
+    /// In which of the sender's memories of its last messages it is looked for. 0 for all but an external broker, which may
+    /// send more at once than one of them holds.
+    pub part: u32,
 }
 
 /// The fate of one message, told after it is durable.

@@ -49,7 +49,7 @@ async fn what_came_in_is_handed_over_as_it_was() {
     assert_eq!((plain.source.as_str(), &*plain.client, plain.topic.as_str()), ("mqtt", "device 7", "a/b"));
     assert_eq!((&plain.payload[..], plain.repeat), (&b"\xff\x00"[..], None));
     let repeat = ingest.next().await;
-    assert_eq!(repeat.repeat, Some(Repeat { id: 7, marked: true }));
+    assert_eq!(repeat.repeat, Some(Repeat { id: 7, marked: true, part: 0 }));
     // QoS 0 first: its outcome holds nobody up when it comes.
     plain.reply.settle(Outcome::Unknown);
     repeat.reply.settle(Outcome::Duplicate);
