@@ -8,12 +8,14 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a harness of tests says by a panic what went wrong")]
 
 mod device;
+mod mosquitto;
 mod operator;
 mod program;
 mod socket;
 mod story;
 
 pub use device::{Device, Publish};
+pub use mosquitto::{Mosquitto, free_port};
 pub use operator::{Answer, Operator};
 pub use program::{Ended, foreign, python, run_to_end, server_program, simulator_program};
 pub use socket::{Socket, connect_packet, publish_packet};

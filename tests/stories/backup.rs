@@ -1,9 +1,13 @@
 //! Backups while devices publish, kills in the middle of one, restores, and what is damaged: by the commands a person types.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use stories::{Ended, Story, python, run_to_end, server_program};
+use serde_json::json;
+use stories::{Ended, Mosquitto, Story, foreign, python, run_to_end, server_program};
+
+use crate::external_brokers::{add, change, expect_state, far};
 
 fn sensorium(arguments: &[&str], paths: &[(&str, &Path)]) -> Ended {
     let mut command = Command::new(server_program());
@@ -125,5 +129,51 @@ fn a_flipped_byte_is_found_taken_out_and_the_rest_is_served() {
         let answer = story.operator().see(path);
         assert_eq!(answer["lost"][0]["readings"], 500, "{answer}");
     }
+    story.finish();
+}
+
+#[test]
+fn a_restored_server_knows_the_passwords_of_its_external_brokers() {
+    let desk = tempfile::tempdir().unwrap();
+    let file = desk.path().join("passwords");
+    let mut made = foreign("mosquitto_passwd");
+    made.args(["-b", "-c"]).arg(&file).args(["gate", "right"]);
+    assert_eq!(run_to_end(made).code, Some(0));
+    let more = format!("allow_anonymous false\npassword_file {}", file.display());
+    let mosquitto = Mosquitto::begin_in(desk, &more, &["-u", "gate", "-P", "right"]);
+    let story = Story::begin();
+    let mut settings = far(&mosquitto, &["tank/#"]);
+    settings["username"] = json!("gate");
+    settings["password"] = json!("right");
+    add(&story.operator(), &settings);
+    expect_state(&story.operator(), "connected");
+    let desk = tempfile::tempdir().unwrap();
+    let [copy, back, text, other] = ["copy", "back", "text", "other"].map(|name| desk.path().join(name));
+    let data = story.data().to_owned();
+    assert_eq!(sensorium(&["backup"], &[("--data", &data), ("--to", &copy)]).code, Some(0));
+    let _desk = story.finish_and_keep();
+    let mode = std::fs::metadata(copy.join("secrets.key")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let tried = sensorium(&["restore", "--check"], &[("--from", &copy)]);
+    assert!(tried.code == Some(0) && tried.said.contains("The backup is good"), "{}", tried.said);
+    assert_eq!(sensorium(&["restore"], &[("--from", &copy), ("--data", &back)]).code, Some(0));
+    let story = Story::begin_on(tempfile::tempdir().unwrap(), back, &[]);
+    expect_state(&story.operator(), "connected");
+    mosquitto.publish(&[], "tank/one/level", &["7".to_owned()]);
+    story.operator().expect_values("tank/one", "level", &[json!(7.0)]);
+    story.finish();
+
+    let flipped = std::fs::read(copy.join("secrets.key")).unwrap().iter().map(|byte| !byte).collect::<Vec<_>>();
+    std::fs::write(copy.join("secrets.key"), flipped).unwrap();
+    sensorium(&["restore", "--check"], &[("--from", &copy)]).assert_refused(&["secrets.key"]);
+
+    // Text has no key: what is sealed has to be set again, which the server says.
+    assert_eq!(sensorium(&["export"], &[("--data", &data), ("--out", &text)]).code, Some(0));
+    assert_eq!(sensorium(&["import", text.to_str().unwrap()], &[("--data", &other)]).code, Some(0));
+    let story = Story::begin_on(desk, other, &[]);
+    let failing = expect_state(&story.operator(), "failing");
+    assert!(failing["detail"].as_str().unwrap().contains("set it again"), "{failing}");
+    change(&story.operator(), &json!({"password": "right"}));
+    expect_state(&story.operator(), "connected");
     story.finish();
 }

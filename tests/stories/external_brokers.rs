@@ -1,97 +1,44 @@
 //! Messages of a broker that is not ours: a real Mosquitto, killed and restarted, and our server killed in between.
 
 use std::fs;
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
-use stories::{Operator, Story, expect, foreign, run_to_end};
-use tempfile::TempDir;
+use stories::{Mosquitto, Operator, Story, expect, foreign, run_to_end};
 
-/// A Mosquitto of its own on loopback. It ends with the story.
-struct Mosquitto {
-    desk: TempDir,
-    port: u16,
-    child: Option<Child>,
-    /// Arguments for its tools: user, authorities.
-    with: Vec<String>,
+/// The settings of an external broker called `far`.
+pub fn far(mosquitto: &Mosquitto, filters: &[&str]) -> Value {
+    let filters: Vec<_> = filters.iter().map(|filter| json!({"filter": filter, "qos": 1})).collect();
+    json!({"name": "far", "host": "127.0.0.1", "port": mosquitto.address().port(), "filters": filters})
 }
 
-impl Mosquitto {
-    /// With `more` lines in its configuration.
-    fn begin(more: &str) -> Self {
-        let desk = tempfile::tempdir().unwrap();
-        Self::begin_in(desk, more, &[])
-    }
-
-    fn begin_in(desk: TempDir, more: &str, with: &[&str]) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let folder = desk.path().display();
-        let anonymous = if more.contains("allow_anonymous") { "" } else { "allow_anonymous true\n" };
-        let lines = format!(
-            "user root\nlistener {port} 127.0.0.1\n{anonymous}persistence true\npersistence_location {folder}/\n\
-             autosave_interval 1\nautosave_on_changes true\nmax_queued_messages 0\n{more}\n"
-        );
-        fs::write(desk.path().join("mosquitto.conf"), lines).unwrap();
-        let with = with.iter().map(|&text| text.to_owned()).collect();
-        let mut mosquitto = Self { desk, port, child: None, with };
-        mosquitto.start();
-        mosquitto
-    }
-
-    fn start(&mut self) {
-        let mut command = foreign("mosquitto");
-        command.arg("-c").arg(self.desk.path().join("mosquitto.conf"));
-        self.child = Some(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
-        expect("Mosquitto to listen", || std::net::TcpStream::connect(("127.0.0.1", self.port)).map(drop));
-    }
-
-    /// SIGTERM: it keeps what it has.
-    fn end(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = Command::new("kill").arg(child.id().to_string()).status();
-            let _ = child.wait();
-        }
-    }
-
-    fn publish(&self, more: &[&str], topic: &str, payloads: &[String]) {
-        let mut command = foreign("mosquitto_pub");
-        command.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-q", "1", "-t", topic]);
-        command.args(&self.with).args(more);
-        let lines = self.desk.path().join("lines");
-        fs::write(&lines, payloads.join("\n") + "\n").unwrap();
-        let shell = format!("exec \"$0\" \"$@\" -l < {}", lines.display());
-        let mut fed = Command::new("sh");
-        fed.arg("-c").arg(shell).arg(command.get_program()).args(command.get_args());
-        let ended = run_to_end(fed);
-        assert_eq!(ended.code, Some(0), "{}", ended.said);
-    }
-
-    fn settings(&self, filters: &[&str]) -> Value {
-        let filters: Vec<_> = filters.iter().map(|filter| json!({"filter": filter, "qos": 1})).collect();
-        json!({"name": "far", "host": "127.0.0.1", "port": self.port, "filters": filters})
-    }
-}
-
-impl Drop for Mosquitto {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
-
-fn add(operator: &Operator, settings: &Value) {
+pub fn add(operator: &Operator, settings: &Value) {
     let added = operator.post("/brokers", settings);
     assert_eq!(added.status, 201, "{added:?}");
 }
 
-fn expect_state(operator: &Operator, state: &str) -> Value {
+/// Changes `far`.
+pub fn change(operator: &Operator, body: &Value) {
+    let json_type = [("content-type", "application/json")];
+    let changed = operator.send("PATCH", "/brokers/far", &json_type, Some(body.to_string().as_bytes()));
+    assert_eq!(changed.status, 200, "{changed:?}");
+}
+
+pub fn expect_state(operator: &Operator, state: &str) -> Value {
     expect(&format!("the link to be {state}"), || {
         let found = operator.see("/brokers/far");
         if found["state"] == state { Ok(found) } else { Err(found) }
     })
 }
 
-fn numbers(from: u32, to: u32) -> (Vec<String>, Vec<Value>) {
+/// Waits until that many messages came since the start or the last change, and all are acknowledged.
+pub fn expect_received(operator: &Operator, count: u64) {
+    expect(&format!("{count} messages to be received"), || {
+        let found = operator.see("/brokers/far");
+        if found["received"] == count && found["in_flight"] == 0 { Ok(()) } else { Err(found) }
+    });
+}
+
+pub fn numbers(from: u32, to: u32) -> (Vec<String>, Vec<Value>) {
     ((from..to).map(|n| n.to_string()).collect(), (from..to).map(|n| json!(f64::from(n))).collect())
 }
 
@@ -101,7 +48,7 @@ fn messages_of_an_external_broker_arrive_and_balance() {
     let mut story = Story::begin();
     let operator = story.operator();
     // Overlapping filters: every message still comes once.
-    add(&operator, &mosquitto.settings(&["tank/#", "tank/+/level", "+/one/level"]));
+    add(&operator, &far(&mosquitto, &["tank/#", "tank/+/level", "+/one/level"]));
     expect_state(&operator, "connected");
     let (payloads, values) = numbers(0, 300);
     mosquitto.publish(&[], "tank/one/level", &payloads);
@@ -129,7 +76,7 @@ fn a_broker_that_ends_and_comes_back_is_heard_again() {
     let mut mosquitto = Mosquitto::begin("");
     let story = Story::begin();
     let operator = story.operator();
-    add(&operator, &mosquitto.settings(&["tank/#"]));
+    add(&operator, &far(&mosquitto, &["tank/#"]));
     expect_state(&operator, "connected");
     let mut all = Vec::new();
     for round in 0..2 {
@@ -151,11 +98,11 @@ fn a_broker_that_forgot_us_leaves_a_gap_that_is_told() {
     let mut mosquitto = Mosquitto::begin("");
     let story = Story::begin();
     let operator = story.operator();
-    add(&operator, &mosquitto.settings(&["tank/#"]));
+    add(&operator, &far(&mosquitto, &["tank/#"]));
     expect_state(&operator, "connected");
     mosquitto.end();
     expect_state(&operator, "failing");
-    fs::remove_file(mosquitto.desk.path().join("mosquitto.db")).unwrap();
+    fs::remove_file(mosquitto.folder().join("mosquitto.db")).unwrap();
     mosquitto.start();
     let gaps = expect_state(&operator, "connected")["gaps"].clone();
     assert_eq!(gaps.as_array().map(Vec::len), Some(1), "{gaps}");
@@ -167,16 +114,25 @@ fn a_broker_that_forgot_us_leaves_a_gap_that_is_told() {
 
 #[test]
 fn kills_with_messages_unacknowledged_lose_and_double_nothing() {
-    let mosquitto = Mosquitto::begin("max_inflight_messages 90");
+    // No limit: what is unacknowledged when we die may be thousands.
+    let mosquitto = Mosquitto::begin("max_inflight_messages 0");
     let mut story = Story::begin();
-    add(&story.operator(), &mosquitto.settings(&["tank/#"]));
+    add(&story.operator(), &far(&mosquitto, &["tank/#"]));
     expect_state(&story.operator(), "connected");
     let mut all = Vec::new();
     for round in 0..4 {
-        let (payloads, values) = numbers(round * 1000, round * 1000 + 1000);
-        mosquitto.publish(&[], "tank/one/level", &payloads);
+        let (payloads, values) = numbers(round * 1500, round * 1500 + 1500);
+        let before = all.len();
         all.extend(values);
-        story.kill_and_restart();
+        std::thread::scope(|scope| {
+            scope.spawn(|| mosquitto.publish(&[], "tank/one/level", &payloads));
+            let operator = story.operator();
+            expect("the flow to have begun", || {
+                let found = operator.values("tank/one", "level").len();
+                if found > before + 300 { Ok(()) } else { Err(found) }
+            });
+            story.kill_and_restart();
+        });
     }
     story.operator().expect_values("tank/one", "level", &all);
     story.finish();
@@ -193,7 +149,7 @@ fn a_wrong_password_is_a_sentence_and_never_answered() {
     let mosquitto = Mosquitto::begin_in(desk, &more, &["-u", "gate", "-P", "right"]);
     let story = Story::begin();
     let operator = story.operator();
-    let mut settings = mosquitto.settings(&["tank/#"]);
+    let mut settings = far(&mosquitto, &["tank/#"]);
     settings["username"] = json!("gate");
     settings["password"] = json!("a-wrong-one");
     add(&operator, &settings);
@@ -201,10 +157,7 @@ fn a_wrong_password_is_a_sentence_and_never_answered() {
     assert!(failing["detail"].as_str().unwrap().contains("password"), "{failing}");
     assert_eq!((&failing["has_password"], failing.get("password")), (&json!(true), None));
 
-    let body = json!({"password": "right"}).to_string();
-    let json_type = [("content-type", "application/json")];
-    let changed = operator.send("PATCH", "/brokers/far", &json_type, Some(body.as_bytes()));
-    assert_eq!(changed.status, 200, "{changed:?}");
+    change(&operator, &json!({"password": "right"}));
     expect_state(&operator, "connected");
     mosquitto.publish(&[], "tank/one/level", &["7".to_owned()]);
     operator.expect_values("tank/one", "level", &[json!(7.0)]);

@@ -11,11 +11,11 @@ use stories::{Ended, Story, expect, run_to_end, server_program};
 use tempfile::TempDir;
 
 /// A mounted file system that goes away with this.
-struct Disk(TempDir);
+pub struct Disk(TempDir);
 
 impl Disk {
     /// None, and a word in the output, where mounting is not allowed.
-    fn mount(options: &str) -> Option<Self> {
+    pub fn mount(options: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mounted =
             Command::new("mount").args(["-t", "tmpfs", "-o", options, "sensorium-test"]).arg(folder.path()).output();
@@ -27,7 +27,7 @@ impl Disk {
         None
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.0.path()
     }
 
@@ -46,14 +46,14 @@ impl Drop for Disk {
 }
 
 /// Something else that fills the disk to the last byte.
-fn fill(disk: &Disk) -> PathBuf {
+pub fn fill(disk: &Disk) -> PathBuf {
     let file = disk.path().join("fill");
     let output = Command::new("dd").args(["if=/dev/zero", "bs=64k"]).arg(format!("of={}", file.display())).output();
     assert!(!output.unwrap().status.success(), "dd ends because the disk is full");
     file
 }
 
-fn health(story: &Story) -> Value {
+pub fn health(story: &Story) -> Value {
     let health = ureq::get(format!("http://{}/health", story.server().http()));
     let answer = health.config().http_status_as_error(false).build().call();
     serde_json::from_str(&answer.unwrap().body_mut().read_to_string().unwrap()).unwrap()

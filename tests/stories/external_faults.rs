@@ -1,0 +1,337 @@
+//! External brokers when things go wrong at both ends: users revoked, brokers killed under load, our disk full, sessions forgotten
+//! while nobody looked, several brokers of which some are dead. Each with a real Mosquitto.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use stories::{Device, Mosquitto, Operator, Story, expect, foreign, free_port, run_to_end};
+
+use crate::external_brokers::{add, change, expect_received, expect_state, far, numbers};
+use crate::full_disk::{Disk, fill, health};
+
+fn password(file: &Path, user: &str, password: &str) {
+    let mut made = foreign("mosquitto_passwd");
+    made.arg("-b").arg(file).args([user, password]);
+    assert_eq!(run_to_end(made).code, Some(0));
+}
+
+fn expect_detail(operator: &Operator, name: &str, words: &[&str]) {
+    expect(&format!("{name} to say {words:?}"), || {
+        let found = operator.see(&format!("/brokers/{name}"));
+        let detail = found["detail"].as_str().unwrap_or_default();
+        let told = found["state"] == "failing" && words.iter().all(|word| detail.contains(word));
+        if told { Ok(()) } else { Err(found) }
+    });
+}
+
+/// A message with a time of its own, so that it can be told from its double in any case.
+fn timed(n: u32) -> String {
+    json!({"ts": 1_700_000_000_000_u64 + u64::from(n) * 1000, "level": n}).to_string()
+}
+
+#[test]
+fn a_user_revoked_while_connected_is_told_and_what_came_meanwhile_is_there_afterwards() {
+    let desk = tempfile::tempdir().unwrap();
+    let file = desk.path().join("passwords");
+    fs::write(&file, "").unwrap();
+    password(&file, "gate", "first");
+    password(&file, "pump", "other");
+    let more = format!("allow_anonymous false\npassword_file {}", file.display());
+    let mosquitto = Mosquitto::begin_in(desk, &more, &["-u", "pump", "-P", "other"]);
+    let story = Story::begin();
+    let operator = story.operator();
+    let mut settings = far(&mosquitto, &["tank/#"]);
+    settings["username"] = json!("gate");
+    settings["password"] = json!("first");
+    add(&operator, &settings);
+    expect_state(&operator, "connected");
+    let (payloads, values) = numbers(0, 20);
+    mosquitto.publish(&[], "tank/one/level", &payloads[..10]);
+    operator.expect_values("tank/one", "level", &values[..10]);
+
+    password(&file, "gate", "second");
+    mosquitto.signal("HUP");
+    expect_detail(&operator, "far", &["refused", "password"]);
+    mosquitto.publish(&[], "tank/one/level", &payloads[10..]);
+    change(&operator, &json!({"password": "second"}));
+    operator.expect_values("tank/one", "level", &values);
+    assert_eq!(expect_state(&operator, "connected")["gaps"], json!([]));
+    story.finish();
+}
+
+#[test]
+fn a_broker_killed_under_load_doubles_and_loses_nothing_of_what_it_kept() {
+    let mut mosquitto = Mosquitto::begin("max_inflight_messages 90");
+    let story = Story::begin();
+    let operator = story.operator();
+    add(&operator, &far(&mosquitto, &["tank"]));
+    expect_state(&operator, "connected");
+    let mut next = 0;
+    for round in 0..3_u32 {
+        let mut pump = mosquitto.device("pump");
+        let pumping = std::thread::spawn(move || {
+            while pump.try_publish("tank", timed(next)).is_ok() {
+                next += 1;
+            }
+            next
+        });
+        let enough = (round as usize + 1) * 200;
+        expect("many values", || {
+            let found = operator.values("tank", "level").len();
+            if found >= enough { Ok(()) } else { Err(found) }
+        });
+        mosquitto.kill();
+        let reached = pumping.join().unwrap();
+        // What the broker acknowledged and had not written when it died is its own loss; the device sends it again.
+        next = reached.saturating_sub(100);
+        mosquitto.start();
+        expect_state(&operator, "connected");
+    }
+    let mut pump = mosquitto.device("pump");
+    pump.publish_all((next..next + 300).map(|n| ("tank".to_owned(), timed(n).into())));
+    let (_, values) = numbers(0, next + 300);
+    operator.expect_values("tank", "level", &values);
+    story.finish();
+}
+
+#[test]
+fn retained_messages_replayed_are_taken_only_where_they_are_newer() {
+    let mosquitto = Mosquitto::begin("");
+    let mut story = Story::begin();
+    mosquitto.publish(&["-r"], "tank/one", &[timed(1)]);
+    mosquitto.publish(&["-r"], "tank/two/level", &["5".to_owned()]);
+    add(&story.operator(), &far(&mosquitto, &["tank/#"]));
+    expect_received(&story.operator(), 2);
+    story.operator().expect_values("tank/one", "level", &[json!(1.0)]);
+
+    // Every start of ours subscribes again, and everything is replayed again.
+    story.restart();
+    expect_received(&story.operator(), 2);
+    story.operator().expect_values("tank/one", "level", &[json!(1.0)]);
+    assert_eq!(story.operator().values("tank/two", "level"), Vec::<Value>::new(), "when was that?");
+
+    // Queued for us and retained as well: it comes twice and is there once.
+    story.kill();
+    mosquitto.publish(&["-r"], "tank/one", &[timed(2)]);
+    story.start();
+    expect_received(&story.operator(), 3);
+    story.operator().expect_values("tank/one", "level", &[json!(1.0), json!(2.0)]);
+    // A retained message that comes as it is published is news.
+    mosquitto.publish(&["-r"], "tank/two/level", &["6".to_owned()]);
+    story.operator().expect_values("tank/two", "level", &[json!(6.0)]);
+    story.finish();
+}
+
+#[test]
+fn a_paused_broker_keeps_for_us_what_comes_meanwhile() {
+    let mosquitto = Mosquitto::begin("");
+    let mut story = Story::begin();
+    let operator = story.operator();
+    add(&operator, &far(&mosquitto, &["tank/#"]));
+    expect_state(&operator, "connected");
+    let (payloads, values) = numbers(0, 300);
+    mosquitto.publish(&[], "tank/one/level", &payloads[..100]);
+    operator.expect_values("tank/one", "level", &values[..100]);
+    change(&operator, &json!({"paused": true}));
+    mosquitto.publish(&[], "tank/one/level", &payloads[100..200]);
+    // It stays so over a restart.
+    story.restart();
+    let operator = story.operator();
+    mosquitto.publish(&[], "tank/one/level", &payloads[200..]);
+    let paused = expect_state(&operator, "paused");
+    assert_eq!(paused["received"], 0, "{paused}");
+    assert_eq!(operator.values("tank/one", "level"), values[..100]);
+    change(&operator, &json!({"paused": false}));
+    operator.expect_values("tank/one", "level", &values);
+    assert_eq!(expect_state(&operator, "connected")["gaps"], json!([]));
+    story.finish();
+}
+
+#[test]
+fn a_broker_that_is_removed_keeps_nothing_for_us() {
+    let mut mosquitto = Mosquitto::begin("");
+    let story = Story::begin();
+    let operator = story.operator();
+    let mut settings = far(&mosquitto, &["tank/#"]);
+    settings["client_id"] = json!("gateway");
+    for paused in [true, false] {
+        add(&operator, &settings);
+        expect_state(&operator, "connected");
+        change(&operator, &json!({"paused": paused}));
+        if paused {
+            mosquitto.publish(&[], "tank/one/level", &["1".to_owned()]);
+        } else {
+            expect_state(&operator, "connected");
+        }
+        let removed = operator.send("DELETE", "/brokers/far", &[], None);
+        assert_eq!(removed.status, 204, "{removed:?}");
+        mosquitto.publish(&[], "tank/one/level", &["2".to_owned()]);
+    }
+    add(&operator, &settings);
+    assert_eq!(expect_state(&operator, "connected")["gaps"], json!([]), "a new one knows no gaps");
+    mosquitto.publish(&[], "tank/one/level", &["3".to_owned()]);
+    operator.expect_values("tank/one", "level", &[json!(3.0)]);
+
+    // One that cannot be reached is removed all the same, and what it may keep is said.
+    mosquitto.end();
+    let removed = operator.send("DELETE", "/brokers/far", &[], None);
+    assert_eq!(removed.status, 200, "{removed:?}");
+    assert!(removed.body["detail"].as_str().unwrap().contains("gateway"), "{removed:?}");
+    assert_eq!(operator.get("/brokers/far").problem(&[404]), "broker_unknown");
+    story.finish();
+}
+
+#[test]
+fn a_gap_is_told_over_restarts_of_ours_and_when_both_were_away() {
+    let mut mosquitto = Mosquitto::begin("");
+    let mut story = Story::begin();
+    add(&story.operator(), &far(&mosquitto, &["tank/#"]));
+    expect_state(&story.operator(), "connected");
+    let forget = |mosquitto: &mut Mosquitto| {
+        mosquitto.end();
+        fs::remove_file(mosquitto.folder().join("mosquitto.db")).unwrap();
+        mosquitto.start();
+    };
+    forget(&mut mosquitto);
+    let gaps = |story: &Story, count: usize| {
+        expect(&format!("{count} gaps"), || {
+            let found = story.operator().see("/brokers/far");
+            let gaps = found["gaps"].as_array().unwrap().clone();
+            if found["state"] == "connected" && gaps.len() == count { Ok(gaps) } else { Err(found) }
+        })
+    };
+    let first = gaps(&story, 1);
+    story.kill();
+    forget(&mut mosquitto);
+    story.start();
+    let both = gaps(&story, 2);
+    assert_eq!(both[..1], first);
+    assert!(both[1]["from"].as_i64() < both[1]["to"].as_i64(), "{both:?}");
+    story.restart();
+    assert_eq!(gaps(&story, 2), both, "this time it had our session");
+    change(&story.operator(), &json!({"filters": [{"filter": "tank/+/level"}]}));
+    assert_eq!(gaps(&story, 2), both, "a change forgets nothing");
+    story.finish();
+}
+
+#[test]
+fn dead_brokers_are_in_nobodys_way() {
+    let (one, mut two) = (Mosquitto::begin(""), Mosquitto::begin(""));
+    // It takes connections and never says a word.
+    let black_hole = TcpListener::bind("127.0.0.1:0").unwrap();
+    let story = Story::begin();
+    let operator = story.operator();
+    let settings = |name: &str, port: u16| json!({"name": name, "host": "127.0.0.1", "port": port, "filters": [{"filter": format!("{name}/#")}]});
+    add(&operator, &settings("hole", black_hole.local_addr().unwrap().port()));
+    add(&operator, &settings("nobody", free_port()));
+    add(&operator, &settings("one", one.address().port()));
+    add(&operator, &settings("two", two.address().port()));
+    let connected = |name: &str| {
+        expect(&format!("{name} to be connected"), || {
+            let found = operator.see(&format!("/brokers/{name}"));
+            if found["state"] == "connected" { Ok(()) } else { Err(found) }
+        });
+    };
+    connected("one");
+    connected("two");
+    let (payloads, values) = numbers(0, 200);
+    two.publish(&[], "two/tank/level", &payloads[..100]);
+    one.publish(&[], "one/tank/level", &payloads[..100]);
+    operator.expect_values("two/tank", "level", &values[..100]);
+    two.kill();
+    one.publish(&[], "one/tank/level", &payloads[100..]);
+    operator.expect_values("one/tank", "level", &values);
+    expect_detail(&operator, "nobody", &["cannot be reached"]);
+    expect_detail(&operator, "hole", &["did not answer in time"]);
+    two.start();
+    connected("two");
+    assert_eq!(operator.see("/brokers")["items"].as_array().map(Vec::len), Some(4));
+    story.finish();
+}
+
+#[test]
+fn while_our_disk_is_full_the_broker_keeps_what_is_not_acknowledged() {
+    let Some(disk) = Disk::mount("size=100m") else { return };
+    let story = Story::begin_on(tempfile::tempdir().unwrap(), disk.path().join("data"), &[]);
+    let mut mosquitto = Mosquitto::begin("autosave_interval 1800");
+    let operator = story.operator();
+    add(&operator, &far(&mosquitto, &["tank"]));
+    expect_state(&operator, "connected");
+    let note = "y".repeat(20_000);
+    let publish = |pump: &mut Device, from: u32, to: u32| {
+        pump.publish_all((from..to).map(|n| ("tank".to_owned(), format!(r#"{{"level":{n},"note":"{note}"}}"#).into())));
+    };
+    let mut pump = mosquitto.device("pump");
+    publish(&mut pump, 0, 10);
+    let (_, values) = numbers(0, 10);
+    operator.expect_values("tank", "level", &values);
+    let filler = fill(&disk);
+    let mut sent = 10;
+    let degraded = || health(&story)["status"] == "degraded";
+    while !degraded() {
+        publish(&mut pump, sent, sent + 200);
+        sent += 200;
+        expect("most of it to be taken, or no room for it", || {
+            let received = operator.see("/brokers/far")["received"].as_u64().unwrap_or(0);
+            if received + 100 >= u64::from(sent) || degraded() { Ok(()) } else { Err(received) }
+        });
+        assert!(sent < 20_000, "a full disk must be noticed");
+    }
+    publish(&mut pump, sent, sent + 200);
+    sent += 200;
+    let full = |what: &str| {
+        expect(&format!("a full window {what}"), || {
+            let found = operator.see("/brokers/far");
+            if found["in_flight"] == 99 && found["state"] == "connected" { Ok(()) } else { Err(found) }
+        });
+    };
+    full("while nothing is stored");
+    let stored = operator.values("tank", "level").len();
+
+    // Meanwhile the broker is restarted: it sends all of these again, and what is settled now belongs to the connection before.
+    drop(pump);
+    mosquitto.end();
+    mosquitto.start();
+    full("of a second connection");
+    assert_eq!(operator.values("tank", "level").len(), stored);
+    fs::remove_file(filler).unwrap();
+    publish(&mut mosquitto.device("pump"), sent, sent + 50);
+    let (_, values) = numbers(0, sent + 50);
+    operator.expect_values("tank", "level", &values);
+    assert_eq!(expect_state(&operator, "connected")["gaps"], json!([]));
+    story.finish();
+}
+
+#[test]
+fn a_message_longer_than_is_taken_does_not_block_the_others() {
+    let mosquitto = Mosquitto::begin("");
+    let story = Story::begin();
+    let operator = story.operator();
+    let mut settings = far(&mosquitto, &["tank/#"]);
+    for (round, protocol) in ["3.1.1", "5"].into_iter().enumerate() {
+        settings["name"] = json!(if round == 0 { "far" } else { "near" });
+        settings["protocol"] = json!(protocol);
+        settings["filters"] = json!([{"filter": format!("tank/{round}/#")}]);
+        add(&operator, &settings);
+        let path = format!("/brokers/{}", settings["name"].as_str().unwrap());
+        let connected = || {
+            let found = operator.see(&path);
+            if found["state"] == "connected" { Ok(()) } else { Err(found) }
+        };
+        expect("it to be connected", connected);
+        let mut pump = mosquitto.device("pump");
+        let topic = format!("tank/{round}/level");
+        pump.publish(&topic, "1");
+        pump.publish(&format!("tank/{round}/picture"), vec![b'x'; 3_000_000]);
+        pump.publish(&topic, "2");
+        operator.expect_values(&format!("tank/{round}"), "level", &[json!(1.0), json!(2.0)]);
+        let told = operator.see(&path);
+        assert_eq!((&told["gaps"], &told["state"]), (&json!([]), &json!("connected")), "{told}");
+        if protocol == "3.1.1" {
+            assert_eq!((&told["received"], &told["refused"]), (&json!(3), &json!(1)), "{told}");
+        }
+    }
+    story.finish();
+}
