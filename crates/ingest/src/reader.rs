@@ -34,7 +34,8 @@ struct TopicMemory {
     bound_version: u64,
     bound: Option<DeviceKey>,
     rules_version: u64,
-    rule: Option<Arc<HeldRule>>,
+    /// The place of its rule in the rules of that version.
+    rule: Option<usize>,
     trace: Arc<TopicTrace>,
 }
 
@@ -58,7 +59,7 @@ impl Reader {
                 memory
             }
             None if full => {
-                let (rule, device) = (rules.rule_of(topic).cloned(), bound.device_of(topic).cloned());
+                let (rule, device) = (rules.of_topic(topic).cloned(), bound.device_of(topic).cloned());
                 let Decoded { content, decoder } = decode(topic, payload, rule.as_deref(), None);
                 return Read { content, decoder, rule, device, trace: None };
             }
@@ -67,9 +68,10 @@ impl Reader {
                 self.topics.entry(topic.clone()).or_insert(memory)
             }
         };
-        let Decoded { content, decoder } = decode(topic, payload, memory.rule.as_deref(), memory.decoder);
+        let rule = memory.rule.and_then(|place| rules.at(place)).cloned();
+        let Decoded { content, decoder } = decode(topic, payload, rule.as_deref(), memory.decoder);
         memory.decoder = Some(decoder);
-        let (rule, device) = (memory.rule.clone(), memory.bound.clone());
+        let device = memory.bound.clone();
         Read { content, decoder, rule, device, trace: Some(Arc::clone(&memory.trace)) }
     }
 }
@@ -88,7 +90,7 @@ impl TopicMemory {
             bound_version: bound.version,
             bound: bound.device_of(topic).cloned(),
             rules_version: rules.version,
-            rule: rules.rule_of(topic).cloned(),
+            rule: rules.place_of(topic),
             trace: traces.add(topic),
         }
     }
@@ -101,7 +103,7 @@ impl TopicMemory {
         }
         if self.rules_version != rules.version {
             self.rules_version = rules.version;
-            self.rule = rules.rule_of(topic).cloned();
+            self.rule = rules.place_of(topic);
         }
     }
 }

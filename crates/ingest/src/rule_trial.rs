@@ -99,7 +99,7 @@ impl Ingest {
     }
 
     async fn unread_of(&self, rule: &Rule) -> Result<Vec<Raw>, StoreError> {
-        const PAGE: usize = 200;
+        const PAGE: usize = 100;
         let (mut all, mut before, mut looked_at) = (Vec::new(), None, 0);
         while looked_at < UNREAD_LOOKED_AT_MAX && all.len() < TRIED_MAX {
             let page = self.store.unread(before, PAGE).await?;

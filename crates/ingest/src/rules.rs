@@ -104,9 +104,19 @@ impl RuleSet {
         Self { version, rules: rules.into_iter().zip(shadowed).collect(), broken, order }
     }
 
+    /// The place of the first rule that is for that topic. It holds as long as the version does.
+    pub(crate) fn place_of(&self, topic: &Topic) -> Option<usize> {
+        self.held().position(|held| held.enabled && held.rule.matches(topic))
+    }
+
     /// The first rule that is for that topic.
-    pub(crate) fn rule_of(&self, topic: &Topic) -> Option<&Arc<HeldRule>> {
-        self.held().find(|held| held.enabled && held.rule.matches(topic))
+    pub(crate) fn of_topic(&self, topic: &Topic) -> Option<&Arc<HeldRule>> {
+        self.place_of(topic).and_then(|place| self.at(place))
+    }
+
+    /// The rule at a place.
+    pub(crate) fn at(&self, place: usize) -> Option<&Arc<HeldRule>> {
+        self.rules.get(place).map(|(held, _)| held)
     }
 
     /// In order.
