@@ -2,6 +2,7 @@
 // verbs to publish and to ask the server. The server runs already; SENSORIUM_URL names it.
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { after, before } from 'node:test';
 import { chromium } from 'playwright-core';
 
@@ -102,6 +103,21 @@ export async function ask(path) {
   const answer = await fetch(`${url}/api/v1${path}`);
   assert.equal(answer.status, 200, path);
   return answer.json();
+}
+
+const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const rules = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+/** What axe finds wrong with the page as it stands, a line each. */
+export async function axeFindings(page) {
+  // Through the debugger, which the page's policy does not bind.
+  await page.addScriptTag({ path: axe }).catch(() => undefined);
+  return page.evaluate(async (values) => {
+    const found = await window.axe.run(document, { runOnly: { type: 'tag', values } });
+    return found.violations.map(
+      (one) => `${one.id}: ${one.nodes.map((node) => node.target.join(' ')).join(', ')}`,
+    );
+  }, rules);
 }
 
 let serial = 0;

@@ -72,7 +72,7 @@ test('an unread message is counted, shown with its reason and bytes, and can be 
 });
 
 test('the books stand under every page and open by source', async () => {
-  for (const path of ['/', '/inbox']) {
+  for (const path of ['/', '/inbox', '/topics']) {
     await onPage(path, async (page) => {
       const strip = page.getByRole('button', { name: /received/ });
       await strip.waitFor();

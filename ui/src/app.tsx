@@ -22,6 +22,7 @@ const loaders: Partial<Record<Page, Loader>> = {
   inbox: async () => (await import('./routes/inbox.tsx')).Inbox,
   sources: async () => (await import('./routes/sources.tsx')).Sources,
   add: async () => (await import('./routes/add.tsx')).AddDevice,
+  topics: async () => (await import('./routes/topics.tsx')).Topics,
 };
 
 export function App() {

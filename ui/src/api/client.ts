@@ -21,6 +21,8 @@ export class Failure extends Error {
     readonly code: string,
     readonly status: number,
     detail: string,
+    /** Which member of what was sent is wrong, such as `fields[0].path`. */
+    readonly member: string | null = null,
   ) {
     super(detail);
   }
@@ -53,9 +55,11 @@ export async function ask<T>(
 }
 
 async function failureOf(answer: Response): Promise<Failure> {
-  const problem: Partial<Problem> = await answer.json().catch(() => ({}));
+  const problem: Partial<Problem> & { member?: string | null } = await answer
+    .json()
+    .catch(() => ({}));
   const detail = problem.detail ?? problem.title ?? `${answer.status} ${answer.statusText}`;
-  return new Failure(problem.code ?? 'unknown', answer.status, detail);
+  return new Failure(problem.code ?? 'unknown', answer.status, detail, problem.member);
 }
 
 export const getAbout = () => ask<About>('/about');

@@ -1,9 +1,9 @@
 import { render } from 'preact';
 import { describe, expect, it } from 'vitest';
 import type { Windows } from '../api/types.ts';
-import { spaced } from '../routes/inbox.tsx';
 import { readField } from './DatesForm.tsx';
 import { badgeKind } from './LiveBadge.tsx';
+import { readable, spaced } from './Payload.tsx';
 import { penHeight, sparkOf } from './Spark.tsx';
 import { StatusMark } from './StatusMark.tsx';
 import { Unit } from './Unit.tsx';
@@ -80,6 +80,9 @@ it('a field is read in the zone on screen', () => {
 });
 
 it('bytes are shown sixteen a line', () => {
+  expect(readable('a\tb\n', '')).toBe('a\tb\n');
+  expect(readable('a\u0001', '6101')).toBe('61 01');
+  expect(readable(null, '02a1')).toBe('02 a1');
   expect(spaced('02a1ff')).toBe('02 a1 ff');
   expect(spaced('00'.repeat(17)).split('\n')).toHaveLength(2);
 });

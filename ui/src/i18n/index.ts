@@ -1,8 +1,8 @@
 /**
  * Words of the page. Every sentence that a person reads stands in a JSON file here; the
  * code names it by key and fills in the values. `en.json` comes with the frame,
- * `en.pages.json` with the pages of lists, each other file with the page of its name, so
- * that no page waits for the words of another.
+ * `en.pages.json` with the pages of lists, `en.messages.json` with what shows messages, each
+ * other file with the page or part of its name, so that no page waits for others' words.
  */
 import type absent from './en.absent.json';
 import type add from './en.add.json';
@@ -11,7 +11,9 @@ import type health from './en.health.json';
 import type inbox from './en.inbox.json';
 import en from './en.json';
 import type marks from './en.marks.json';
+import type messages from './en.messages.json';
 import type pages from './en.pages.json';
+import type ruleWords from './en.rules.json';
 import type settings from './en.settings.json';
 import type sources from './en.sources.json';
 import type topics from './en.topics.json';
@@ -24,8 +26,10 @@ export type Key =
   | keyof typeof health
   | keyof typeof inbox
   | keyof typeof marks
+  | keyof typeof messages
   | keyof typeof pages
   | keyof typeof settings
+  | keyof typeof ruleWords
   | keyof typeof sources
   | keyof typeof topics;
 type PluralStem<K> = K extends `${infer Stem}_other` ? Stem : never;

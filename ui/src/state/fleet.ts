@@ -53,7 +53,7 @@ export function failureText(error: unknown): string {
   return t('failure.unreachable');
 }
 
-async function load<T>(into: { value: Loaded<T> }, read: () => Promise<T>): Promise<void> {
+export async function load<T>(into: { value: Loaded<T> }, read: () => Promise<T>): Promise<void> {
   try {
     into.value = { data: await read(), failure: null };
   } catch (error) {

@@ -1,0 +1,50 @@
+/** Tries what is being written on the last messages, a moment after the last key. */
+import { type Signal, useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { Failure } from '../api/client.ts';
+import { type RuleSpec, type Trial, testRule } from '../api/topics.ts';
+import { failureText } from '../state/fleet.ts';
+
+/** What is wrong with a rule, and the member that it is wrong in, where that is known. */
+export interface RuleProblem {
+  member: string | null;
+  sentence: string;
+}
+
+export interface TrialState {
+  data: Trial | null;
+  failure: RuleProblem | null;
+  isBusy: boolean;
+}
+
+const restMs = 250;
+
+/** The outcome for `spec`; what stood there before stays until the new one is here. */
+export function useTrial(spec: RuleSpec | null, id: string | null): Signal<TrialState> {
+  const state = useSignal<TrialState>({ data: null, failure: null, isBusy: spec !== null });
+  const text = spec && JSON.stringify(spec);
+  useEffect(() => {
+    if (!text) {
+      state.value = { ...state.peek(), failure: null, isBusy: false };
+      return;
+    }
+    state.value = { ...state.peek(), isBusy: true };
+    const control = new AbortController();
+    const timer = setTimeout(async () => {
+      try {
+        const data = await testRule(JSON.parse(text) as RuleSpec, id, control.signal);
+        state.value = { data, failure: null, isBusy: false };
+      } catch (error) {
+        if (control.signal.aborted) return;
+        const member = error instanceof Failure ? error.member : null;
+        const failure = { member, sentence: failureText(error) };
+        state.value = { data: null, failure, isBusy: false };
+      }
+    }, restMs);
+    return () => {
+      clearTimeout(timer);
+      control.abort();
+    };
+  }, [text, id, state]);
+  return state;
+}
