@@ -25,6 +25,29 @@ pub(crate) fn judge(found: &mut [Found], notes: &[Note<'_>]) {
     }
     if pairs {
         beside_siblings(found, notes);
+        // Air is never without any water.
+        for (found, note) in found.iter_mut().zip(notes).take(VALUES_MAX) {
+            let dry = note.class == Class::Humidity && found.value == Ok(Value::Number(0.0));
+            if dry && found.judgement == Judgement::Good {
+                found.judgement = Judgement::Suspect(Flaw::OutOfRange);
+            }
+        }
+    }
+    just_started(found);
+}
+
+/// A DS18B20 shows 85 °C until it has measured, which takes a second after the start.
+fn just_started(found: &mut [Found]) {
+    const MEASURED_AFTER_S: f64 = 5.0;
+    let power_on = Judgement::Suspect(Flaw::Ds18b20PowerOn85);
+    if !found.iter().any(|found| found.judgement == power_on) {
+        return;
+    }
+    let up = found.iter().find(|found| found.metric == "uptime").map(|found| &found.value);
+    if matches!(up, Some(Ok(Value::Number(seconds))) if *seconds < MEASURED_AFTER_S) {
+        for found in found.iter_mut().filter(|found| found.judgement == power_on) {
+            found.judgement = Judgement::Bad(Flaw::Ds18b20PowerOn85);
+        }
     }
 }
 

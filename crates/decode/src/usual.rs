@@ -59,7 +59,11 @@ fn number(topic: &str, payload: &[u8]) -> Option<Decoded> {
     let leaf = leaf_of(topic)?;
     let device = topic.get(..topic.len().checked_sub(leaf.len() + 1)?)?;
     let Role::Quantity(quantity) = role_of_bytes(leaf.as_bytes())? else { return None };
-    let found = found(device, &quantity, value, judge::alone(value, quantity.class, quantity.unit));
+    let judgement = judge::alone(value, quantity.class, quantity.unit);
+    if value == 0.0 && quantity.is_climate() {
+        return None;
+    }
+    let found = found(device, &quantity, value, judgement);
     Some(Decoded { decoder: DecoderId("number"), content: Content::Readings(vec![found]) })
 }
 
@@ -75,8 +79,9 @@ fn object(topic: &str, inner: &[u8]) -> Option<Decoded> {
             Role::Quantity(quantity) => {
                 let judgement = judge::alone(number, quantity.class, quantity.unit);
                 let twin = readings.iter().any(|other| other.metric == quantity.name);
-                // Zero and one may be judged by their siblings.
-                if twin || readings.len() == VALUES_MAX || ((number == 0.0 || number == 1.0) && quantity.is_climate()) {
+                // Zero, one and what is suspect may be judged by their siblings.
+                let open = (number == 0.0 || number == 1.0) && quantity.is_climate();
+                if twin || open || readings.len() == VALUES_MAX || judgement.quality() == 1 {
                     return None;
                 }
                 readings.push(found(device, &quantity, number, judgement));

@@ -66,12 +66,16 @@ pub enum Flaw {
     ZeroWithBadSibling,
     /// The unit changed and cannot be converted.
     UnitChanged,
+    /// The value stands still for long, while others of the same sensor move.
+    Frozen,
+    /// Further from the value before than the quantity can move in that time.
+    Jump,
     /// A flaw named by something newer than this list.
     Other,
 }
 
 impl Flaw {
-    const ALL: [(Self, u8, &'static str); 10] = [
+    const ALL: [(Self, u8, &'static str); 12] = [
         (Self::Nan, 1, "nan"),
         (Self::Null, 2, "null"),
         (Self::Infinite, 3, "infinite"),
@@ -81,6 +85,8 @@ impl Flaw {
         (Self::Dht11, 7, "dht_1_1"),
         (Self::ZeroWithBadSibling, 8, "zero_with_bad_sibling"),
         (Self::UnitChanged, 9, "unit_changed"),
+        (Self::Frozen, 10, "frozen"),
+        (Self::Jump, 11, "jump"),
         (Self::Other, 255, "other"),
     ];
 
