@@ -14,7 +14,7 @@ use bytes::BytesMut;
 use clock::Clock;
 use model::{SourceName, TopicFilter};
 use parking_lot::Mutex;
-use source::{Inbound, Inlet, Outcome, Reply, Settle};
+use source::{Inbound, Inlet, Outcome, Parting, RefusedView, Reply, SessionView, Sessions, Settle, Watch};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -25,9 +25,9 @@ use crate::connection;
 use crate::counters::{Counters, Tally, count};
 use crate::greeting::{self, Greeting, Rejection};
 use crate::limits::Limits;
-use crate::link::{Link, Shared};
+use crate::link::{Link, Origin, Shared};
 use crate::message::Message;
-use crate::reason::Reason;
+use crate::reason::{Class, Reason};
 use crate::refusals::{Refusal, Refusals};
 use crate::retained::Retained;
 use crate::router::Router;
@@ -44,6 +44,7 @@ pub struct Broker {
     inlet: Inlet,
     clock: Arc<dyn Clock>,
     source: SourceName,
+    watch: Arc<dyn Watch>,
     router: Router,
     retained: Retained,
     refusals: Refusals,
@@ -83,11 +84,23 @@ impl Settle for Nobody {
     fn settle(&self, _token: u64, _outcome: Outcome) {}
 }
 
+impl Watch for Nobody {
+    fn came(&self, _client: &Arc<str>, _number: u64, _address: IpAddr) {}
+    fn went(&self, _client: &Arc<str>, _number: u64, _parting: Parting) {}
+}
+
 impl Broker {
     /// A broker that listens nowhere yet. `clock` stamps what is shown to people; everything else runs on tokio's time.
     #[must_use]
     pub fn new(limits: Limits, inlet: Inlet, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Self::watched(limits, inlet, clock, Arc::new(Nobody))
+    }
+
+    /// As [`Broker::new`]; `watch` is told of every session.
+    #[must_use]
+    pub fn watched(limits: Limits, inlet: Inlet, clock: Arc<dyn Clock>, watch: Arc<dyn Watch>) -> Arc<Self> {
         Arc::new(Self {
+            watch,
             router: Router::new(limits.subscriptions_total_max),
             retained: Retained::new(limits.retained_max, limits.retained_bytes_max),
             refusals: Refusals::new(limits.refusals_max, limits.log_lines_per_second),
@@ -191,7 +204,7 @@ impl Broker {
 
     /// Makes the client's session. A session with the same client identifier ends (0x8E); its will is published before
     /// the new one is answered, so that it never overtakes what the client says next.
-    pub(crate) async fn register(self: &Arc<Self>, greeting: Greeting) -> Result<Registration, Rejection> {
+    pub(crate) async fn register(self: &Arc<Self>, greeting: Greeting, ip: IpAddr) -> Result<Registration, Rejection> {
         if self.stopping.is_cancelled() {
             return Err(Rejection { reason: Reason::Stopping, version: Some(greeting.version) });
         }
@@ -200,10 +213,12 @@ impl Broker {
         let client = assigned.as_deref().map_or_else(|| Arc::clone(&greeting.client), Arc::from);
         let mut connack = BytesMut::new();
         greeting::accept(&greeting, assigned.as_deref(), &self.shared.limits, &mut connack);
-        let link = Arc::new(Link::new(Arc::clone(&self.shared), number, Arc::clone(&client), greeting));
+        let from = Origin { address: ip, since: self.clock.now(), id_assigned: assigned.is_some() };
+        let link = Arc::new(Link::new(Arc::clone(&self.shared), number, Arc::clone(&client), greeting, from));
         // The first packet is the CONNACK: nobody else knows the link yet. It cannot be too much for the queue.
         let _ = link.answer(|out| out.unsplit(connack));
         let before = self.sessions.lock().insert(client, Arc::clone(&link));
+        self.watch.came(&link.client, number, ip);
         let registration = Registration { broker: Arc::clone(self), link: Arc::clone(&link) };
         if let Some(before) = before {
             if before.end(Reason::TakenOver) == Reason::TakenOver
@@ -222,6 +237,20 @@ impl Broker {
         Ok(registration)
     }
 
+    /// A session is over.
+    pub(crate) fn part(&self, link: &Link, reason: Reason) {
+        let parting = if reason == Reason::Disconnected {
+            Parting::Goodbye
+        } else if reason == Reason::TakenOver {
+            Parting::TakenOver
+        } else if reason == Reason::Stopped {
+            Parting::Stopped
+        } else {
+            Parting::Lost
+        };
+        self.watch.went(&link.client, link.number, parting);
+    }
+
     fn end_sessions(&self) {
         for link in self.sessions.lock().values() {
             link.end(Reason::Stopped);
@@ -231,7 +260,7 @@ impl Broker {
     /// Counts the end of a connection, and keeps and says it if something was wrong.
     pub(crate) fn note(&self, reason: Reason, ip: IpAddr, client: Option<&Arc<str>>) {
         self.shared.tally.ended(reason);
-        self.refusals.add(Refusal { time: self.clock.now(), ip, client: client.cloned(), reason });
+        self.refusals.add(Refusal { time: self.clock.now(), ip, client: client.cloned(), reason, count: 1 });
     }
 
     /// Retains the message if it asks for it and queues a copy for everyone who asked for it. Waits for nothing.
@@ -322,6 +351,26 @@ impl Broker {
 
     pub(crate) fn source(&self) -> &SourceName {
         &self.source
+    }
+}
+
+impl Sessions for Broker {
+    fn session(&self, client: &str) -> Option<SessionView> {
+        self.sessions.lock().get(client).map(|link| link.view())
+    }
+
+    fn refused(&self) -> Vec<RefusedView> {
+        let refused = self.refusals.list().into_iter().rev();
+        let refused = refused.filter(|it| matches!(it.reason.class(), Class::Refused | Class::Protocol));
+        let view = |refusal: Refusal| RefusedView {
+            time: refusal.time,
+            client: refusal.client,
+            address: refusal.ip,
+            reason: refusal.reason.as_str(),
+            detail: refusal.reason.sentence(),
+            count: refusal.count,
+        };
+        refused.map(view).collect()
     }
 }
 

@@ -47,7 +47,7 @@ where
     let entered = match greeted {
         Ok(greeting) => {
             let patience = greeting.keep_alive + greeting.keep_alive / 2;
-            Box::pin(broker.register(greeting)).await.map(|registration| (registration, patience))
+            Box::pin(broker.register(greeting, ip)).await.map(|registration| (registration, patience))
         }
         Err(rejection) => Err(rejection),
     };
@@ -144,6 +144,7 @@ async fn leave<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
         let _ = timeout(grace, write(broker, &link, &mut out, &mut writer, Until::Settled)).await;
     }
     drop(registration);
+    broker.part(&link, reason);
     broker.note(reason, ip, Some(&link.client));
     let will = link.take_will().filter(|_| reason.publishes_will());
     if let Some(will) = &will {

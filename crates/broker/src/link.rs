@@ -5,17 +5,18 @@
 //! `admit` until its PUBACK is handed to the writer (QoS 0: until its outcome), and its bytes until its outcome.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use model::RejectReason;
+use model::{RejectReason, Timestamp};
 use parking_lot::Mutex;
 use rmqtt_codec::v5::{PublishAck, PublishAckReason};
 use rmqtt_codec::{v3, v5};
-use source::{Outcome, Settle};
+use source::{Outcome, SessionView, Settle};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::codec::Encoder;
@@ -70,6 +71,10 @@ pub(crate) struct Link {
     pub version: Version,
     /// Largest packet the client takes.
     pub packet_bytes_max: usize,
+    from: Origin,
+    has_will: bool,
+    keep_alive_capped: bool,
+    usage: Usage,
     shared: Arc<Shared>,
     state: Mutex<State>,
     /// Published by whoever takes it first: the connection at its end, or the one that takes it over.
@@ -83,6 +88,24 @@ pub(crate) struct Link {
     born: Instant,
     heard_ms: AtomicU64,
     paused: AtomicBool,
+}
+
+/// Where a connection is from, and since when it is there.
+#[derive(Clone, Copy)]
+pub(crate) struct Origin {
+    pub address: IpAddr,
+    pub since: Timestamp,
+    /// The client brought no identifier.
+    pub id_assigned: bool,
+}
+
+/// What came over a connection.
+#[derive(Default)]
+struct Usage {
+    qos0: AtomicU64,
+    qos1: AtomicU64,
+    retained: AtomicU64,
+    largest_bytes: AtomicU64,
 }
 
 #[derive(Default)]
@@ -131,8 +154,12 @@ pub(crate) enum Admission {
 }
 
 impl Link {
-    pub(crate) fn new(shared: Arc<Shared>, number: u64, client: Arc<str>, greeting: Greeting) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, number: u64, client: Arc<str>, greeting: Greeting, from: Origin) -> Self {
         Self {
+            from,
+            has_will: greeting.will.is_some(),
+            keep_alive_capped: greeting.keep_alive_capped,
+            usage: Usage::default(),
             number,
             client,
             version: greeting.version,
@@ -146,6 +173,34 @@ impl Link {
             born: Instant::now(),
             heard_ms: AtomicU64::new(0),
             paused: AtomicBool::new(false),
+        }
+    }
+
+    /// A publish of so many bytes came.
+    pub(crate) fn used(&self, qos1: bool, retain: bool, bytes: usize) {
+        count(if qos1 { &self.usage.qos1 } else { &self.usage.qos0 });
+        if retain {
+            count(&self.usage.retained);
+        }
+        let bytes = bytes as u64;
+        // Only the connection's own reader comes here, so nothing can be lost between the two.
+        if bytes > self.usage.largest_bytes.load(Relaxed) {
+            self.usage.largest_bytes.store(bytes, Relaxed);
+        }
+    }
+
+    /// What can be said about how the client uses MQTT.
+    pub(crate) fn view(&self) -> SessionView {
+        SessionView {
+            address: self.from.address,
+            since: self.from.since,
+            has_will: self.has_will,
+            keep_alive_capped: self.keep_alive_capped,
+            id_assigned: self.from.id_assigned,
+            qos0: self.usage.qos0.load(Relaxed),
+            qos1: self.usage.qos1.load(Relaxed),
+            retained: self.usage.retained.load(Relaxed),
+            largest_bytes: self.usage.largest_bytes.load(Relaxed),
         }
     }
 

@@ -22,6 +22,8 @@ pub struct Refusal {
     pub client: Option<Arc<str>>,
     /// Why.
     pub reason: Reason,
+    /// How often, since it stands in the list: the same again takes its place.
+    pub count: u64,
 }
 
 /// A bounded ring of them.
@@ -69,11 +71,14 @@ impl Refusals {
     /// The number of lines left out so far if this one may be said.
     fn keep(&self, refusal: &Refusal) -> Option<u64> {
         let mut kept = self.kept.lock();
+        let of = |kept: &Refusal| (kept.ip, kept.reason, kept.client.clone());
+        let before = kept.ring.iter().position(|kept| of(kept) == of(refusal));
+        let count = before.and_then(|at| kept.ring.remove(at)).map_or(0, |before| before.count);
         if kept.ring.len() >= self.refusals_max {
             kept.ring.pop_front();
         }
         if self.refusals_max > 0 {
-            kept.ring.push_back(refusal.clone());
+            kept.ring.push_back(Refusal { count: count + refusal.count, ..refusal.clone() });
         }
         let second = refusal.time.millis().div_euclid(1000);
         if second != kept.second {

@@ -112,6 +112,7 @@ impl Session {
         }
         let tally = self.broker.tally();
         count(if id.is_some() { &tally.publishes_qos1 } else { &tally.publishes_qos0 });
+        self.link.used(id.is_some(), publish.retain, bytes - ENTRY_BYTES);
         let (payload, dup) = (publish.payload.clone(), publish.dup);
         let properties = publish.properties.filter(|properties| *properties != PublishProperties::default());
         let retain = publish.retain;
