@@ -20,6 +20,7 @@ mod first_light;
 mod fleet;
 mod foreign_clients;
 mod full_disk;
+mod health;
 mod hiding;
 mod live;
 mod malformed_packets;

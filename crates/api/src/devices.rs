@@ -26,7 +26,7 @@ pub struct Device {
     key: String,
     /// The key where nobody gave it a name.
     name: String,
-    /// `online`, `stale`, `offline` or `never_seen`.
+    /// `online`, `sleeping`, `stale`, `offline` or `never_seen`.
     status: &'static str,
     /// It appeared by itself and nobody has accepted it yet.
     new: bool,
@@ -247,6 +247,8 @@ pub enum StatusWord {
     Stale,
     /// Created, and never heard from.
     NeverSeen,
+    /// Silent as it usually is between its messages.
+    Sleeping,
     /// Speaking as it usually does.
     Online,
 }
@@ -257,6 +259,7 @@ impl StatusWord {
             Self::Offline => Status::Offline,
             Self::Stale => Status::Stale,
             Self::NeverSeen => Status::NeverSeen,
+            Self::Sleeping => Status::Sleeping,
             Self::Online => Status::Online,
         };
         wanted == status

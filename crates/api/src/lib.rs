@@ -13,6 +13,7 @@ mod calibration;
 mod changes;
 mod creations;
 mod delivery;
+mod device_health;
 mod devices;
 mod export;
 mod guard;
@@ -26,6 +27,7 @@ mod params;
 mod problem;
 mod publish;
 mod readings;
+mod refused;
 mod removal;
 mod retention;
 mod rules;
@@ -100,6 +102,9 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(rules::order))
         .routes(routes!(rules::test))
         .routes(routes!(rules::suggest))
+        .routes(routes!(refused::refused))
+        .routes(routes!(device_health::health))
+        .routes(routes!(device_health::events))
         .routes(routes!(topics::list))
         .routes(routes!(topics::trace))
         .routes(routes!(about::about))

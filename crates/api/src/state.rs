@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clock::Clock;
 use ingest::Ingest;
-use source::{Brokers, Inlet};
+use source::{Brokers, Inlet, Sessions};
 use store::Readings;
 use tokio::sync::Semaphore;
 use upkeep::Upkeep;
@@ -39,6 +39,8 @@ pub struct ApiState {
     pub upkeep: Arc<Upkeep>,
     /// External brokers.
     pub brokers: Arc<dyn Brokers>,
+    /// Connections to our own broker.
+    pub sessions: Arc<dyn Sessions>,
     /// Devices created under an `Idempotency-Key`.
     pub creations: Arc<Creations>,
     /// Turns of questions over many series; more wait. See [`QUERIES_MAX`].

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use model::{Book, DeviceId, RejectReason, SourceName, Timestamp, Value};
+use model::{Book, DeviceId, RejectReason, SourceName, Value};
 use source::{Outcome, Reply};
 use store::{Batch, BookDelta, Commit, DeviceRecord, Entry, SeriesReading, SeriesRecord, StoreError};
 use tokio::sync::oneshot;
 
 use crate::Heard;
+use crate::arrival::Arrival;
 use crate::command::{Added, Decided, Retried};
 use crate::traces::Note;
 
@@ -29,6 +30,8 @@ pub(crate) struct Effects {
     pub(crate) arrivals: Vec<Arrival>,
     pub(crate) readings: Vec<SeriesReading>,
     pub(crate) availability: Vec<(DeviceId, bool)>,
+    /// Devices of which a marked repeat came.
+    pub(crate) repeated: Vec<DeviceId>,
     pub(crate) heard: Vec<Heard>,
     pub(crate) traces: Vec<Note>,
     pub(crate) inbox_changed: bool,
@@ -47,15 +50,6 @@ pub(crate) struct Waiting {
     /// Grows whenever the taking task has read its identities and repeats anew.
     pub(crate) epoch: u64,
     pub(crate) effects: Effects,
-}
-
-/// A device spoke.
-#[derive(Clone, Copy)]
-pub(crate) struct Arrival {
-    pub(crate) device: DeviceId,
-    pub(crate) received: Timestamp,
-    /// It claimed a time that was not believed.
-    pub(crate) clock_bad: bool,
 }
 
 impl Draft {

@@ -3,22 +3,38 @@
 //! This is the ingest task's own view: it is ahead of what is durable by the batches under way. What others see is the
 //! registry, which follows the commits.
 
-use std::collections::{HashMap, hash_map};
+use std::collections::HashMap;
 
 use decode::Found;
-use model::{DeviceId, DeviceKey, Judgement, MetricName, RejectReason, SeriesId, Timestamp, UnitSource, Value};
+use model::{
+    DeviceId, DeviceKey, Judgement, MetricName, ReadingKey, RejectReason, SeriesId, Timestamp, UnitSource, Value,
+};
 use store::{DeviceRecord, Entry, MergeRecord, Restored, SeriesRecord};
 
 use crate::Limits;
 use crate::document::LastIds;
+use crate::past::{Past, Seen, Sensors};
 
 #[derive(Debug, Default)]
 pub(crate) struct Identity {
     devices: HashMap<DeviceKey, DeviceId>,
-    metrics: HashMap<DeviceId, HashMap<MetricName, SeriesRecord>>,
+    metrics: HashMap<DeviceId, Metrics>,
     series_count: usize,
     last_device: u32,
     last_series: u32,
+}
+
+/// The metrics of one device.
+#[derive(Debug, Default)]
+struct Metrics {
+    by_name: HashMap<MetricName, Known>,
+    sensors: Sensors,
+}
+
+#[derive(Debug)]
+struct Known {
+    record: SeriesRecord,
+    past: Past,
 }
 
 /// A series found or made, and what the entry says of it.
@@ -26,6 +42,7 @@ pub(crate) struct Resolved {
     pub(crate) series: SeriesId,
     pub(crate) value: Value,
     pub(crate) judgement: Judgement,
+    pub(crate) seen: Seen,
 }
 
 impl Identity {
@@ -39,7 +56,17 @@ impl Identity {
         for series in &restored.series {
             identity.last_series = identity.last_series.max(series.id.0);
             identity.series_count += 1;
-            identity.metrics.entry(series.device).or_default().insert(series.metric.clone(), series.clone());
+            identity.metrics.entry(series.device).or_default().add(series.clone());
+        }
+        let owner: HashMap<SeriesId, &SeriesRecord> =
+            restored.series.iter().map(|record| (record.id, record)).collect();
+        for (id, newest, _) in &restored.latest {
+            let known = owner
+                .get(id)
+                .and_then(|record| identity.metrics.get_mut(&record.device)?.by_name.get_mut(record.metric.as_str()));
+            if let Some(known) = known {
+                known.past.resume(newest.key, &newest.value, newest.judgement);
+            }
         }
         identity
     }
@@ -56,7 +83,7 @@ impl Identity {
     /// A device and its series are gone.
     pub(crate) fn delete(&mut self, device: DeviceId) {
         self.devices.retain(|_, id| *id != device);
-        self.series_count -= self.metrics.remove(&device).map_or(0, |metrics| metrics.len());
+        self.series_count -= self.metrics.remove(&device).map_or(0, |metrics| metrics.by_name.len());
     }
 
     /// A device's series become another's; of a metric that both have only the other's stays.
@@ -64,10 +91,11 @@ impl Identity {
         self.devices.retain(|_, id| *id != merge.from);
         let of_from = self.metrics.remove(&merge.from).unwrap_or_default();
         let of_into = self.metrics.entry(merge.into).or_default();
-        for (metric, record) in of_from {
-            match of_into.entry(metric) {
-                hash_map::Entry::Occupied(_) => self.series_count -= 1,
-                hash_map::Entry::Vacant(place) => _ = place.insert(SeriesRecord { device: merge.into, ..record }),
+        for (metric, known) in of_from.by_name {
+            if of_into.by_name.contains_key(&metric) {
+                self.series_count -= 1;
+            } else {
+                of_into.add(SeriesRecord { device: merge.into, ..known.record });
             }
         }
     }
@@ -81,21 +109,29 @@ impl Identity {
         id
     }
 
-    /// The series of `found` on `device`, made if it is new, better described if the message knows its unit better.
+    /// The series of `found` on `device`, made if it is new, better described if the message knows its unit better; and its
+    /// value, judged by those before it.
     pub(crate) fn series(
         &mut self,
         device: DeviceId,
         found: &Found,
         value: Value,
+        key: ReadingKey,
         limits: &Limits,
         entries: &mut Vec<Entry>,
     ) -> Result<Resolved, RejectReason> {
         let metrics = self.metrics.entry(device).or_default();
-        if let Some(known) = metrics.get_mut(found.metric.as_str()) {
-            let (value, judgement) = fit_unit(known, found, value, entries);
-            return Ok(Resolved { series: known.id, value, judgement });
+        let sensors = &mut metrics.sensors;
+        if let Some(Known { record, past }) = metrics.by_name.get_mut(found.metric.as_str()) {
+            let before = entries.len();
+            let (value, judgement) = fit_unit(record, found, value, entries);
+            if entries.len() > before {
+                past.describe(record, sensors);
+            }
+            let (judgement, seen) = past.judge(key, &value, judgement, sensors);
+            return Ok(Resolved { series: record.id, value, judgement, seen });
         }
-        if metrics.len() >= limits.metrics_per_device_max || self.series_count >= limits.series_max {
+        if metrics.by_name.len() >= limits.metrics_per_device_max || self.series_count >= limits.series_max {
             return Err(RejectReason::Cardinality);
         }
         let metric = MetricName::parse(&found.metric).map_err(|_| RejectReason::Name)?;
@@ -104,14 +140,23 @@ impl Identity {
         let record = SeriesRecord {
             id: SeriesId(self.last_series),
             device,
-            metric: metric.clone(),
+            metric,
             unit: found.unit.clone(),
             unit_source: found.unit_source,
             kind: found.kind,
         };
         entries.push(Entry::Series(record.clone()));
-        metrics.insert(metric, record);
-        Ok(Resolved { series: SeriesId(self.last_series), value, judgement: found.judgement })
+        let known = metrics.add(record);
+        known.past.resume(key, &value, found.judgement);
+        Ok(Resolved { series: SeriesId(self.last_series), value, judgement: found.judgement, seen: Seen::New })
+    }
+}
+
+impl Metrics {
+    fn add(&mut self, record: SeriesRecord) -> &mut Known {
+        let mut past = Past::default();
+        past.describe(&record, &mut self.sensors);
+        self.by_name.entry(record.metric.clone()).insert_entry(Known { record, past }).into_mut()
     }
 }
 

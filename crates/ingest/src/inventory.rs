@@ -1,13 +1,18 @@
 //! Every device and series by id, and what entries of the log do to them. Pure; the registry puts a lock around it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
-use model::{DeviceId, DeviceKey, Reading, SeriesId, Timestamp};
+use model::{DeviceId, DeviceKey, Flaw, Judgement, Reading, SeriesId, Timestamp, Value};
 use store::{DeviceRecord, Entry, Gone, HiddenRecord, MergeRecord, Restored, SeriesRecord};
 
+use crate::arrival::Arrival;
+use crate::clients::Clients;
 use crate::document::DeviceDocument;
+use crate::health::{Change, Counters, DeviceHealth, SeriesHealth};
 use crate::rhythm::Rhythm;
-use crate::view::{DeviceView, MetricView, status};
+use crate::status::Session;
+use crate::view::{DeviceView, MetricView};
 
 #[derive(Debug, Default)]
 pub(crate) struct Inventory {
@@ -15,6 +20,7 @@ pub(crate) struct Inventory {
     devices: BTreeMap<DeviceId, Device>,
     by_key: HashMap<DeviceKey, DeviceId>,
     series: HashMap<SeriesId, Series>,
+    pub(crate) clients: Clients,
 }
 
 #[derive(Debug)]
@@ -26,7 +32,10 @@ pub(crate) struct Device {
     pub(crate) arrivals: Rhythm,
     /// It said that it is going.
     pub(crate) away: bool,
+    /// It said that it sleeps.
+    pub(crate) asleep: bool,
     pub(crate) clock_bad: u64,
+    pub(crate) health: DeviceHealth,
     pub(crate) series: Vec<SeriesId>,
 }
 
@@ -36,6 +45,7 @@ pub(crate) struct Series {
     /// The newest that is not hidden.
     pub(crate) latest: Option<Reading>,
     pub(crate) rhythm: Rhythm,
+    pub(crate) health: SeriesHealth,
     pub(crate) hidden: Gone,
     pub(crate) floor: Option<Timestamp>,
 }
@@ -52,6 +62,17 @@ pub(crate) struct Followed {
 }
 
 impl Series {
+    fn follow(&mut self, reading: &Reading) {
+        if self.latest.as_ref().is_some_and(|latest| latest.key > reading.key) || !self.shows(reading.key.time) {
+            return;
+        }
+        self.rhythm.beat(reading.key.time);
+        if self.latest.as_ref().is_none_or(|latest| latest.value != reading.value) {
+            self.health.same_since = Some(reading.key.time);
+        }
+        self.latest = Some(reading.clone());
+    }
+
     fn shows(&self, time: Timestamp) -> bool {
         self.floor.is_none_or(|floor| time >= floor) && !self.hidden.contains(time)
     }
@@ -115,6 +136,20 @@ impl Inventory {
                 self.seen(device, *received);
             }
         }
+        self.resume_counters();
+    }
+
+    /// Counters go on from those that the store has.
+    fn resume_counters(&mut self) {
+        for device in self.devices.values_mut() {
+            let mut counters = Counters::default();
+            for series in device.series.iter().filter_map(|id| self.series.get(id)) {
+                if let Some(Value::Number(number)) = series.latest.as_ref().map(|latest| &latest.value) {
+                    counters.note(series.record.metric.as_str(), *number);
+                }
+            }
+            device.health.losses.resume(counters);
+        }
     }
 
     fn take_over_gone(&mut self, restored: &Restored) {
@@ -147,7 +182,9 @@ impl Inventory {
             last_seen: None,
             arrivals: Rhythm::default(),
             away: false,
+            asleep: false,
             clock_bad: 0,
+            health: DeviceHealth::default(),
             series: Vec::new(),
             record,
         };
@@ -156,6 +193,9 @@ impl Inventory {
 
     fn remove_device(&mut self, id: DeviceId) {
         let Some(device) = self.devices.remove(&id) else { return };
+        if let Some(client) = device.health.client.as_ref().filter(|_| device.health.of_broker) {
+            self.clients.leaves(client);
+        }
         if self.by_key.get(&device.record.key) == Some(&id) {
             self.by_key.remove(&device.record.key);
         }
@@ -182,8 +222,8 @@ impl Inventory {
         match self.series.get_mut(&record.id) {
             Some(known) => known.record = record,
             None => {
-                let (hidden, rhythm) = (Gone::default(), Rhythm::default());
-                self.series.insert(record.id, Series { record, latest: None, rhythm, hidden, floor: None });
+                let (hidden, rhythm, health) = (Gone::default(), Rhythm::default(), SeriesHealth::default());
+                self.series.insert(record.id, Series { record, latest: None, rhythm, health, hidden, floor: None });
             }
         }
     }
@@ -191,9 +231,29 @@ impl Inventory {
     /// An equal key is a correction and takes the place; an older one never does.
     pub(crate) fn newest(&mut self, id: SeriesId, reading: &Reading) {
         let Some(series) = self.series.get_mut(&id) else { return };
-        if series.latest.as_ref().is_none_or(|latest| latest.key <= reading.key) && series.shows(reading.key.time) {
-            series.rhythm.beat(reading.key.time);
-            series.latest = Some(reading.clone());
+        series.follow(reading);
+    }
+
+    /// A reading is stored. True if it is the first that says that its series stands still.
+    pub(crate) fn stored(&mut self, id: SeriesId, reading: &Reading) -> bool {
+        let Some(series) = self.series.get_mut(&id) else { return false };
+        let frozen = Judgement::Suspect(Flaw::Frozen);
+        let freezes = reading.judgement == frozen && series.latest.as_ref().is_some_and(|it| it.judgement != frozen);
+        series.health.count(reading);
+        series.follow(reading);
+        if reading.judgement != Judgement::Good {
+            let device = series.record.device;
+            if let Some(device) = self.device_mut(device) {
+                device.health.flawed(reading.judgement);
+            }
+        }
+        freezes
+    }
+
+    /// A series goes on in the rhythm of the times before.
+    pub(crate) fn resume_rhythm(&mut self, id: SeriesId, times: impl Iterator<Item = Timestamp>) {
+        if let Some(series) = self.series.get_mut(&id) {
+            series.rhythm.resume(times);
         }
     }
 
@@ -203,12 +263,45 @@ impl Inventory {
         }
     }
 
-    pub(crate) fn seen(&mut self, id: DeviceId, received: Timestamp) {
+    fn seen(&mut self, id: DeviceId, received: Timestamp) {
         if let Some(device) = self.device_mut(id) {
             device.last_seen = device.last_seen.max(Some(received));
             device.arrivals.beat(received);
-            device.away = false;
         }
+    }
+
+    /// A message of a device is stored.
+    pub(crate) fn arrived(&mut self, arrival: &Arrival) -> Change {
+        let Some(device) = self.devices.get_mut(&arrival.device) else { return Change::default() };
+        // An unread message that is read at last was sent long ago, by whoever that was.
+        let newest = device.last_seen <= Some(arrival.received);
+        device.last_seen = device.last_seen.max(Some(arrival.received));
+        device.arrivals.beat(arrival.received);
+        (device.away, device.asleep) = (false, false);
+        device.clock_bad += u64::from(arrival.clock_bad);
+        let change = device.health.note(arrival);
+        let known = device.health.client.as_ref();
+        if newest && known.is_none_or(|known| !Arc::ptr_eq(known, &arrival.client)) {
+            let before = device.health.client.replace(Arc::clone(&arrival.client));
+            let was_of_broker = std::mem::replace(&mut device.health.of_broker, arrival.of_broker);
+            let before = before.filter(|_| was_of_broker);
+            if arrival.of_broker {
+                self.clients.speaks(arrival.device, &arrival.client, before.as_ref());
+            } else if let Some(before) = before {
+                self.clients.leaves(&before);
+            }
+        }
+        change
+    }
+
+    /// The session of a device's own client.
+    pub(crate) fn session_of(&self, device: &Device) -> Session {
+        self.clients.session(device.health.client.as_ref().filter(|_| device.health.of_broker))
+    }
+
+    /// Whether the device's client id is fought for.
+    pub(crate) fn in_conflict(&self, device: &Device, now: Timestamp) -> bool {
+        self.clients.in_conflict(device.health.client.as_ref().filter(|_| device.health.of_broker), now)
     }
 
     /// Does what an entry that is alone in its batch does.
@@ -303,7 +396,7 @@ impl Inventory {
             record: device.record.clone(),
             document: device.document.clone(),
             version: device.version,
-            status: status(device, &metrics, now),
+            status: self.signs(device).status(now),
             last_seen: device.last_seen,
             clock_bad: device.clock_bad,
             metrics,

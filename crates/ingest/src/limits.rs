@@ -25,6 +25,8 @@ pub struct Limits {
     pub unread_bytes_max: usize,
     /// First messages of unknown topics that are told as sentences. Full: the oldest goes.
     pub heard_max: usize,
+    /// Events of devices that are remembered, about 200 bytes each. Full: the oldest goes.
+    pub events_max: usize,
     /// Bytes of last messages kept for the traces of topics. Full: a topic keeps its newest only, and that without payload.
     pub traced_bytes_max: usize,
 }
@@ -43,6 +45,7 @@ impl Default for Limits {
             live_bytes_max: 1024 * 1024,
             unread_bytes_max: 256 * 1024,
             heard_max: 20,
+            events_max: 4_096,
             traced_bytes_max: 8 * 1024 * 1024,
         }
     }

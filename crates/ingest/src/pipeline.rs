@@ -21,6 +21,7 @@ use crate::registry::Registry;
 use crate::rules::RuleBook;
 use crate::settle::settle_in_order;
 use crate::shared::Shared;
+use crate::sweep::beside;
 use crate::take::Taker;
 use crate::taken::Taken;
 use crate::traces::Traces;
@@ -84,7 +85,7 @@ impl Ingest {
         let bindings = read_bindings(catalog.as_ref(), &restored, &documents).await?;
         let ids = Ids::read(Arc::clone(&catalog)).await?;
         let shared = Arc::new(Shared {
-            registry: Registry::resume(&restored, documents),
+            registry: Registry::resume(&restored, documents, limits.events_max),
             bindings,
             rules: RuleBook::read(catalog.as_ref()).await?,
             heard: HeardList::bounded(limits.heard_max),
@@ -101,6 +102,7 @@ impl Ingest {
         let (commands, commands_in) = mpsc::channel(COMMANDS_MAX);
         let (waiting, waiting_out) = mpsc::channel(limits.commits_waiting_max);
         let settle = settle_in_order(waiting_out, Arc::clone(&store), Arc::clone(&shared));
+        let settle = beside(settle, Arc::clone(&store), Arc::clone(&clock), Arc::clone(&shared));
         let (own_store, own_clock) = (Arc::clone(&store), Arc::clone(&clock));
         let taker = Taker::new(&restored, own_store, own_clock, Arc::clone(&shared), ids, limits, policy);
         let tasks =

@@ -10,6 +10,7 @@ use windows::Calibrations;
 
 use crate::document::DeviceDocument;
 use crate::draft::Effects;
+use crate::events::{EventCode, Events};
 use crate::inventory::{Device, Followed, Inventory};
 use crate::view::DeviceView;
 
@@ -17,25 +18,31 @@ use crate::view::DeviceView;
 #[derive(Debug)]
 pub(crate) struct Registry {
     inventory: RwLock<Inventory>,
+    pub(crate) events: Events,
     /// Grows with every change of the list itself: devices, metrics, names, inbox.
     version: watch::Sender<u64>,
 }
 
 impl Registry {
-    pub(crate) fn resume(restored: &Restored, documents: HashMap<DeviceId, (DeviceDocument, Version)>) -> Self {
+    pub(crate) fn resume(
+        restored: &Restored,
+        documents: HashMap<DeviceId, (DeviceDocument, Version)>,
+        events_max: usize,
+    ) -> Self {
         let mut inventory = Inventory::default();
         inventory.take_over(restored);
         for (id, (document, version)) in documents {
             inventory.set_document(id, document, version.0);
         }
-        Self { inventory: RwLock::new(inventory), version: watch::Sender::new(1) }
+        let events = Events::bounded(events_max);
+        Self { inventory: RwLock::new(inventory), events, version: watch::Sender::new(1) }
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Inventory> {
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Inventory> {
         self.inventory.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Inventory> {
+    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Inventory> {
         self.inventory.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -50,19 +57,13 @@ impl Registry {
         let mut inventory = self.write();
         for record in &effects.devices {
             inventory.add_device(record.clone());
+            let sentence = "It is in the list for the first time.".to_owned();
+            self.tell(&inventory, record.id, record.created, EventCode::Appeared, sentence);
         }
         for record in &effects.series {
             inventory.describe(record.clone());
         }
-        for entry in &effects.readings {
-            inventory.newest(entry.series, &entry.reading);
-        }
-        for arrival in &effects.arrivals {
-            inventory.seen(arrival.device, arrival.received);
-            if let Some(device) = inventory.device_mut(arrival.device) {
-                device.clock_bad += u64::from(arrival.clock_bad);
-            }
-        }
+        self.count(&mut inventory, effects);
         for (id, online) in &effects.availability {
             if let Some(device) = inventory.device_mut(*id) {
                 device.away = !online;

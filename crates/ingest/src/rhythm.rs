@@ -37,13 +37,35 @@ impl Rhythm {
 
     /// The median gap in milliseconds, once three are known.
     pub(crate) fn interval_ms(&self) -> Option<u32> {
+        self.median_of(|gap| gap)
+    }
+
+    /// How far gaps usually are from the usual one: the median of the distances, in milliseconds.
+    pub(crate) fn jitter_ms(&self) -> Option<u32> {
+        let usual = self.interval_ms()?;
+        self.median_of(|gap| gap.abs_diff(usual))
+    }
+
+    fn median_of(&self, of_gap: impl Fn(u32) -> u32) -> Option<u32> {
         if self.known < GAPS_MIN {
             return None;
         }
-        let mut gaps = self.gaps_ms;
-        let known = gaps.get_mut(..usize::from(self.known))?;
+        let mut all = self.gaps_ms;
+        let known = all.get_mut(..usize::from(self.known))?;
+        known.iter_mut().for_each(|gap| *gap = of_gap(*gap));
         known.sort_unstable();
         known.get(known.len() / 2).copied()
+    }
+
+    /// Takes what the store remembers of the time before, oldest first, unless enough was heard since.
+    pub(crate) fn resume(&mut self, times: impl Iterator<Item = Timestamp>) {
+        if self.known >= GAPS_MIN {
+            return;
+        }
+        let last = self.last;
+        let mut resumed = Self::default();
+        times.chain(last).for_each(|time| resumed.beat(time));
+        *self = resumed;
     }
 }
 
@@ -58,6 +80,27 @@ mod tests {
             rhythm.beat(Timestamp::saturating(second * 1000));
         }
         assert_eq!(rhythm.interval_ms(), Some(10_000));
+    }
+
+    #[test]
+    fn jitter_is_how_far_gaps_usually_are_from_the_usual_one() {
+        let mut rhythm = Rhythm::default();
+        let mut time = 0;
+        for gap in [10_000, 10_200, 9_800, 10_100, 60_000] {
+            time += gap;
+            rhythm.beat(Timestamp::saturating(time));
+        }
+        assert_eq!((rhythm.interval_ms(), rhythm.jitter_ms()), (Some(10_200), Some(400)));
+    }
+
+    #[test]
+    fn a_rhythm_goes_on_from_what_was_stored() {
+        let mut rhythm = Rhythm::default();
+        rhythm.beat(Timestamp::saturating(50_000));
+        rhythm.resume([10, 20, 30, 40].into_iter().map(|second| Timestamp::saturating(second * 1000)));
+        assert_eq!(rhythm.interval_ms(), Some(10_000));
+        rhythm.resume([1, 2, 3, 4].into_iter().map(|second| Timestamp::saturating(second * 1000)));
+        assert_eq!(rhythm.interval_ms(), Some(10_000), "what was heard since counts");
     }
 
     #[test]

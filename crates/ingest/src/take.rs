@@ -13,12 +13,14 @@ use store::{
 };
 use tokio::sync::{mpsc, watch};
 
+use crate::arrival::Arrival;
 use crate::bindings::Bound;
 use crate::command::Command;
-use crate::draft::{Arrival, Draft, Waiting, excerpt};
+use crate::draft::{Draft, Waiting, excerpt};
 use crate::heard::{Heard, HeardReading};
 use crate::identity::Identity;
 use crate::ids::Ids;
+use crate::past::Seen;
 use crate::reader::{Read, Reader};
 use crate::repeats::message_hash;
 use crate::rules::RuleSet;
@@ -165,6 +167,7 @@ impl Taker {
                 part => format!("{}#{part}", inbound.client).into(),
             };
             if repeat.marked && self.repeats.holds(&client, repeat.id, hash, now) {
+                self.repeated(&inbound, &mut draft.effects);
                 draft.count(&inbound.source, Outcome::Duplicate);
                 draft.effects.replies.push((inbound.reply, Outcome::Duplicate));
                 return;
@@ -235,13 +238,10 @@ impl Taker {
         for mut value in found {
             name_device(&mut value, device, arriving.client);
             match self.reading(&value, arriving, &accepted, draft) {
-                Ok((device, reading, clock_bad)) => {
+                Ok((device, reading, seen)) => {
                     draft.count_reading(arriving.source, None);
+                    Arrival::among(&mut arrivals, device, arriving).note(&value, &reading.reading, seen);
                     accepted.push(reading);
-                    match arrivals.iter_mut().find(|arrival| arrival.device == device) {
-                        Some(arrival) => arrival.clock_bad |= clock_bad,
-                        None => arrivals.push(Arrival { device, received, clock_bad }),
-                    }
                     if draft.entries.len() > entries_before {
                         told.push((value, device));
                     }
@@ -273,11 +273,10 @@ impl Taker {
         arriving: &Arriving<'_>,
         accepted: &[SeriesReading],
         draft: &mut Draft,
-    ) -> Result<(DeviceId, SeriesReading, bool), RejectReason> {
+    ) -> Result<(DeviceId, SeriesReading, Seen), RejectReason> {
         let stamp = arriving.stamp;
         let device = self.device(&found.device, arriving.bound, stamp.time, draft)?;
         let value = found.value.clone()?;
-        let resolved = self.identity.series(device, found, value, &self.limits, &mut draft.entries)?;
         let trusted = self.trusts(stamp);
         let (mut key, time_source, claimed_ms) = match self.policy.judge(found.time, stamp.time, trusted) {
             Judged::Believed(time, source) => (ReadingKey { time, n: 0 }, source, None),
@@ -285,12 +284,13 @@ impl Taker {
             Judged::Absent => (stamp, TimeSource::Server, None),
             Judged::Disbelieved(ms) => (stamp, TimeSource::Server, Some(ms)),
         };
+        let resolved = self.identity.series(device, found, value, key, &self.limits, &mut draft.entries)?;
         let stamped = key == stamp;
         if stamped && accepted.iter().any(|entry| entry.series == resolved.series && entry.reading.key == key) {
             key = self.stamper.another();
         }
         let reading = Reading { key, value: resolved.value, judgement: resolved.judgement, time_source, claimed_ms };
-        Ok((device, SeriesReading { series: resolved.series, reading }, claimed_ms.is_some()))
+        Ok((device, SeriesReading { series: resolved.series, reading }, resolved.seen))
     }
 
     /// Whether the server's clock is to be trusted at that stamp.

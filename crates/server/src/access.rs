@@ -3,9 +3,10 @@
 use std::io;
 use std::net::SocketAddr;
 
+use api::AccessState;
 use tokio::net::TcpListener;
 
-use crate::config::Listen;
+use crate::config::{Config, Listen};
 
 /// Ports tried behind a default one that is taken.
 const PORTS_TRIED: u16 = 20;
@@ -34,6 +35,11 @@ pub enum ListenError {
         #[source]
         source: io::Error,
     },
+}
+
+/// Who may reach the server.
+pub fn state(config: &Config) -> AccessState {
+    if config.open_lan { AccessState::OpenLan } else { AccessState::Local { hosts: config.hosts.clone() } }
 }
 
 /// In state *local* only loopback addresses are listened on.

@@ -76,13 +76,10 @@ impl App {
         let external = external.context("the external brokers cannot be read")?;
         let upkeep = Upkeep::start(Arc::clone(&readings), catalog, Arc::clone(&clock), held).await;
         let upkeep = Arc::new(upkeep.context("the retention policy cannot be read")?);
-        let broker = Broker::new(broker::Limits::default(), inlet.clone(), Arc::clone(&clock));
+        let watch = Arc::new(ingest.clone());
+        let broker = Broker::watched(broker::Limits::default(), inlet.clone(), Arc::clone(&clock), watch);
         let demo = config.demo.then(|| Arc::new(Demo::new(ingest.clone(), mqtt.local_addr(), Arc::clone(&clock))));
-        let access = Arc::new(if config.open_lan {
-            AccessState::OpenLan
-        } else {
-            AccessState::Local { hosts: config.hosts.clone() }
-        });
+        let access = Arc::new(access::state(&config));
         let started_ms = clock.now().millis();
         let state = ApiState {
             ingest,
@@ -100,6 +97,7 @@ impl App {
             demo: demo.clone().map(|demo| demo as _),
             upkeep: Arc::clone(&upkeep),
             brokers: Arc::clone(&external) as _,
+            sessions: Arc::clone(&broker) as _,
             creations: Arc::default(),
             queries: Arc::new(Semaphore::new(api::QUERIES_MAX)),
             more_metrics: metrics::of(Arc::clone(&broker)),
