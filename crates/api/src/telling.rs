@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
 use bytes::Bytes;
-use decode::{Found, Told, told};
+use decode::{Found, Told, ToldValue, told};
 use model::{DeviceKey, MetricName, Topic};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -128,13 +128,13 @@ fn moment(device: &str, item: Value) -> Result<Vec<Found>, String> {
             }
         });
     }
-    let values: Vec<(&str, Told<'_>)> = moment
+    let values: Vec<ToldValue<'_>> = moment
         .values
         .iter()
         .zip(&numbers)
         .map(|((metric, value), number)| {
             let told = number.as_deref().map_or(value.as_bool().map_or(Told::Null, Told::Bool), Told::Number);
-            (metric.as_str(), told)
+            ToldValue::plain(metric, told)
         })
         .collect();
     let found = told(device, &values, moment.t.map(|time| time.0.millis()))

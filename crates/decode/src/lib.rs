@@ -28,7 +28,7 @@ pub use announced::{AnnouncedMetric, Announcement, Pick};
 pub use families::line_protocol::{Precision, read_line};
 pub use harvest::VALUES_MAX;
 pub use json::{DEPTH_MAX, NODES_MAX};
-pub use told::{Told, told};
+pub use told::{NamedMetric, Told, ToldValue, known_unit, named_metric, told};
 pub use unit::{convert, normalise};
 
 use message::Message;

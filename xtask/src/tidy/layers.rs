@@ -31,9 +31,10 @@ const PLACES: &[Place] = &[
     place("frame", 1, 1, &[]),
     place("decode", 1, 1, &[]),
     place("wal", 1, 1, &[]),
-    // 2: ports.
+    // 2: ports, and what reads the tables that people bring.
     place("store", 2, 2, &[]),
     place("source", 2, 2, &[]),
+    place("table", 2, 2, &[]),
     // 3: what the product does, knowing ports only.
     place("ingest", 3, 3, &[]),
     place("alerts", 3, 3, &[]),
