@@ -22,6 +22,7 @@ mod foreign_clients;
 mod full_disk;
 mod health;
 mod hiding;
+mod imports;
 mod live;
 mod malformed_packets;
 mod merging;

@@ -19,6 +19,7 @@ mod export;
 mod guard;
 mod health;
 mod hiding;
+mod imports;
 mod inbox;
 mod line_write;
 mod live;
@@ -50,6 +51,7 @@ use utoipa_axum::routes;
 
 pub use access::{AccessState, Hosts};
 pub use creations::{CREATIONS_MAX, Creations};
+pub use imports::Imports;
 pub use state::{About, ApiState, DemoControl, MoreMetrics, QUERIES_MAX};
 
 use problem::Problem;
@@ -94,6 +96,9 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(brokers::list, brokers::create))
         .routes(routes!(brokers::show, brokers::change, brokers::remove))
         .routes(routes!(brokers::seen))
+        .routes(routes!(imports::list, imports::begin))
+        .routes(routes!(imports::preview))
+        .routes(routes!(imports::show, imports::cancel))
         .routes(routes!(inbox::messages))
         .routes(routes!(inbox::retry))
         .routes(routes!(inbox::heard))

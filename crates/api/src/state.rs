@@ -11,6 +11,7 @@ use upkeep::Upkeep;
 
 use crate::access::AccessState;
 use crate::creations::Creations;
+use crate::imports::Imports;
 
 /// Writes the metrics of parts that the API does not know, such as the broker's.
 pub type MoreMetrics = Arc<dyn Fn(&mut String) + Send + Sync>;
@@ -43,6 +44,8 @@ pub struct ApiState {
     pub sessions: Arc<dyn Sessions>,
     /// Devices created under an `Idempotency-Key`.
     pub creations: Arc<Creations>,
+    /// Tables that people bring.
+    pub imports: Arc<Imports>,
     /// Turns of questions over many series; more wait. See [`QUERIES_MAX`].
     pub queries: Arc<Semaphore>,
     /// Metrics of the parts that the API does not know.

@@ -70,6 +70,6 @@ pub use rule_trial::{TRIED_MAX, Tried, TriedMessage};
 pub use rules::{BrokenRule, RULES_MAX, RuleView};
 pub use status::Status;
 pub use taken::SourceFlow;
-pub use time_policy::TimePolicy;
+pub use time_policy::{IMPORT, TimePolicy};
 pub use traces::{TRACED_MESSAGE_BYTES_MAX, TRACED_MESSAGES_MAX, TopicView, TracedMessage, TracedRule};
 pub use view::{DeviceView, MetricView};

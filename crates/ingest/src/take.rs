@@ -26,7 +26,7 @@ use crate::repeats::message_hash;
 use crate::rules::RuleSet;
 use crate::shared::Shared;
 use crate::stamp::Stamper;
-use crate::time_policy::Judged;
+use crate::time_policy::{IMPORT, Judged};
 use crate::traces::{Note, TopicTrace, TracedMessage, TracedRule, start_of};
 use crate::{Limits, TimePolicy};
 
@@ -257,7 +257,10 @@ impl Taker {
         }
         self.tell(arriving, told, entries_before, draft);
         let readings = u32::try_from(accepted.len()).unwrap_or(u32::MAX);
-        draft.effects.arrivals.extend(arrivals);
+        if arriving.source.as_str() != IMPORT {
+            // A table says nothing about whether its devices speak now.
+            draft.effects.arrivals.extend(arrivals);
+        }
         draft.entries.push(Entry::Message(MessageRecord {
             source: arriving.source.clone(),
             received,
@@ -278,10 +281,12 @@ impl Taker {
         let device = self.device(&found.device, arriving.bound, stamp.time, draft)?;
         let value = found.value.clone()?;
         let trusted = self.trusts(stamp);
-        let (mut key, time_source, claimed_ms) = match self.policy.judge(found.time, stamp.time, trusted) {
+        let judged = self.policy.of(arriving.source).judge(found.time, stamp.time, trusted);
+        let (mut key, time_source, claimed_ms) = match judged {
             Judged::Believed(time, source) => (ReadingKey { time, n: 0 }, source, None),
             Judged::Counted(time) => (ReadingKey { time, n: stamp.n }, TimeSource::Device, None),
             Judged::Absent => (stamp, TimeSource::Server, None),
+            Judged::Disbelieved(_) if arriving.source.as_str() == IMPORT => return Err(RejectReason::Time),
             Judged::Disbelieved(ms) => (stamp, TimeSource::Server, Some(ms)),
         };
         let resolved = self.identity.series(device, found, value, key, &self.limits, &mut draft.entries)?;

@@ -1,7 +1,11 @@
 //! Which device times are believed.
 
 use decode::ClaimedTime;
-use model::{TimeSource, Timestamp};
+use model::{SourceName, TimeSource, Timestamp};
+
+/// The source of tables that people bring. Their times have no floor, and one that is not believed is refused rather than replaced by
+/// the time of arrival: a table that is brought again would be doubled by it.
+pub const IMPORT: &str = "import";
 
 /// The limits of belief. A late reading is not a wrong one: there is no other age limit than the floor.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +36,11 @@ pub(crate) enum Judged {
 }
 
 impl TimePolicy {
+    /// What holds for the readings of a source.
+    pub(crate) fn of(self, source: &SourceName) -> Self {
+        if source.as_str() == IMPORT { Self { time_floor: Timestamp::MIN, ..self } } else { self }
+    }
+
     /// Judges `claimed` at `now`. With an untrusted server clock device times are believed as they are.
     pub(crate) fn judge(&self, claimed: Option<ClaimedTime>, now: Timestamp, clock_trusted: bool) -> Judged {
         match claimed {
@@ -78,6 +87,17 @@ mod tests {
         let edge = NOW + 300_000;
         assert_eq!(judge(edge), Judged::Believed(Timestamp::saturating(edge), TimeSource::Device));
         assert_eq!(judge(edge + 1), Judged::Disbelieved(edge + 1));
+    }
+
+    #[test]
+    fn a_table_has_no_floor_and_is_not_ahead_either() {
+        let policy = TimePolicy::default().of(&SourceName::parse(IMPORT).unwrap());
+        let judge = |ms| {
+            let claimed = Some(ClaimedTime::At { ms, source: TimeSource::Device });
+            policy.judge(claimed, Timestamp::saturating(NOW), true)
+        };
+        assert_eq!(judge(-1), Judged::Believed(Timestamp::saturating(-1), TimeSource::Device));
+        assert_eq!(judge(NOW + 300_001), Judged::Disbelieved(NOW + 300_001));
     }
 
     #[test]

@@ -99,6 +99,7 @@ impl App {
             brokers: Arc::clone(&external) as _,
             sessions: Arc::clone(&broker) as _,
             creations: Arc::default(),
+            imports: Arc::default(),
             queries: Arc::new(Semaphore::new(api::QUERIES_MAX)),
             more_metrics: metrics::of(Arc::clone(&broker)),
         };

@@ -1,0 +1,282 @@
+//! One import from the first byte to the last outcome. Held in memory: a piece of the file, one row, and a few messages under way.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use decode::{Found, VALUES_MAX};
+use futures_util::StreamExt;
+use ingest::{IMPORT, TimePolicy};
+use model::Topic;
+use source::Outcome;
+use table::{Mapping, Reader, Row, Rows};
+use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
+
+use super::jobs::{Import, ImportState, Job, counts};
+use crate::delivery::{Parcel, can_store, hand_over};
+use crate::problem::Problem;
+use crate::state::ApiState;
+
+/// Messages of an import that are under way. Beyond it the file is not read: with so few it fills neither the inlet nor a batch,
+/// and devices go between.
+const IN_FLIGHT_MAX: usize = 8;
+/// Bytes that are read before what they hold is handed over.
+const PIECE_BYTES: usize = 16 * 1024;
+/// So long the sender may be silent. Then the import has failed.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// So long an import waits for what is under way: at its start for what an earlier one left, at its end for its own. Then it ends
+/// without knowing what became of it.
+const SETTLE_WITHIN: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Why an import ended early.
+enum Ended {
+    Cancelled,
+    /// The file cannot be read, or not any more.
+    File(String),
+    /// It was not stored.
+    Store(String),
+    Closing,
+}
+
+/// Rows that become one message.
+struct Part {
+    row: u64,
+    text: String,
+    found: Vec<Found>,
+}
+
+/// An import under way. Dropped before its end, the connection has ended.
+pub struct Load {
+    state: ApiState,
+    job: Arc<Job>,
+    reader: Reader,
+    rows: Option<Rows>,
+    header: bool,
+    parts: Vec<Part>,
+    in_flight: VecDeque<(u64, oneshot::Receiver<Outcome>)>,
+    stop: watch::Receiver<bool>,
+    client: Arc<str>,
+    topic: Topic,
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        let sentence = "the connection ended before the file did; bring it again, nothing doubles";
+        self.job.end(ImportState::Failed, Some(sentence.to_owned()), self.state.ingest.now().millis(), None);
+    }
+}
+
+impl Load {
+    /// Takes the place of the one import that may run.
+    ///
+    /// # Errors
+    /// 422 for a mapping that cannot be used, 409 while another import runs, 507 while nothing can be stored.
+    pub async fn begin(
+        state: &ApiState,
+        mapping: &Mapping,
+        name: Option<String>,
+        bytes_total: Option<u64>,
+        peer: SocketAddr,
+    ) -> Result<Self, Problem> {
+        let now = state.ingest.now().millis();
+        let latest = now.saturating_add(TimePolicy::default().time_skew_max_ms);
+        let invalid = |error: table::MappingError| Problem::unprocessable("mapping_invalid", error.to_string());
+        let reader = Reader::new(mapping, latest).map_err(invalid)?;
+        can_store(state)?;
+        let topic = Topic::parse(IMPORT).map_err(|error| Problem::bad_request("topic_invalid", error.to_string()))?;
+        let job = state.imports.add(name, bytes_total, now)?;
+        let delimiter = u8::try_from(mapping.delimiter).unwrap_or(b',');
+        let load = Self {
+            state: state.clone(),
+            reader,
+            rows: Some(Rows::parted_by(delimiter)),
+            header: mapping.header,
+            parts: Vec::new(),
+            in_flight: VecDeque::new(),
+            stop: job.stopped(),
+            client: peer.ip().to_string().into(),
+            topic,
+            job,
+        };
+        if let Err(problem) = load.settle_before().await {
+            let sentence = "it was not begun: what was stored before could not be settled";
+            load.job.end(ImportState::Failed, Some(sentence.to_owned()), now, None);
+            return Err(problem);
+        }
+        Ok(load)
+    }
+
+    /// What an import before left under way is counted to that one.
+    async fn settle_before(&self) -> Result<(), Problem> {
+        let under_way = || self.state.ingest.flows().get(IMPORT).is_some_and(|flow| flow.in_flight > 0);
+        let settled = timeout(SETTLE_WITHIN, async {
+            while under_way() {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        });
+        settled.await.map_err(|_| Problem::not_stored("the import before this one is still being stored"))?;
+        self.state.store.flush().await?;
+        self.state.imports.settle_before(&self.job, &counts(&self.state));
+        Ok(())
+    }
+
+    /// Reads the body to its end and answers when all of it is durable.
+    ///
+    /// # Errors
+    /// 422 when the file could not be read to its end, 507 when some of it was not stored.
+    pub async fn run(mut self, body: Body) -> Result<Import, Problem> {
+        let read = self.read(body).await;
+        let settled = timeout(SETTLE_WITHIN, self.settle_all()).await;
+        let ended = read.and(settled.unwrap_or_else(|_| Err(Ended::Store(later()))));
+        let durable = self.in_flight.is_empty() && self.state.store.flush().await.is_ok();
+        let after = durable.then(|| counts(&self.state));
+        let now = self.state.ingest.now().millis();
+        let (state, detail, problem) = match ended {
+            Ok(()) => (ImportState::Done, None, None),
+            Err(Ended::Cancelled) => (ImportState::Cancelled, None, None),
+            Err(Ended::File(sentence)) => {
+                let problem = Problem::unprocessable("import_failed", sentence.clone());
+                (ImportState::Failed, Some(sentence), Some(problem))
+            }
+            Err(Ended::Store(sentence)) => {
+                let problem = Problem::not_stored(sentence.clone());
+                (ImportState::Failed, Some(sentence), Some(problem))
+            }
+            Err(Ended::Closing) => {
+                (ImportState::Failed, Some("the server was shut down".to_owned()), Some(Problem::closing()))
+            }
+        };
+        self.job.end(state, detail, now, after);
+        match problem {
+            Some(problem) => Err(problem),
+            None => Ok(self.job.view(&counts(&self.state))),
+        }
+    }
+
+    async fn read(&mut self, body: Body) -> Result<(), Ended> {
+        let mut chunks = body.into_data_stream();
+        let mut stop = self.stop.clone();
+        loop {
+            let chunk = tokio::select! {
+                chunk = timeout(SILENCE_MAX, chunks.next()) => chunk,
+                _ = stop.wait_for(|stop| *stop) => return Err(Ended::Cancelled),
+            };
+            let silent = |_| {
+                Ended::File(format!(
+                    "nothing more came for {} s; bring it again, nothing doubles",
+                    SILENCE_MAX.as_secs()
+                ))
+            };
+            match chunk.map_err(silent)? {
+                None => return self.finish().await,
+                Some(Err(error)) => {
+                    return Err(Ended::File(format!("the file broke off: {error}; bring it again, nothing doubles")));
+                }
+                Some(Ok(chunk)) => {
+                    for piece in chunk.chunks(PIECE_BYTES) {
+                        self.piece(piece).await?;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn piece(&mut self, piece: &[u8]) -> Result<(), Ended> {
+        let Some(mut rows) = self.rows.take() else { return Ok(()) };
+        let mut first = Ok(());
+        let read = rows.push(piece, |row| self.row(&row, &mut first));
+        self.rows = Some(rows);
+        self.job.took(piece.len() as u64);
+        first.map_err(Ended::File)?;
+        self.hand_over(usize::from(read.is_ok())).await?;
+        read.map_err(|fault| Ended::File(fault.to_string()))
+    }
+
+    async fn finish(&mut self) -> Result<(), Ended> {
+        let Some(rows) = self.rows.take() else { return Ok(()) };
+        let mut first = Ok(());
+        let read = rows.finish(|row| self.row(&row, &mut first));
+        first.map_err(Ended::File)?;
+        self.hand_over(0).await?;
+        read.map_err(|fault| Ended::File(fault.to_string()))
+    }
+
+    /// One row; the first may end it all.
+    fn row(&mut self, row: &Row<'_>, first: &mut Result<(), String>) {
+        if std::mem::take(&mut self.header) {
+            *first = self.reader.begin(row);
+            return;
+        }
+        if first.is_err() {
+            return;
+        }
+        let read = self.reader.read(row);
+        if !read.found.is_empty() {
+            let joins = |part: &&mut Part| part.found.len() + read.found.len() <= VALUES_MAX;
+            match self.parts.last_mut().filter(joins) {
+                Some(part) => part.found.extend(read.found),
+                None => self.parts.push(Part { row: row.number, text: row.text(), found: read.found }),
+            }
+        }
+        self.job.read(row.number, read.refused);
+    }
+
+    /// Hands messages over, but for the last `kept`, which more rows may join.
+    async fn hand_over(&mut self, kept: usize) -> Result<(), Ended> {
+        let ready = self.parts.len().saturating_sub(kept);
+        for part in self.parts.drain(..ready).collect::<Vec<_>>() {
+            while self.in_flight.len() >= IN_FLIGHT_MAX {
+                self.settle_one(true).await?;
+            }
+            let parcel = Parcel {
+                source: IMPORT,
+                client: Arc::clone(&self.client),
+                topic: self.topic.clone(),
+                payload: Bytes::from(part.text),
+                read: Some(part.found),
+                repeat: None,
+            };
+            let outcome = hand_over(&self.state, parcel).await.map_err(|_| Ended::Closing)?;
+            self.in_flight.push_back((part.row, outcome));
+        }
+        Ok(())
+    }
+
+    async fn settle_all(&mut self) -> Result<(), Ended> {
+        let mut ended = Ok(());
+        while !self.in_flight.is_empty() {
+            ended = ended.and(self.settle_one(false).await);
+        }
+        ended
+    }
+
+    /// Waits for the oldest message under way; a person may not want to wait.
+    async fn settle_one(&mut self, stoppable: bool) -> Result<(), Ended> {
+        let mut stop = self.stop.clone();
+        let Some((row, outcome)) = self.in_flight.front_mut() else { return Ok(()) };
+        let (row, outcome) = tokio::select! {
+            outcome = outcome => (*row, outcome.unwrap_or(Outcome::Unknown)),
+            _ = stop.wait_for(|stop| *stop), if stoppable => return Err(Ended::Cancelled),
+        };
+        self.in_flight.pop_front();
+        match outcome {
+            Outcome::Stored { .. } | Outcome::Duplicate | Outcome::NoReading { .. } | Outcome::Unread => Ok(()),
+            Outcome::Rejected(reason) => {
+                self.job.tell(row, format!("all values from this row on were refused ({})", reason.as_str()));
+                Ok(())
+            }
+            Outcome::Unknown => Err(Ended::Store(format!(
+                "rows from {row} on were not all stored; bring the file again, nothing doubles"
+            ))),
+        }
+    }
+}
+
+fn later() -> String {
+    "what is under way is not stored yet; bring the file again, nothing doubles".to_owned()
+}
