@@ -90,6 +90,7 @@ fn the_real_office_is_understood_imported_and_one_however_often_it_comes() {
     let again = imported(&operator, &mapping, CSV.as_bytes());
     let counts = |import: &Value| [&import["stored"], &import["duplicate"], &import["replaced"]].map(Value::clone);
     assert_eq!(counts(&again), [json!(0), json!(readings), json!(0)], "equal values at equal times: {again}");
+    assert_eq!(operator.see("/devices/lab%2Foffice")["status"], "never_seen", "a table is not a device that speaks");
     story.kill_and_restart();
     let operator = story.operator();
     for (metric, sent) in [("temperature", rows[0].temperature), ("co2", rows[0].co2)] {
@@ -97,7 +98,6 @@ fn the_real_office_is_understood_imported_and_one_however_often_it_comes() {
         assert_eq!(found.len(), rows.len(), "{metric}");
         assert_eq!(found[0], (rows[0].time, json!(sent)));
     }
-    assert_eq!(operator.see("/devices/lab%2Foffice")["status"], "never_seen", "a table is not a device that speaks");
     story.finish();
 }
 

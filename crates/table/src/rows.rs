@@ -32,7 +32,7 @@ pub struct Rows {
     used: usize,
     ends: Vec<usize>,
     ended: usize,
-    /// Line feeds so far.
+    /// Line ends so far.
     lines: u64,
     /// The line at which the row began that is being read.
     began: Option<u64>,
@@ -149,7 +149,7 @@ impl Rows {
                 // Blank lines, and what is left of the end of the line before.
                 let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
                 let (before, rest) = bytes.split_at(blank);
-                self.lines += line_feeds(before);
+                self.lines += line_ends(before);
                 bytes = rest;
             }
             if bytes.is_empty() {
@@ -166,7 +166,7 @@ impl Rows {
         let cells = self.cells.get_mut(self.used..).unwrap_or_default();
         let ends = self.ends.get_mut(self.ended..).unwrap_or_default();
         let (result, taken, used, ended) = self.core.read_record(bytes, cells, ends);
-        self.lines += line_feeds(bytes.get(..taken).unwrap_or_default());
+        self.lines += line_ends(bytes.get(..taken).unwrap_or_default());
         self.used += used;
         self.ended += ended;
         match result {
@@ -186,7 +186,7 @@ impl Rows {
     }
 }
 
-fn line_feeds(bytes: &[u8]) -> u64 {
+fn line_ends(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
