@@ -54,7 +54,7 @@ export async function ask<T>(
   return (answer.status === 204 ? undefined : await answer.json()) as T;
 }
 
-async function failureOf(answer: Response): Promise<Failure> {
+export async function failureOf(answer: Response): Promise<Failure> {
   const problem: Partial<Problem> & { member?: string | null } = await answer
     .json()
     .catch(() => ({}));

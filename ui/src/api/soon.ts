@@ -4,6 +4,9 @@ export interface Span {
   to: number;
 }
 
+export const protocols = ['3.1.1', '5'] as const;
+export type Protocol = (typeof protocols)[number];
+
 export type WayKind = 'embedded' | 'external' | 'http' | 'import' | 'inbox';
 export type WayState = 'listening' | 'connected' | 'connecting' | 'paused' | 'failing';
 
@@ -97,4 +100,55 @@ export interface Calibration {
 export interface CalibrationList {
   items: Calibration[];
   version: number;
+}
+
+export const timeForms = ['iso', 'dmy', 'mdy', 's', 'ms', 'us', 'ns'] as const;
+export type TimeForm = (typeof timeForms)[number];
+
+/** What the columns of a table mean, counted from 1. */
+export interface Mapping {
+  delimiter: string;
+  header: boolean;
+  decimal_comma: boolean;
+  time: { column: number; of_day?: number; form: TimeForm; zone?: string };
+  device: { column?: number; key?: string };
+  fields?: { column: number; metric: string; unit?: string; kind?: string }[];
+  long?: { metric: number; value: number; unit?: number };
+}
+
+export interface Preview {
+  delimiter: string;
+  header: boolean;
+  decimal_comma: boolean;
+  columns: { name: string; guess: string; metric?: string | null; unit?: string | null }[];
+  rows: string[][];
+  problems: string[];
+  mapping?: Mapping | null;
+  readings: {
+    row: number;
+    t?: number | null;
+    device: string;
+    metric: string;
+    v: number | boolean | string | null;
+    unit?: string | null;
+  }[];
+  errors: { row: number; detail: string }[];
+}
+
+export interface Import {
+  id: number;
+  name?: string | null;
+  state: 'running' | 'done' | 'failed' | 'cancelled';
+  detail?: string | null;
+  started: number;
+  ended?: number | null;
+  rows: number;
+  stored: number;
+  duplicate: number;
+  replaced: number;
+  unsettled: number;
+  rejected: Record<string, number>;
+  bytes: number;
+  bytes_total?: number | null;
+  errors: { row: number; detail: string }[];
 }

@@ -1,11 +1,11 @@
 /** Calls about ways in: what comes how, and external brokers. */
 import { ask } from './client.ts';
 import type { components } from './schema.d.ts';
-import type { WayIn } from './soon.ts';
+import type { Protocol, WayIn } from './soon.ts';
 
 type Schemas = components['schemas'];
-export type Broker = Schemas['ExternalBroker'];
-export type BrokerBody = Schemas['BrokerBody'];
+export type Broker = Omit<Schemas['ExternalBroker'], 'protocol'> & { protocol?: Protocol };
+export type BrokerBody = Omit<Schemas['BrokerBody'], 'protocol'> & { protocol?: Protocol };
 export type Subscription = Schemas['Subscription'];
 export type SeenTopic = Schemas['Seen'];
 
@@ -13,7 +13,7 @@ const pathOf = (name: string) => `/brokers/${encodeURIComponent(name)}`;
 const at = (version: number) => ({ 'if-match': `"${version}"` });
 
 export const getSources = async () => (await ask<{ items: WayIn[] }>('/sources')).items;
-export const getBrokers = async () => (await ask<Schemas['ExternalBrokers']>('/brokers')).items;
+export const getBrokers = async () => (await ask<{ items: Broker[] }>('/brokers')).items;
 export const addBroker = (body: BrokerBody) => ask<Broker>('/brokers', { method: 'POST', body });
 export const changeBroker = (broker: Broker, body: BrokerBody) =>
   ask<Broker>(pathOf(broker.name), { method: 'PATCH', body, headers: at(broker.version) });

@@ -6,8 +6,11 @@
  */
 import type absent from './en.absent.json';
 import type add from './en.add.json';
+import type books from './en.books.json';
+import type dates from './en.dates.json';
 import type forms from './en.forms.json';
 import type health from './en.health.json';
+import type imports from './en.import.json';
 import type inbox from './en.inbox.json';
 import en from './en.json';
 import type marks from './en.marks.json';
@@ -22,8 +25,11 @@ export type Key =
   | keyof typeof en
   | keyof typeof absent
   | keyof typeof add
+  | keyof typeof books
+  | keyof typeof dates
   | keyof typeof forms
   | keyof typeof health
+  | keyof typeof imports
   | keyof typeof inbox
   | keyof typeof marks
   | keyof typeof messages

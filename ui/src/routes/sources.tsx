@@ -1,11 +1,13 @@
 /** How does data get in, and is each way healthy? */
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import type { WayIn } from '../api/soon.ts';
+import { getImports } from '../api/imports.ts';
+import type { Import, WayIn } from '../api/soon.ts';
 import { type Broker, getBrokers, getSources, removeBroker } from '../api/sources.ts';
 import { AskByName } from '../components/AskByName.tsx';
 import { CopyLine } from '../components/CopyLine.tsx';
 import { Failure } from '../components/Failure.tsx';
+import { lazily } from '../components/lazily.tsx';
 import { formatCount } from '../format/number.ts';
 import pageWords from '../i18n/en.pages.json';
 import words from '../i18n/en.sources.json';
@@ -22,22 +24,34 @@ addWords(pageWords);
 addWords(words);
 
 const pollMs = 2000;
+/** While a table is being imported its progress is looked at more often. */
+const importPollMs = 700;
 
 interface Ways {
   ways: WayIn[];
   brokers: Broker[];
+  imports: Import[];
 }
 
 async function readWays(): Promise<Ways> {
-  const [ways, brokers] = await Promise.all([getSources(), getBrokers()]);
-  return { ways, brokers };
+  const [ways, brokers, imports] = await Promise.all([getSources(), getBrokers(), getImports()]);
+  return { ways, brokers, imports };
 }
+
+const CsvImport = lazily(async () => (await import('../sources/CsvImport.tsx')).CsvImport);
+const Imports = lazily(async () => (await import('../sources/Imports.tsx')).Imports);
 
 export function Sources() {
   const { data, failure, again } = usePoll('ways', readWays, pollMs);
   const added = useSignal<string | null>(null);
   const going = useSignal<Broker | null>(null);
   const openForm = useForm(data?.brokers ?? []);
+  const isImporting = data?.imports.some((one) => one.state === 'running') ?? false;
+  useEffect(() => {
+    if (!isImporting) return;
+    const timer = setInterval(again, importPollMs);
+    return () => clearInterval(timer);
+  }, [isImporting]);
   if (!data) {
     return (
       <div class="page">
@@ -75,7 +89,8 @@ export function Sources() {
           }}
         />
       )}
-      {!hasExternal && !openForm.of && <Welcome />}
+      {openForm.isCsv && <CsvImport changed={() => void again()} close={openForm.close} />}
+      {!hasExternal && !openForm.of && !openForm.isCsv && <Welcome />}
       <ul class="ways">
         {data.ways.map((way) => (
           <WayRow
@@ -90,7 +105,22 @@ export function Sources() {
             remove={(broker) => {
               going.value = broker;
             }}
-          />
+          >
+            {way.kind === 'import' && (
+              <>
+                {!openForm.isCsv && (
+                  <p class="way-acts">
+                    <button type="button" id="import-csv" onClick={() => show('csv')}>
+                      {t('sources.import')}
+                    </button>
+                  </p>
+                )}
+                {data.imports.length > 0 && (
+                  <Imports imports={data.imports} changed={() => void again()} />
+                )}
+              </>
+            )}
+          </WayRow>
         ))}
       </ul>
       {hasExternal && <Doors />}
@@ -107,20 +137,31 @@ export function Sources() {
   );
 }
 
-const show = (door: Door) => setQuery({ add: door, edit: null }, 'push');
+const show = (door: Door | 'csv') => setQuery({ add: door, edit: null }, 'push');
 
 /** The form that the address asks for. The focus returns to what opened it. */
-function useForm(brokers: Broker[]): { of: Broker | Door | null; close: () => void } {
+function useForm(brokers: Broker[]): {
+  of: Broker | Door | null;
+  isCsv: boolean;
+  close: () => void;
+} {
   const add = query.value.get('add');
   const edit = query.value.get('edit');
   const door = doors.find((one) => one === add);
   const of = door ?? brokers.find((one) => one.name === edit) ?? null;
-  const opener = typeof of === 'string' ? 'add-broker' : of ? `edit-${of.name}` : null;
+  const isCsv = add === 'csv';
+  const opener = isCsv
+    ? 'import-csv'
+    : typeof of === 'string'
+      ? 'add-broker'
+      : of
+        ? `edit-${of.name}`
+        : null;
   useEffect(() => {
     if (!opener) return;
     return () => document.getElementById(opener)?.focus();
   }, [opener]);
-  return { of, close: () => setQuery({ add: null, edit: null }, 'push') };
+  return { of, isCsv, close: () => setQuery({ add: null, edit: null }, 'push') };
 }
 
 /** Before there is a broker: where devices reach this server, and three doors. */
@@ -142,7 +183,7 @@ function Welcome() {
 function Doors() {
   return (
     <ul class="doors">
-      {(['hivemq', 'mosquitto'] as const).map((door) => (
+      {(['hivemq', 'mosquitto', 'csv'] as const).map((door) => (
         <li key={door}>
           <h2>
             <button type="button" class="as-link" onClick={() => show(door)}>

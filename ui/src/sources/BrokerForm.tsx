@@ -2,6 +2,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useId, useRef } from 'preact/hooks';
 import { Failure } from '../api/client.ts';
+import { protocols } from '../api/soon.ts';
 import { addBroker, type Broker, changeBroker } from '../api/sources.ts';
 import { CheckField, Field, TextField, tied } from '../components/Field.tsx';
 import { t } from '../i18n/index.ts';
@@ -251,6 +252,22 @@ function More({ id, draft, set, said, there, taken }: PartProps & { taken: reado
             set={(name) => set({ name })}
           />
         )}
+        <Field id={`${id}-protocol`} label={t('broker.protocol')}>
+          <select
+            id={`${id}-protocol`}
+            value={draft.protocol}
+            onChange={(event) => {
+              const protocol = protocols.find((one) => one === event.currentTarget.value);
+              if (protocol) set({ protocol });
+            }}
+          >
+            {protocols.map((one) => (
+              <option key={one} value={one}>
+                MQTT {one}
+              </option>
+            ))}
+          </select>
+        </Field>
         <TextField
           id={`${id}-client`}
           label={t('broker.client_id')}

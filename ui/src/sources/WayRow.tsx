@@ -1,5 +1,6 @@
 /** One way in as a lane: what it is, how it does, what it brought, and what it may have missed. */
 import { useSignal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
 import { Failure } from '../api/client.ts';
 import type { WayIn, WayState } from '../api/soon.ts';
 import { type Broker, changeBroker } from '../api/sources.ts';
@@ -18,9 +19,11 @@ interface Props {
   changed: () => void;
   edit: (broker: Broker) => void;
   remove: (broker: Broker) => void;
+  children?: ComponentChildren;
 }
 
-export function WayRow({ way, broker, isSeenOpen, changed, edit, remove }: Props) {
+export function WayRow(props: Props) {
+  const { way, broker, isSeenOpen, changed, edit, remove, children } = props;
   const title = way.kind === 'external' ? way.name : t(`way.${way.kind}`);
   return (
     <li class={`way way-${way.state}`} id={`way-${way.name}`}>
@@ -47,6 +50,7 @@ export function WayRow({ way, broker, isSeenOpen, changed, edit, remove }: Props
         {broker && (
           <Acts broker={broker} changed={changed} edit={edit} remove={remove} title={title} />
         )}
+        {children}
         {broker && !broker.paused && (
           <SeenTopics broker={broker} isOpen={isSeenOpen} changed={changed} />
         )}

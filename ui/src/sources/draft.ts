@@ -1,5 +1,6 @@
 /** What the form of a broker holds, and what it sends. */
 import type { Failure } from '../api/client.ts';
+import type { Protocol } from '../api/soon.ts';
 import type { Broker, BrokerBody, Subscription } from '../api/sources.ts';
 import { readAddress } from './address.ts';
 
@@ -15,6 +16,7 @@ export interface Draft {
   username: string;
   password: string;
   filters: { filter: string; qos: number }[];
+  protocol: Protocol;
   clientId: string;
   group: string;
   serverName: string;
@@ -36,6 +38,7 @@ export function freshDraft(door: Door): Draft {
     username: '',
     password: '',
     filters: [{ filter: '#', qos: 1 }],
+    protocol: '3.1.1',
     clientId: '',
     group: '',
     serverName: '',
@@ -54,6 +57,7 @@ export function draftOf(broker: Broker): Draft {
     isEncrypted: broker.tls?.enabled ?? false,
     username: broker.username ?? '',
     filters: broker.filters.map((one) => ({ filter: one.filter, qos: one.qos ?? 1 })),
+    protocol: broker.protocol ?? '3.1.1',
     clientId: broker.client_id ?? '',
     group: broker.shared_group ?? '',
     serverName: broker.tls?.server_name ?? '',
@@ -108,6 +112,7 @@ export function bodyOf(draft: Draft, isNew: boolean): BrokerBody {
     host: draft.host.trim(),
     port: Number(draft.port),
     tls: tlsOf(draft),
+    protocol: draft.protocol,
     filters: subscriptions(draft),
     ...(clientId && { client_id: clientId }),
     ...((group || !isNew) && { shared_group: group }),

@@ -77,6 +77,7 @@ describe('the form of a broker', () => {
       host: 'pi.lan',
       port: 8883,
       tls: { enabled: true },
+      protocol: '3.1.1',
       filters: [{ filter: '#', qos: 1 }],
     });
     expect(withEncryption(draft, false).port).toBe('1883');
