@@ -33,7 +33,7 @@ export function toValue(cell: unknown): Value {
   return isValue ? cell : null;
 }
 
-export const statuses = ['online', 'stale', 'offline', 'never_seen'] as const;
+export const statuses = ['online', 'sleeping', 'stale', 'offline', 'never_seen'] as const;
 export type Status = (typeof statuses)[number];
 
 /** A status that this page does not know yet is told as stale: look, do not trust. */

@@ -7,6 +7,7 @@ import { formatNumber, formatState, formatValue } from '../format/number.ts';
 import { formatAge } from '../format/time.ts';
 import { now } from '../state/clock.ts';
 import { latest } from '../state/fleet.ts';
+import { isCurrent } from '../state/status.ts';
 import type { Lane } from './board.ts';
 import type { Drawn } from './painter.ts';
 
@@ -37,7 +38,7 @@ export function PenValue({ lane, drawn, status }: Props) {
   const size =
     text.length >= veryLongFrom ? 'is-very-long' : text.length >= longFrom ? 'is-long' : '';
   const isAway = drawn !== null && drawn.pen === null && drawn.form === 'line';
-  const old = status !== 'online' ? 'is-old' : isAway ? 'is-old is-away' : '';
+  const old = !isCurrent(status) ? 'is-old' : isAway ? 'is-old is-away' : '';
   return (
     <div class="lane-value">
       <p class={`pen-value ${size} ${old} quality-${newest.q}`} style={{ top: `${y + 6}px` }}>

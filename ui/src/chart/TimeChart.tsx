@@ -12,6 +12,7 @@ import { serverNow } from '../state/clock.ts';
 import { latest } from '../state/fleet.ts';
 import { paintCount, zone } from '../state/prefs.ts';
 import type { Span } from '../state/range.ts';
+import { isCurrent } from '../state/status.ts';
 import type { Board, Lane } from './board.ts';
 import { DataTable } from './DataTable.tsx';
 import { attachGestures } from './gestures.ts';
@@ -54,7 +55,7 @@ export function TimeChart({ board, lane, status, gutter, actions }: Props) {
   const label = t('chart.label', { name: title, unit: lane.metric.unit ?? t('unit.none') });
   return (
     <section
-      class={`lane lane-${form}${status !== 'online' && board.isFollowing ? ' is-drained' : ''}`}
+      class={`lane lane-${form}${!isCurrent(status) && board.isFollowing ? ' is-drained' : ''}`}
       data-hue={hueOf(lane.metric)}
       aria-labelledby={`${id}-title`}
     >

@@ -6,6 +6,7 @@ import { serverNow } from '../state/clock.ts';
 import { latest } from '../state/fleet.ts';
 import { zone } from '../state/prefs.ts';
 import type { Span } from '../state/range.ts';
+import { isCurrent } from '../state/status.ts';
 import type { Board, Lane } from './board.ts';
 import type { Gap } from './gaps.ts';
 import { digitsOf, hueOf } from './hue.ts';
@@ -59,7 +60,7 @@ export class Painter {
     this.sent = sentDecimals(plot, newest, this.sent);
     const value = toNumber(newest?.v);
     const pen = inView && value !== null && newest.q < 2 ? { t: newest.t, v: value } : null;
-    const drained = status !== 'online' && this.board.isFollowing;
+    const drained = !isCurrent(status) && this.board.isFollowing;
     this.surface.draw({
       plot,
       form,

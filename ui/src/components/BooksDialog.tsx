@@ -1,11 +1,14 @@
 /** The books by source, with the reasons behind each sum. */
 import type { Book } from '../api/types.ts';
 import { formatCount } from '../format/number.ts';
-import { t, word } from '../i18n/index.ts';
+import words from '../i18n/en.books.json';
+import { addWords, t, word } from '../i18n/index.ts';
 import { messageEquation, readingEquation } from '../state/books.ts';
 import { books, loadBooks } from '../state/fleet.ts';
 import { EquationLine } from './EquationLine.tsx';
 import { Failure } from './Failure.tsx';
+
+addWords(words);
 
 export function BooksDialog({ close }: { close: () => void }) {
   const { data, failure } = books.value;

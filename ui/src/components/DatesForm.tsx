@@ -2,11 +2,14 @@
 import { useSignal } from '@preact/signals';
 import { toInputValue } from '../format/time.ts';
 import { instantOf, offsetAt, type Zone } from '../format/zone.ts';
-import { t } from '../i18n/index.ts';
+import words from '../i18n/en.dates.json';
+import { addWords, t } from '../i18n/index.ts';
 import { serverNow } from '../state/clock.ts';
 import { zone } from '../state/prefs.ts';
 import { spanOf } from '../state/range.ts';
 import { range, show } from '../state/view.ts';
+
+addWords(words);
 
 export interface DatesProps {
   firstReading: number | null;

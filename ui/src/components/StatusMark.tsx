@@ -15,6 +15,7 @@ export function StatusMark({ status }: { status: Status }) {
           class={status === 'never_seen' ? 'ring is-dotted' : 'ring'}
         />
         {status === 'online' && <circle cx="7" cy="7" r={radius} class="fill" />}
+        {status === 'sleeping' && <path d="M7 4.5a2.5 2.5 0 1 0 2.5 2.5" class="ring" />}
         {status === 'stale' && <path d="M7 2a5 5 0 0 0 0 10z" class="fill" />}
       </svg>
       {t(`status.${status}`)}

@@ -66,7 +66,7 @@ function Facts({ health }: { health: DeviceHealth }) {
         {factsOf(health).map((fact) => (
           <div key={fact.name}>
             <dt>{fact.name}</dt>
-            <dd>
+            <dd class={fact.value === none() ? 'is-unknown' : undefined}>
               {fact.value}
               {fact.more && <span class="muted"> {fact.more}</span>}
             </dd>
@@ -147,7 +147,7 @@ function MetricsTable({ metrics }: { metrics: DeviceHealth['metrics'] }) {
   return (
     <section>
       <h2>{t('health.by_metric')}</h2>
-      <div class="table-scroll">
+      <section class="table-scroll" aria-label={t('health.by_metric')} tabIndex={0}>
         <table class="health-table">
           <thead>
             <tr>
@@ -178,7 +178,7 @@ function MetricsTable({ metrics }: { metrics: DeviceHealth['metrics'] }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </section>
     </section>
   );
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Device, Status } from '../api/types.ts';
-import { compareDevices, lastHeardAt, statusOf } from './status.ts';
+import { compareDevices, isCurrent, lastHeardAt, statusOf } from './status.ts';
 
 function device(part: Partial<Device>): Device {
   const metric = {
@@ -32,6 +32,12 @@ function device(part: Partial<Device>): Device {
 }
 
 describe('status', () => {
+  it('of a sleeper is the word of the server, whatever the silence', () => {
+    expect(statusOf(device({ status: 'sleeping' }), 0, 900_000)).toBe('sleeping');
+    expect(isCurrent('sleeping')).toBe(true);
+    expect(isCurrent('stale')).toBe(false);
+  });
+
   it('is stale after three intervals of silence, and online again with a reading', () => {
     expect(statusOf(device({}), 0, 29_000)).toBe('online');
     expect(statusOf(device({}), 0, 31_000)).toBe('stale');

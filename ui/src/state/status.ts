@@ -23,7 +23,16 @@ export function statusOf(device: Device, lastSeen: number | null, now: number): 
   return silent > late ? 'stale' : 'online';
 }
 
-const badness: Record<Status, number> = { offline: 0, stale: 1, online: 3, never_seen: 4 };
+/** Its newest values are what it has to say: nothing of it is late. */
+export const isCurrent = (status: Status) => status === 'online' || status === 'sleeping';
+
+const badness: Record<Status, number> = {
+  offline: 0,
+  stale: 1,
+  online: 3,
+  sleeping: 3,
+  never_seen: 4,
+};
 
 /** Worst first, then what is new, then by name, so that rows keep their place. */
 export function compareDevices(
