@@ -67,7 +67,10 @@ export interface paths {
         get: operations["show"];
         put?: never;
         post?: never;
-        /** Unsubscribes, disconnects and forgets an external broker. Its readings stay. */
+        /**
+         * Unsubscribes, has the broker discard our session, and forgets it. Its readings stay. Where the broker cannot be reached within
+         *     5 s, the answer says what may be left there.
+         */
         delete: operations["remove"];
         options?: never;
         head?: never;
@@ -82,7 +85,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The last topics that came from an external broker, with the start of their last message. */
+        /** The topics that came from an external broker since the server started, with the start of their last message from there. */
         get: operations["seen"];
         put?: never;
         post?: never;
@@ -127,6 +130,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Changes many devices, one after the other. What is done is durable when it is answered; it can be sent again. */
+        post: operations["bulk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/devices/{key}": {
         parameters: {
             query?: never;
@@ -144,6 +164,78 @@ export interface paths {
         head?: never;
         /** Changes a device; with `If-Match` only if it is still at that version. */
         patch: operations["change"];
+        trace?: never;
+    };
+    "/api/v1/devices/{key}/calibrations/{metric}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a metric is calibrated. */
+        get: operations["show"];
+        /**
+         * Puts other calibrations in the place of a metric's own. What devices sent stays stored; every answer is calibrated from now
+         *     on, also of older readings. With `If-Match` only if the device is still at that version.
+         */
+        put: operations["put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{key}/hardware": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Marks that the hardware behind a device was replaced; its history goes on. At most 100 marks of a device. */
+        post: operations["hardware"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{key}/hardware/{at}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a mark of replaced hardware back; of several at one time the one that was made last. */
+        delete: operations["forget_hardware"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{key}/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How one device is: rhythm, loss, clock, failures, connection. Counted since the server started, with every stored message. */
+        get: operations["health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/devices/{key}/merge": {
@@ -200,6 +292,80 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened to devices since the server started. */
+        get: operations["events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Imports since start. */
+        get: operations["list"];
+        put?: never;
+        /**
+         * Brings a table in, of any length, and answers when all of it is durable. One import at a time. Meanwhile `GET` shows how far it is
+         *     and `DELETE` stops it; what was stored by then stays. Each reading keeps the time of its row, so a table brought twice doubles
+         *     nothing: equal values are counted as `duplicate`, others as `replaced`.
+         */
+        post: operations["begin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Looks at the beginning of a file, of at most 1 MiB, and stores nothing. */
+        post: operations["preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One import. */
+        get: operations["show"];
+        put?: never;
+        post?: never;
+        /** Stops an import that runs, and forgets one that has ended. What was stored stays. */
+        delete: operations["cancel"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/inbox/heard": {
         parameters: {
             query?: never;
@@ -227,8 +393,29 @@ export interface paths {
         /** Whose messages are ignored, and which devices can be restored. */
         get: operations["ignored"];
         put?: never;
-        post?: never;
+        /**
+         * Ignores a sender from its next message on. A device that appeared by itself and was not accepted goes with it and can be
+         *     restored for seven days; one that was accepted is refused, it has to be deleted.
+         */
+        post: operations["ignore"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inbox/ignored/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Hears a sender again from its next message on. Its device is restored with its readings while that is possible. */
+        delete: operations["hear_again"];
         options?: never;
         head?: never;
         patch?: never;
@@ -268,6 +455,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/inbox/refused": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who could not come in, and why. */
+        get: operations["refused"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/ingest/{topic}": {
         parameters: {
             query?: never;
@@ -295,7 +499,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The newest reading of each metric, of one device or of all. */
+        /** The newest reading of each metric, of one device or of all that are not archived. */
         get: operations["latest"];
         put?: never;
         post?: never;
@@ -329,7 +533,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Raw readings of one series. `Accept: text/csv` or `application/x-ndjson` streams the whole range. */
+        /** Readings of one series. `Accept: text/csv` or `application/x-ndjson` streams the whole range. */
         get: operations["readings"];
         put?: never;
         post?: never;
@@ -453,6 +657,111 @@ export interface paths {
         put?: never;
         /** Tells what a policy would take away, and takes nothing. */
         post: operations["preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every rule in the order in which they are asked. */
+        get: operations["list"];
+        put?: never;
+        /** Adds a rule behind all others. It holds from the next message on. */
+        post: operations["create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/order": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Puts the rules in another order; every one must be named once. */
+        post: operations["order"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/suggest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A rule to begin with, for a message that could not be read or whose values have names that mean nothing. */
+        post: operations["suggest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a rule would make of the unread messages and the last messages of its topics. Nothing is stored. */
+        post: operations["test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One rule. */
+        get: operations["show"];
+        /** Changes a rule at its place. It holds from the next message on. */
+        put: operations["change"];
+        post?: never;
+        /** Removes a rule. What it read stays. */
+        delete: operations["remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every way in with its rate, how much of it is under way, and its faults. */
+        get: operations["sources"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -608,6 +917,14 @@ export interface components {
             sources: components["schemas"]["SourceBook"][];
             total: components["schemas"]["Book"];
         };
+        /** @description What was kept as a rule and cannot be used. */
+        BrokenRule: {
+            /** @description What is wrong with it. */
+            detail: string;
+            id: string;
+            /** Format: int64 */
+            version: number;
+        };
         /** @description An external broker as it is given: to create one, `name`, `host` and `filters` are needed; in a change, what is left out stays. */
         BrokerBody: {
             client_id?: string | null;
@@ -630,6 +947,11 @@ export interface components {
             tls?: components["schemas"]["Tls"] | null;
             /** @description Empty: none. */
             username?: string | null;
+        };
+        /** @description A broker that was removed, with something left to say. */
+        BrokerRemoved: {
+            /** @description What may be left at the broker, as a sentence. */
+            detail: string;
         };
         /** @description Everything that is set of an external broker. */
         BrokerSettings: {
@@ -658,6 +980,38 @@ export interface components {
             tls?: components["schemas"]["Tls"];
             /** @description Who we are to it. */
             username?: string | null;
+        };
+        /** @description What is left out stays. An empty group or place takes it away. */
+        BulkChange: {
+            accepted?: boolean | null;
+            /** @description At most 100 of 100 letters. */
+            add_tags?: string[];
+            archived?: boolean | null;
+            group?: string | null;
+            hidden?: boolean | null;
+            place?: string | null;
+            /** @description At most 100; a tag that is added as well is there afterwards. */
+            remove_tags?: string[];
+        };
+        /** @description A device that was not changed. */
+        BulkFailure: {
+            /** @description As of the problem that the same change of this device alone answers. */
+            code: string;
+            detail: string;
+            key: string;
+        };
+        /** @description What became of it. */
+        BulkOutcome: {
+            /** @description Devices that are now as asked. */
+            changed: number;
+            /** @description The others, in the order asked. */
+            failed: components["schemas"]["BulkFailure"][];
+        };
+        /** @description Which devices, and what to change of them. */
+        BulkRequest: {
+            change: components["schemas"]["BulkChange"];
+            /** @description At most 1,000; one that is named twice is changed once. */
+            keys: string[];
         };
         /** @description Local days, weeks or months of one series as columns, `null` where a window is empty. */
         CalendarColumns: {
@@ -697,17 +1051,72 @@ export interface components {
             /** @description The zone by the name of the database. */
             zone: string;
         };
+        /** @description `raw · scale + offset`, from a time on until the next one. Of angles it comes round at 360. */
+        Calibration: {
+            /**
+             * Format: int64
+             * @description Epoch ms; none from the first reading on.
+             */
+            from?: number | null;
+            note?: string | null;
+            /**
+             * Format: double
+             * @description In the unit of the metric.
+             */
+            offset: number;
+            /** @description Two pairs of raw and true values, where it was made of them. */
+            points?: number[][] | null;
+            /** Format: double */
+            scale: number;
+        };
+        /** @description A value times `scale`, plus `offset`. */
+        CalibrationLine: {
+            /** Format: double */
+            offset: number;
+            /** Format: double */
+            scale: number;
+        };
+        /** @description The calibrations of a metric, oldest first. Before the first one values are as the device sends them. */
+        CalibrationList: {
+            items: components["schemas"]["Calibration"][];
+            /**
+             * Format: int64
+             * @description Of the device, for `If-Match`.
+             */
+            version: number;
+        };
         /** @description A number, a boolean, a text, or `null` for a failed read. */
         Cell: number | boolean | string | unknown;
-        /** @description Fields to change; what is left out stays. An empty name or place takes it away. */
+        /** @description Fields to change; what is left out stays. An empty name, place or group takes it away. */
         ChangeDevice: {
+            /** @description `true` takes it out of the lists, `false` back into them. */
+            archived?: boolean | null;
+            /** @description At most 100 MQTT client ids; their messages on topics that are bound to none are this device's from the next one on. */
+            clients?: string[] | null;
+            /** @description At most 100 letters. */
+            group?: string | null;
             hidden?: boolean | null;
+            /** @description By metric: how its values are to be shown. */
+            metrics?: {
+                [key: string]: components["schemas"]["ChangeDisplay"];
+            };
             name?: string | null;
             /** @description `false` accepts the device. */
             new?: boolean | null;
             place?: string | null;
             tags?: string[] | null;
+            /** @description At most 100 topic filters; messages on them are this device's from the next one on. */
             topics?: string[] | null;
+        };
+        /** @description How values are to be shown; what is left out stays, `null` goes back to what the device sends. */
+        ChangeDisplay: {
+            /**
+             * Format: int32
+             * @description Digits behind the decimal point, 0 to 10.
+             */
+            precision?: number | null;
+            /** @description A unit that the metric's own is convertible to. */
+            unit?: string | null;
         };
         /** @description Everything that changed since the message before. */
         Changes: {
@@ -716,7 +1125,7 @@ export interface components {
             cursor: string;
             /**
              * Format: int64
-             * @description Grows when devices, metrics, names or the inbox changed: ask for them again.
+             * @description Grows when devices, metrics, names, calibrations or the inbox changed: ask for them again.
              */
             devices_version?: number | null;
             /** @description What was wrong with the client's message. */
@@ -730,6 +1139,24 @@ export interface components {
                 [key: string]: components["schemas"]["Columns"];
             };
         };
+        /** @description Its clock against ours. */
+        ClockHealth: {
+            /**
+             * Format: int64
+             * @description Messages whose time was not believed.
+             */
+            bad: number;
+            /**
+             * Format: int64
+             * @description Positive is ahead; null where it sends no time of its own, or only readings of long ago.
+             */
+            drift_ms?: number | null;
+        };
+        /**
+         * @description What a column seems to be.
+         * @enum {string}
+         */
+        ColumnGuess: "time" | "time_of_day" | "device" | "metric" | "metric_name" | "value" | "unit" | "skip";
         /** @description Readings as columns. `q` is there only if one of them is not good. */
         Columns: {
             /** @description 0 good, 1 suspect, 2 bad. */
@@ -739,13 +1166,31 @@ export interface components {
             /** @description Values. */
             v: components["schemas"]["Cell"][];
         };
+        /** @description Who speaks for it. */
+        Connection: {
+            /** @description From where; null where it is not connected to our broker. */
+            address?: string | null;
+            /** @description MQTT client id, or the address of an HTTP client. */
+            client: string;
+            /** @description What its firmware could do better. */
+            lint: string[];
+            /**
+             * Format: int64
+             * @description Since when it is connected, epoch ms.
+             */
+            since?: number | null;
+        };
         /** @description A device to create: a key, or a name that a key is made of. */
         CreateDevice: {
+            /** @description MQTT client ids, at most 100; their messages on topics that are bound to none are this device's from the next one on. */
+            clients?: string[];
+            /** @description At most 100 letters. */
+            group?: string | null;
             key?: string | null;
             name?: string | null;
             place?: string | null;
             tags?: string[];
-            /** @description Topic filters; messages on them are this device's from the next one on. */
+            /** @description Topic filters, at most 100; messages on them are this device's from the next one on. */
             topics?: string[];
         };
         /** @description Where demonstration data come from. */
@@ -760,6 +1205,10 @@ export interface components {
         };
         /** @description A device with its metrics and their newest readings. */
         Device: {
+            /** @description It is out of the lists unless they are asked for it; its data stay and its messages are stored. */
+            archived: boolean;
+            /** @description MQTT client ids bound to it; a filter that matches the topic goes first. */
+            clients: string[];
             /**
              * Format: int64
              * @description Messages since start whose device time was not believed.
@@ -771,6 +1220,9 @@ export interface components {
              */
             created: number;
             demo?: components["schemas"]["DemoBadge"] | null;
+            group?: string | null;
+            /** @description When its hardware was replaced, oldest first; the history goes on across every mark. */
+            hardware: components["schemas"]["HardwareMark"][];
             hidden: boolean;
             key: string;
             /**
@@ -786,7 +1238,7 @@ export interface components {
             /** @description It appeared by itself and nobody has accepted it yet. */
             new: boolean;
             place?: string | null;
-            /** @description `online`, `stale`, `offline` or `never_seen`. */
+            /** @description `online`, `sleeping`, `stale`, `offline` or `never_seen`. */
             status: string;
             tags: string[];
             /** @description Filters bound to it. */
@@ -796,6 +1248,66 @@ export interface components {
              * @description For `If-Match`.
              */
             version: number;
+        };
+        /** @description Whose a row is: one of the two. */
+        DeviceColumn: {
+            /**
+             * Format: int32
+             * @description The column of device keys.
+             */
+            column?: number | null;
+            /** @description The key of the one device. */
+            key?: string | null;
+        };
+        /** @description How a device is, counted since the server started. */
+        DeviceHealth: {
+            /**
+             * Format: double
+             * @description Newest state of charge in percent.
+             */
+            battery?: number | null;
+            clock: components["schemas"]["ClockHealth"];
+            connection?: components["schemas"]["Connection"] | null;
+            /**
+             * Format: int64
+             * @description Messages that came before: marked as repeats, with a number that came before, or of which every reading is the newest of its
+             *     metric already.
+             */
+            duplicates: number;
+            failures: components["schemas"]["Failures"];
+            /** @description What to look at. */
+            hints: components["schemas"]["HealthHint"][];
+            /**
+             * Format: int32
+             * @description The usual time between two messages; null until it is known.
+             */
+            interval_ms?: number | null;
+            /**
+             * Format: int32
+             * @description How far it usually is from that: the median of the distances.
+             */
+            jitter_ms?: number | null;
+            loss?: components["schemas"]["Loss"] | null;
+            /**
+             * Format: int64
+             * @description Messages that were stored.
+             */
+            messages: number;
+            metrics: components["schemas"]["MetricHealthItem"][];
+            /**
+             * Format: int64
+             * @description Readings that took the place of the newest one with another value of the same time.
+             */
+            replaced: number;
+            /**
+             * Format: double
+             * @description Newest signal strength in dBm.
+             */
+            rssi?: number | null;
+            /** @description The same for a person. */
+            sentence: string;
+            /** @description `online`, `sleeping`, `stale`, `offline` or `never_seen`. */
+            status: string;
         };
         /** @description A page of devices. */
         DevicePage: {
@@ -816,11 +1328,50 @@ export interface components {
             days: number;
             device: string;
         };
+        /** @description Where the device stands. */
+        DeviceSpec: {
+            /** @description The key where the path leads to nothing: a text with names of the topic, such as `greenhouse/{device}`. */
+            fallback?: string | null;
+            /** @description Dotted path to a text or number; of CSV the number of the column, counted from 1. */
+            path?: string | null;
+        };
         /**
          * @description Oldest or newest first.
          * @enum {string}
          */
         Direction: "asc" | "desc";
+        /** @description How values are to be shown. */
+        Display: {
+            /**
+             * Format: int32
+             * @description Digits behind the decimal point, 0 to 10.
+             */
+            precision?: number | null;
+            /** @description Another unit of the same quantity; none for the metric's own. */
+            unit?: string | null;
+        };
+        /** @description Something that happened. */
+        EventItem: {
+            /**
+             * @description `appeared`, `online`, `stale`, `offline`, `restarted`, `clock_bad`, `clock_good`, `client_conflict`, `frozen` or
+             *     `hardware_replaced`.
+             */
+            code: string;
+            /** @description The key of the device, if it is known. */
+            device?: string | null;
+            sentence: string;
+            /**
+             * Format: int64
+             * @description Epoch ms, server time.
+             */
+            t: number;
+        };
+        /** @description Events, newest first. The last 4,096 are remembered, in memory only: a restart of the server begins a new list. */
+        EventPage: {
+            items: components["schemas"]["EventItem"][];
+            /** @description Always null: there is one page. */
+            next_cursor?: string | null;
+        };
         /** @description An external broker without its secrets. */
         ExternalBroker: components["schemas"]["BrokerSettings"] & {
             /** @description The last error, as a sentence. */
@@ -862,11 +1413,90 @@ export interface components {
             /** @description Always null: there are few. */
             next_cursor?: string | null;
         };
+        /** @description Readings that are not good, by flaw. */
+        Failures: {
+            /**
+             * Format: int64
+             * @description Failed ones: kept, and in no chart.
+             */
+            bad: number;
+            by_flaw: {
+                [key: string]: number;
+            };
+            /**
+             * Format: double
+             * @description Of these, how many failed.
+             */
+            percent: number;
+            /**
+             * Format: int64
+             * @description Doubtful ones: kept, and drawn hollow.
+             */
+            suspect: number;
+            suspect_by_flaw: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description All readings.
+             */
+            total: number;
+        };
+        /** @description A column of values. */
+        FieldColumn: {
+            /**
+             * Format: int32
+             * @description Which.
+             */
+            column: number;
+            /** @description What the numbers mean, where the name does not say it. `text` takes words. */
+            kind?: string | null;
+            /** @description The name of its metric. */
+            metric: string;
+            /** @description Its unit, where the name does not say it. */
+            unit?: string | null;
+        };
         /**
-         * @description The form of the lines.
+         * @description One value of a message, or one per match where its path holds `*`. Of a text with a label before its value, such as
+         *     `Temp: 23.5 C` or `H=61`, what stands behind the label counts.
+         */
+        FieldSpec: {
+            /** @description Raw numbers that mean a failed read, at most [`super::BAD_MAX`]. */
+            bad?: number[];
+            /**
+             * Format: int32
+             * @description Number of the column of CSV, counted from 1.
+             */
+            column?: number | null;
+            /** @description What the number means. `text` takes texts, `state` also words like `on`. */
+            kind?: string | null;
+            /** @description Metric name; names of the topic may stand in it: `{metric}`. */
+            metric: string;
+            /**
+             * Format: double
+             * @description 0 if absent.
+             */
+            offset?: number | null;
+            /**
+             * @description Dotted path: `a.b`, `*` for every member or item, `[n]` counted from 0, `"a.b"` for a key with dots. What `*`
+             *     stood for becomes the component of the metric, unless the rule's time or device has the same `*`.
+             */
+            path?: string | null;
+            /**
+             * Format: double
+             * @description Value = raw × scale + offset. 1 if absent.
+             */
+            scale?: number | null;
+            /** @description Of the value after `scale` and `offset`. A value that says another unit of the same quantity is converted first. */
+            unit?: string | null;
+            /** @description Lowest and highest value, after scale and offset; one outside is suspect. */
+            valid?: number[] | null;
+        };
+        /**
+         * @description How a payload is written.
          * @enum {string}
          */
-        Format: "csv" | "ndjson";
+        Format: "auto" | "json" | "number" | "csv" | "line_protocol" | "senml" | "cbor" | "form";
         /** @description A time in which the broker may have kept nothing for us, epoch ms of server time. */
         Gap: {
             /**
@@ -898,11 +1528,37 @@ export interface components {
              */
             readings: number;
         };
+        /** @description A column as it seems to be. */
+        Guessed: {
+            /** @description What it seems to be. */
+            guess: components["schemas"]["ColumnGuess"];
+            /** @description For values: the metric. */
+            metric?: string | null;
+            /** @description What its header says; its number without one. */
+            name: string;
+            /** @description For values: the unit that the name tells. */
+            unit?: string | null;
+        };
+        /** @description The hardware behind the device was replaced. */
+        HardwareMark: {
+            /**
+             * Format: int64
+             * @description Epoch ms.
+             */
+            at: number;
+            note?: string | null;
+        };
         /** @description `ready`, or `degraded` with reasons. */
         Health: {
             reasons: components["schemas"]["Reason"][];
             status: string;
             version: string;
+        };
+        /** @description Something to look at. */
+        HealthHint: {
+            /** @description A stable word. */
+            code: string;
+            sentence: string;
         };
         /** @description Heard `topic` = `text` → device, metrics. */
         Heard: {
@@ -983,7 +1639,12 @@ export interface components {
              */
             stored: number;
         };
-        /** @description A sender whose device was deleted. Creating a device of that key accepts it again. */
+        /** @description Whom to ignore. */
+        Ignore: {
+            /** @description The key that its device has, or would get. */
+            key: string;
+        };
+        /** @description A sender whose device was deleted, or that never had one. Creating a device of that key accepts it again. */
         Ignored: {
             key: string;
             /**
@@ -993,7 +1654,7 @@ export interface components {
             restorable_until?: number | null;
             /**
              * Format: int64
-             * @description Epoch ms of the deletion.
+             * @description Epoch ms of the deletion, or since when it is ignored.
              */
             since: number;
         };
@@ -1001,6 +1662,88 @@ export interface components {
         IgnoredList: {
             items: components["schemas"]["Ignored"][];
         };
+        /** @description An import and how far it is. */
+        Import: {
+            /**
+             * Format: int64
+             * @description Bytes of the file that were read.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Bytes of the file, where that is known.
+             */
+            bytes_total?: number | null;
+            /** @description Why it ended early, as a sentence. */
+            detail?: string | null;
+            /**
+             * Format: int64
+             * @description Readings that were there with the same value.
+             */
+            duplicate: number;
+            /**
+             * Format: int64
+             * @description Epoch ms.
+             */
+            ended?: number | null;
+            /** @description The first 100 of what was not stored. */
+            errors: components["schemas"]["ImportError"][];
+            /** Format: int64 */
+            id: number;
+            /** @description The name of the file. */
+            name?: string | null;
+            /** @description Rows and cells that were not stored, by reason. */
+            rejected: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description Readings that took the place of another value at the same time.
+             */
+            replaced: number;
+            /**
+             * Format: int64
+             * @description Rows of values that were read.
+             */
+            rows: number;
+            /**
+             * Format: int64
+             * @description Epoch ms.
+             */
+            started: number;
+            state: components["schemas"]["ImportState"];
+            /**
+             * Format: int64
+             * @description Readings under a new key.
+             */
+            stored: number;
+            /**
+             * Format: int64
+             * @description Readings that are durable, of which is not known yet which of the three they are.
+             */
+            unsettled: number;
+        };
+        /** @description Something that was not stored. */
+        ImportError: {
+            detail: string;
+            /**
+             * Format: int64
+             * @description The line of the file at which the row begins, counted from 1.
+             */
+            row: number;
+        };
+        /** @description Imports since start, the newest first. */
+        ImportList: {
+            /** @description At most 20. */
+            items: components["schemas"]["Import"][];
+            /** @description Always null: there are few. */
+            next_cursor?: string | null;
+        };
+        /**
+         * @description How an import is.
+         * @enum {string}
+         */
+        ImportState: "running" | "done" | "failed" | "cancelled";
         /** @description The newest reading. */
         Latest: {
             /** Format: int32 */
@@ -1029,6 +1772,44 @@ export interface components {
          * @enum {string}
          */
         LinkState: "connected" | "connecting" | "paused" | "failing";
+        /** @description One value a row. */
+        LongColumns: {
+            /**
+             * Format: int32
+             * @description The column of names.
+             */
+            metric: number;
+            /**
+             * Format: int32
+             * @description The column of units.
+             */
+            unit?: number | null;
+            /**
+             * Format: int32
+             * @description The column of values.
+             */
+            value: number;
+        };
+        /** @description Messages by their sequence numbers. */
+        Loss: {
+            /**
+             * Format: int64
+             * @description That should have come; 0 where messages are not numbered.
+             */
+            expected: number;
+            /**
+             * Format: int64
+             * @description That did not.
+             */
+            missing: number;
+            /** Format: double */
+            percent: number;
+            /**
+             * Format: int64
+             * @description How often it started anew: by its count of starts, the time it is up, or a number that begins again.
+             */
+            restarts: number;
+        };
         /** @description Readings that were stored and given up by `sensorium repair`. */
         LostRange: {
             /**
@@ -1052,6 +1833,8 @@ export interface components {
         /** @description Windows of up to 200 series at once. */
         ManyQuery: {
             from: components["schemas"]["Time"];
+            /** @description `true` answers what the devices sent, without calibration. */
+            raw?: boolean | null;
             series: components["schemas"]["SeriesName"][];
             to: components["schemas"]["Time"];
             /** Format: int32 */
@@ -1062,6 +1845,25 @@ export interface components {
             items: components["schemas"]["WindowColumns"][];
             /** Format: double */
             took_ms: number;
+        };
+        /**
+         * @description What the columns of a table mean. Columns are counted from 1. The values stand in columns of their own (`fields`), or each row
+         *     is one value that names its metric (`long`).
+         */
+        Mapping: {
+            /** @description Numbers are written `21,5`, thousands `1.234,5`. Without it `21.5` and `1,234.5`. */
+            decimal_comma?: boolean;
+            /** @description What parts the cells: `,`, `;`, `|` or a tab. */
+            delimiter?: string;
+            /** @description Whose each row is. */
+            device: components["schemas"]["DeviceColumn"];
+            /** @description Columns of values, at most 256. */
+            fields?: components["schemas"]["FieldColumn"][];
+            /** @description Whether the first row names the columns. */
+            header?: boolean;
+            long?: components["schemas"]["LongColumns"] | null;
+            /** @description When each row was. */
+            time: components["schemas"]["TimeColumn"];
         };
         /** @description The device that stays. */
         MergeDevice: {
@@ -1086,6 +1888,10 @@ export interface components {
         };
         /** @description A series of the device. */
         Metric: {
+            calibration?: components["schemas"]["CalibrationLine"] | null;
+            conversion?: components["schemas"]["CalibrationLine"] | null;
+            /** @description How people want its values to be shown; `unit` is the device's own, and `v` is in it. */
+            display: components["schemas"]["Display"];
             /**
              * Format: int32
              * @description Learned usual spacing in ms.
@@ -1099,6 +1905,26 @@ export interface components {
             /** @description How the unit is known: `payload`, `discovery`, `name`, `profile`, `assumed` or `none`. */
             unit_source: string;
         };
+        /** @description One of its metrics. */
+        MetricHealthItem: {
+            /** Format: int64 */
+            bad: number;
+            /**
+             * Format: int64
+             * @description Epoch ms since when it stands still while others of its sensor move.
+             */
+            frozen_since?: number | null;
+            /**
+             * Format: int32
+             * @description The usual time between two readings.
+             */
+            interval_ms?: number | null;
+            /** Format: int32 */
+            jitter_ms?: number | null;
+            name: string;
+            /** Format: int64 */
+            suspect: number;
+        };
         /** @description Values of one moment. */
         Moment: {
             t?: components["schemas"]["Time"] | null;
@@ -1106,6 +1932,10 @@ export interface components {
             values: {
                 [key: string]: unknown;
             };
+        };
+        /** @description Every rule, in order. */
+        OrderBody: {
+            ids: string[];
         };
         /** @description Which windows are not whole. Windows always count all their readings, also those outside `from` and `to`. */
         Partial: {
@@ -1128,11 +1958,55 @@ export interface components {
          * @enum {string}
          */
         Preset: "hivemq_cloud";
+        /** @description The beginning of a file and what it seems to be. */
+        Preview: {
+            columns: components["schemas"]["Guessed"][];
+            /** @description Whether numbers have a comma. */
+            decimal_comma: boolean;
+            /** @description What parts the cells. */
+            delimiter: string;
+            /** @description What of the first 100 rows would not be stored. */
+            errors: components["schemas"]["PreviewError"][];
+            /** @description Whether the first row names the columns. */
+            header: boolean;
+            mapping?: components["schemas"]["Mapping"] | null;
+            /** @description What a person has to look at, in sentences. */
+            problems: string[];
+            /** @description What the first rows would become, at most 100. */
+            readings: components["schemas"]["PreviewReading"][];
+            /** @description The first 20, without the header. */
+            rows: string[][];
+        };
+        /** @description Something that would not be stored. */
+        PreviewError: {
+            detail: string;
+            /** Format: int64 */
+            row: number;
+        };
+        /** @description A reading that would be stored. */
+        PreviewReading: {
+            device: string;
+            metric: string;
+            /**
+             * Format: int64
+             * @description The line of the file at which its row begins.
+             */
+            row: number;
+            /**
+             * Format: int64
+             * @description Epoch ms.
+             */
+            t?: number | null;
+            unit?: string | null;
+            v: components["schemas"]["Cell"];
+        };
         /** @description Problem details. `code` never changes its meaning; `detail` is one sentence for a person. */
         Problem: {
             code: string;
             detail: string;
             going?: components["schemas"]["Going"] | null;
+            /** @description Which member of what was sent is wrong, such as `fields[0].path`. */
+            member?: string | null;
             /** Format: int32 */
             status: number;
             title: string;
@@ -1143,7 +2017,7 @@ export interface components {
          * @description Which MQTT is spoken to it.
          * @enum {string}
          */
-        Protocol: "3.1.1";
+        Protocol: "3.1.1" | "5";
         /** @description What became of a message; it is durable. */
         Published: {
             /** @description `stored`, `duplicate`, `unread` or `no_reading`. */
@@ -1153,6 +2027,28 @@ export interface components {
              * @description Readings accepted.
              */
             readings: number;
+        };
+        /** @description A scale (1 when absent) and an offset (0 when absent), or two points. A total has a scale above 0 only. */
+        PutCalibration: {
+            from?: components["schemas"]["Time"] | null;
+            /** @description At most 500 letters. */
+            note?: string | null;
+            /**
+             * Format: double
+             * @description -1e12 to 1e12.
+             */
+            offset?: number | null;
+            /** @description Two pairs of raw and true values, instead of scale and offset. */
+            points?: number[][] | null;
+            /**
+             * Format: double
+             * @description 1e-9 to 1e9, with either sign.
+             */
+            scale?: number | null;
+        };
+        /** @description Calibrations to put in the place of those that are there; an empty list takes them back. At most 64. */
+        PutCalibrations: {
+            items: components["schemas"]["PutCalibration"][];
         };
         /** @description `decoded = stored + duplicate + replaced + unsettled + rejected`. */
         ReadingBook: {
@@ -1185,6 +2081,38 @@ export interface components {
             code: string;
             /** @description One sentence. */
             detail: string;
+        };
+        /** @description Connections of one address, client and reason. */
+        RefusedItem: {
+            address: string;
+            /** @description The client id, where it came so far. */
+            client?: string | null;
+            /**
+             * Format: int64
+             * @description How often.
+             */
+            count: number;
+            /** @description A sentence. */
+            detail: string;
+            /** @description A stable word. */
+            reason: string;
+            /**
+             * Format: int64
+             * @description Epoch ms of the last one.
+             */
+            t: number;
+        };
+        /** @description Refused connections, the last one first; the last 200 of their kinds are remembered, in memory only. */
+        RefusedPage: {
+            items: components["schemas"]["RefusedItem"][];
+            /** @description Always null: there is one page. */
+            next_cursor?: string | null;
+        };
+        /** @description When the hardware was replaced, and what was done. */
+        ReplaceHardware: {
+            at?: components["schemas"]["Time"] | null;
+            /** @description At most 500 letters. */
+            note?: string | null;
         };
         /** @description What holds and what will. */
         Retention: {
@@ -1238,6 +2166,59 @@ export interface components {
             /** @description A tag of devices. */
             tag?: string | null;
         };
+        /** @description A rule as it is given. */
+        RuleBody: {
+            /** @description Whether it is asked. Left out: as before, a new one is. */
+            enabled?: boolean | null;
+            rule: components["schemas"]["RuleSpec"];
+        };
+        /** @description A rule and what is told about it. */
+        RuleItem: {
+            enabled: boolean;
+            id: string;
+            /**
+             * Format: int64
+             * @description Messages that it took since it was changed or the server started.
+             */
+            matched: number;
+            rule: components["schemas"]["RuleSpec"];
+            /** @description The rule before it that takes every topic of this one, so that this one is never asked. */
+            shadowed_by?: string | null;
+            /**
+             * Format: int64
+             * @description For `If-Match`.
+             */
+            version: number;
+        };
+        /** @description Rules in the order in which they are asked: the first that is for a topic decides. */
+        RuleList: {
+            /** @description What was kept as a rule and cannot be used. It can be removed. */
+            broken: components["schemas"]["BrokenRule"][];
+            items: components["schemas"]["RuleItem"][];
+            /** @description Always null: there are at most 500. */
+            next_cursor?: string | null;
+        };
+        /** @description What to do with the messages of some topics. Only `match` must be there. */
+        RuleSpec: {
+            device?: components["schemas"]["DeviceSpec"] | null;
+            /** @description The values, at most [`super::FIELDS_MAX`]. None: the message is read as usual, with device and metric of the topic. */
+            fields?: components["schemas"]["FieldSpec"][];
+            /** @description How the payload is written. */
+            format?: components["schemas"]["Format"];
+            /**
+             * @description The topics, such as `greenhouse/{device}/data`. `{x}` and `+` are one level, `{x*}` is one or more. `{site}`,
+             *     `{area}` and `{device}` make up the device key, joined by `/` in the order of the topic; `{component}`,
+             *     `{metric}` and `{channel}` name the metric; `{_}` is ignored; other names can be used in texts of the rule.
+             */
+            match: string;
+            /** @description For people, at most [`super::NAME_BYTES_MAX`] bytes. */
+            name?: string | null;
+            /** @description Messages are passed on by the broker and never read. */
+            route_only?: boolean;
+            /** @description Times in the message are ignored: the time of arrival counts. */
+            server_time?: boolean;
+            time?: components["schemas"]["TimeSpec"] | null;
+        };
         /** @description The last message of a topic. */
         Seen: {
             /**
@@ -1247,7 +2228,6 @@ export interface components {
             t: number;
             /** @description Its first 200 characters. */
             text: string;
-            /** @description Where. */
             topic: string;
         };
         /** @description The last topics of a broker. */
@@ -1269,11 +2249,17 @@ export interface components {
         SourceBook: components["schemas"]["Book"] & {
             source: string;
         };
+        /** @description All of them: the embedded broker, external brokers by name, HTTP, import, inbox. */
+        Sources: {
+            items: components["schemas"]["WayIn"][];
+            /** @description Always null: there are few. */
+            next_cursor?: string | null;
+        };
         /**
          * @description Whether a device is heard from.
          * @enum {string}
          */
-        StatusWord: "offline" | "stale" | "never_seen" | "online";
+        StatusWord: "offline" | "stale" | "never_seen" | "sleeping" | "online";
         /** @description The store in numbers. */
         StoreFacts: {
             /**
@@ -1295,11 +2281,87 @@ export interface components {
              */
             qos?: number;
         };
+        /** @description A message to suggest a rule for: exactly one of the two. */
+        SuggestBody: {
+            /** @description The last messages of a topic. */
+            topic?: string | null;
+            /** @description The id of an unread message. */
+            unread?: string | null;
+        };
+        /** @description A rule to begin with. */
+        Suggestion: {
+            rule?: components["schemas"]["RuleSpec"] | null;
+        };
+        /** @description What a rule would do. */
+        TestAnswer: {
+            /** @description The topic filter of its topics. */
+            filter: string;
+            /** @description At most 50, the newest first. */
+            messages: components["schemas"]["TestMessage"][];
+            shadowed_by?: string | null;
+        };
+        /** @description A rule to try. */
+        TestBody: {
+            /** @description The rule in whose place it is tried. Left out: behind all others. */
+            id?: string | null;
+            rule: components["schemas"]["RuleSpec"];
+        };
+        /** @description What a rule would make of a message. */
+        TestMessage: {
+            /** @description What stands in the way. */
+            detail?: string | null;
+            hex: string;
+            /** @description `stored`, `no_reading`, `unread`, `rejected`. */
+            outcome: string;
+            readings: components["schemas"]["TraceReading"][];
+            /** Format: int64 */
+            t: number;
+            text?: string | null;
+            topic: string;
+        };
         /**
          * @description A time as epoch milliseconds or RFC 3339.
          * @example 1700000000000 or 2023-11-14T22:13:20Z
          */
         Time: string;
+        /** @description When a row was. */
+        TimeColumn: {
+            /**
+             * Format: int32
+             * @description Time, or date.
+             */
+            column: number;
+            /** @description How it is written. */
+            form?: components["schemas"]["TimeForm"];
+            /**
+             * Format: int32
+             * @description The time of day, where it stands apart from the date.
+             */
+            of_day?: number | null;
+            /**
+             * @description IANA zone of times without one, such as `Europe/Berlin`. Needed for `dmy` and `mdy`. Of an hour that occurs twice the order
+             *     of the rows tells which is meant; an hour that does not occur is refused.
+             */
+            zone?: string | null;
+        };
+        /**
+         * @description How a time is written.
+         * @enum {string}
+         */
+        TimeForm: "iso" | "dmy" | "mdy" | "s" | "ms" | "us" | "ns";
+        /** @description Where the time of a message stands. */
+        TimeSpec: {
+            /** @description Dotted path; of CSV the number of the column, counted from 1. */
+            path: string;
+            unit?: components["schemas"]["TimeUnit"] | null;
+            /** @description IANA zone of times without one, such as `Europe/Berlin`. Of an hour that occurs twice, the first is meant. */
+            zone?: string | null;
+        };
+        /**
+         * @description What a number that is a time counts since 1970.
+         * @enum {string}
+         */
+        TimeUnit: "s" | "ms" | "us" | "ns" | "iso";
         /** @description How the connection is encrypted. PEM texts hold at most 16 KiB each. */
         Tls: {
             /** @description The authorities that may have signed its certificate; without it the public ones. */
@@ -1333,6 +2395,7 @@ export interface components {
             /** Format: int64 */
             per_minute: number;
             reason?: string | null;
+            /** @description The id of the rule that took it. */
             rule?: string | null;
             source: string;
             /** Format: int64 */
@@ -1365,6 +2428,7 @@ export interface components {
             outcome: string;
             readings: components["schemas"]["TraceReading"][];
             reason?: string | null;
+            /** @description The id of the rule that took it. */
             rule?: string | null;
             source: string;
             /** @description What was done with it, in sentences. */
@@ -1419,6 +2483,55 @@ export interface components {
             /** Format: int64 */
             total: number;
         };
+        /** @description A way in. */
+        WayIn: {
+            /** @description Where senders reach it, or where we reach it. */
+            address?: string | null;
+            /** @description A sentence about a state that is not as it should be. */
+            detail?: string | null;
+            /** @description Times in which an external broker may have kept nothing for us. */
+            gaps: components["schemas"]["Gap"][];
+            /**
+             * Format: int64
+             * @description Of these, those that are not durable yet.
+             */
+            in_flight: number;
+            kind: components["schemas"]["WayKind"];
+            /**
+             * Format: int64
+             * @description How long the oldest of these has waited.
+             */
+            lag_ms: number;
+            /** @description As in the books. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Of these, those of the last minute.
+             */
+            per_minute: number;
+            /**
+             * Format: int64
+             * @description Messages taken in, over restarts.
+             */
+            received: number;
+            /**
+             * Format: int64
+             * @description Since when it is in this state, epoch ms; null where nobody noted it.
+             */
+            since?: number | null;
+            /** @description Of an external broker that of its connection; else `listening`, or `failing` while nothing can be stored. */
+            state: components["schemas"]["WayState"];
+        };
+        /**
+         * @description What brings the messages.
+         * @enum {string}
+         */
+        WayKind: "embedded" | "external" | "http" | "import" | "inbox";
+        /**
+         * @description How a way in is.
+         * @enum {string}
+         */
+        WayState: "listening" | "connected" | "connecting" | "paused" | "failing";
         /** @description Windows of one series as columns, `null` where a window is empty. */
         WindowColumns: {
             /** @description Of angles the circular mean, `null` where they cancel out. */
@@ -1604,6 +2717,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrokerRemoved"];
+                };
+            };
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -1745,8 +2866,14 @@ export interface operations {
                 tag?: string | null;
                 /** @description One place. */
                 place?: string | null;
+                /** @description One group. */
+                group?: string | null;
+                /** @description `true` lists archived devices as well. */
+                archived?: boolean | null;
                 /** @description `created` (default), `name`, `last_seen` or `status` (worst first). */
                 sort?: components["schemas"]["Sort"] | null;
+                /** @description Members of each device to answer, with commas between them; `key` is always there. All when absent. */
+                fields?: string | null;
                 cursor?: string | null;
                 /** @description 1 to 10000, 1000 by default. */
                 limit?: number | null;
@@ -1805,6 +2932,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    bulk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOutcome"];
                 };
             };
             422: {
@@ -1953,6 +3111,219 @@ export interface operations {
             };
         };
     };
+    show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Device key, percent-encoded as one segment */
+                key: string;
+                /** @description Metric, percent-encoded as one segment */
+                metric: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalibrationList"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version seen */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description Device key, percent-encoded as one segment */
+                key: string;
+                /** @description Metric, percent-encoded as one segment */
+                metric: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutCalibrations"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalibrationList"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hardware: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version seen */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description Device key, percent-encoded as one segment */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplaceHardware"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    forget_hardware: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version seen */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description Device key, percent-encoded as one segment */
+                key: string;
+                /** @description Time of the mark */
+                at: components["schemas"]["Time"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Device key, percent-encoded as one segment */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceHealth"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     merge: {
         parameters: {
             query?: never;
@@ -2086,6 +3457,211 @@ export interface operations {
             };
         };
     };
+    events: {
+        parameters: {
+            query?: {
+                /** @description Of one device, by its key. */
+                device?: string | null;
+                /** @description 1 to 1000, 100 by default. */
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventPage"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportList"];
+                };
+            };
+        };
+    };
+    begin: {
+        parameters: {
+            query: {
+                /** @description A mapping as JSON, such as the preview proposes. */
+                mapping: string;
+                /** @description The name of the file, for people. */
+                name?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/csv": string;
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Import"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview: {
+        parameters: {
+            query?: {
+                /** @description The key of the device, for a table without a column of devices. */
+                device?: string | null;
+                /** @description What parts the cells, where the guess is wrong. */
+                delimiter?: string | null;
+                /** @description A mapping as JSON: what it makes of the rows is answered instead of what a guess makes of them. */
+                mapping?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/csv": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preview"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Import"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     heard: {
         parameters: {
             query?: never;
@@ -2120,6 +3696,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["IgnoredList"];
+                };
+            };
+        };
+    };
+    ignore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Ignore"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ignored"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hear_again: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Device key, percent-encoded as one segment */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is heard again */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2193,6 +3837,25 @@ export interface operations {
             };
         };
     };
+    refused: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefusedPage"];
+                };
+            };
+        };
+    };
     publish: {
         parameters: {
             query?: never;
@@ -2257,8 +3920,10 @@ export interface operations {
     latest: {
         parameters: {
             query?: {
-                /** @description All devices when absent. */
+                /** @description All devices that are not archived when absent. */
                 device?: string | null;
+                /** @description `true` answers what the devices sent, without calibration. */
+                raw?: boolean | null;
             };
             header?: never;
             path?: never;
@@ -2321,6 +3986,8 @@ export interface operations {
                 cursor?: string | null;
                 /** @description `csv` or `ndjson` streams the whole range as a file, like the `Accept` header. */
                 format?: components["schemas"]["Format"] | null;
+                /** @description `true` answers what the device sent, without calibration. */
+                raw?: boolean | null;
             };
             header?: never;
             path?: never;
@@ -2638,6 +4305,295 @@ export interface operations {
     };
     list: {
         parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleList"];
+                };
+            };
+        };
+    };
+    create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RuleBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleItem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleList"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    suggest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SuggestBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Suggestion"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TestBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleItem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version seen */
+                "If-Match"?: string | null;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RuleBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleItem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version seen */
+                "If-Match"?: string | null;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sources: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sources"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
             query?: {
                 /** @description Part of the topic, in any case. */
                 q?: string | null;
@@ -2725,6 +4681,8 @@ export interface operations {
                 step?: string | null;
                 /** @description Whose days, weeks and months: a name such as `Europe/Berlin`. UTC when absent. */
                 zone?: string | null;
+                /** @description `true` answers what the device sent, without calibration. */
+                raw?: boolean | null;
             };
             header?: never;
             path?: never;
