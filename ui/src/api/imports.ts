@@ -1,6 +1,13 @@
 /** Calls about tables that people bring. */
 import { ask, failureOf } from './client.ts';
-import type { Import, Mapping, Preview } from './soon.ts';
+import type { components } from './schema.d.ts';
+
+type Schemas = components['schemas'];
+export type Import = Schemas['Import'];
+export type Mapping = Schemas['Mapping'];
+export type Preview = Schemas['Preview'];
+export type TimeForm = Schemas['TimeForm'];
+export const timeForms: readonly TimeForm[] = ['iso', 'dmy', 'mdy', 's', 'ms', 'us', 'ns'];
 
 /** So much of a file is looked at before it is brought in. */
 const previewBytes = 256 * 1024;

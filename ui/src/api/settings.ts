@@ -1,8 +1,13 @@
 /** Calls about one device: its health, and everything that can be set of it. */
 import { ask, Failure } from './client.ts';
 import type { components } from './schema.d.ts';
-import type { Calibration, CalibrationList, DeviceEvent, DeviceHealth } from './soon.ts';
 import type { Device } from './types.ts';
+
+type Schemas = components['schemas'];
+export type Calibration = Schemas['Calibration'];
+export type CalibrationList = Schemas['CalibrationList'];
+export type DeviceEvent = Schemas['EventItem'];
+export type DeviceHealth = Schemas['DeviceHealth'];
 
 const pathOf = (key: string) => `/devices/${encodeURIComponent(key)}`;
 const at = (version: number) => ({ 'if-match': `"${version}"` });
@@ -87,7 +92,6 @@ export async function getGoing(key: string): Promise<Going> {
   return problem.going;
 }
 
-type Schemas = components['schemas'];
 export type TraceMessage = Schemas['TraceMessage'];
 
 export interface LastMessage {

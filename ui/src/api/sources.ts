@@ -1,19 +1,22 @@
 /** Calls about ways in: what comes how, and external brokers. */
 import { ask } from './client.ts';
 import type { components } from './schema.d.ts';
-import type { Protocol, WayIn } from './soon.ts';
 
 type Schemas = components['schemas'];
-export type Broker = Omit<Schemas['ExternalBroker'], 'protocol'> & { protocol?: Protocol };
-export type BrokerBody = Omit<Schemas['BrokerBody'], 'protocol'> & { protocol?: Protocol };
+export type Broker = Schemas['ExternalBroker'];
+export type BrokerBody = Schemas['BrokerBody'];
+export type Protocol = Schemas['Protocol'];
+export const protocols: readonly Protocol[] = ['3.1.1', '5'];
+export type WayIn = Schemas['WayIn'];
+export type WayState = Schemas['WayState'];
 export type Subscription = Schemas['Subscription'];
 export type SeenTopic = Schemas['Seen'];
 
 const pathOf = (name: string) => `/brokers/${encodeURIComponent(name)}`;
 const at = (version: number) => ({ 'if-match': `"${version}"` });
 
-export const getSources = async () => (await ask<{ items: WayIn[] }>('/sources')).items;
-export const getBrokers = async () => (await ask<{ items: Broker[] }>('/brokers')).items;
+export const getSources = async () => (await ask<Schemas['Sources']>('/sources')).items;
+export const getBrokers = async () => (await ask<Schemas['ExternalBrokers']>('/brokers')).items;
 export const addBroker = (body: BrokerBody) => ask<Broker>('/brokers', { method: 'POST', body });
 export const changeBroker = (broker: Broker, body: BrokerBody) =>
   ask<Broker>(pathOf(broker.name), { method: 'PATCH', body, headers: at(broker.version) });

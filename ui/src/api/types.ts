@@ -1,19 +1,19 @@
 /** Shapes of the public API, generated, under the names that the page uses. */
 import type { components } from './schema.d.ts';
-import type { DeviceMore, MetricMore } from './soon.ts';
 
 type Schemas = components['schemas'];
 
 export type About = Schemas['AboutServer'];
 export type Book = Schemas['Book'];
 export type Books = Schemas['Books'];
-export type Device = Omit<Schemas['Device'], 'metrics'> & DeviceMore & { metrics: Metric[] };
+export type Device = Omit<Schemas['Device'], 'metrics'> & { metrics: Metric[] };
 export type DevicePage = Schemas['DevicePage'];
 export type Heard = Schemas['Heard'];
 export type HeardList = Schemas['HeardList'];
 export type LiveMessage = Schemas['Changes'];
-/** `first_t`: when the series began, where the server says it. */
-export type Metric = Schemas['Metric'] & MetricMore & { first_t?: number | null };
+/** `own_unit`: what the device sends, where another unit is shown; see `shown.ts`. `first_t`: when the series began, where the server says it. */
+export type Metric = Schemas['Metric'] & { first_t?: number | null; own_unit?: string | null };
+export type HardwareMark = Schemas['HardwareMark'];
 export type Problem = Schemas['Problem'];
 export type RawColumns = Schemas['Columns'];
 export type Retried = Schemas['Published'];

@@ -1,5 +1,5 @@
 /** Dates on which the hardware was replaced, as lines through all lanes. */
-import type { HardwareMark } from '../api/soon.ts';
+import type { HardwareMark } from '../api/types.ts';
 import { formatTime } from '../format/time.ts';
 import words from '../i18n/en.marks.json';
 import { addWords, t } from '../i18n/index.ts';

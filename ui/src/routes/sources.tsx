@@ -1,8 +1,9 @@
 /** How does data get in, and is each way healthy? */
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
+import type { Import } from '../api/imports.ts';
 import { getImports } from '../api/imports.ts';
-import type { Import, WayIn } from '../api/soon.ts';
+import type { WayIn } from '../api/sources.ts';
 import { type Broker, getBrokers, getSources, removeBroker } from '../api/sources.ts';
 import { AskByName } from '../components/AskByName.tsx';
 import { CopyLine } from '../components/CopyLine.tsx';

@@ -1,8 +1,8 @@
 /** The calibrations of a metric: a dated list. What was sent stays; every one can be taken back. */
 
 import { useSignal } from '@preact/signals';
+import type { Calibration, CalibrationList } from '../api/settings.ts';
 import { getCalibrations, putCalibrations } from '../api/settings.ts';
-import type { Calibration, CalibrationList } from '../api/soon.ts';
 import type { Device, Metric } from '../api/types.ts';
 import { readField } from '../components/DatesForm.tsx';
 import { TextField } from '../components/Field.tsx';

@@ -1,7 +1,7 @@
 /** Can I trust this device: rhythm, loss, clock, failures, connection, and its last message. */
 
+import type { DeviceEvent, DeviceHealth } from '../api/settings.ts';
 import { getEvents, getHealth } from '../api/settings.ts';
-import type { DeviceEvent, DeviceHealth } from '../api/soon.ts';
 import type { Device } from '../api/types.ts';
 import { metricTitle } from '../chart/hue.ts';
 import { Failure } from '../components/Failure.tsx';

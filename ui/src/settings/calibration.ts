@@ -1,5 +1,5 @@
 /** Lines through which values go: what was sent, times scale, plus offset. Pure. */
-import type { Calibration } from '../api/soon.ts';
+import type { Calibration } from '../api/settings.ts';
 
 export interface Line {
   scale: number;

@@ -1,5 +1,5 @@
 /** Facts about a device in words. */
-import type { DeviceHealth } from '../api/soon.ts';
+import type { DeviceHealth } from '../api/settings.ts';
 import { formatCount, formatNumber } from '../format/number.ts';
 import { formatDuration } from '../format/time.ts';
 import { plural, t } from '../i18n/index.ts';

@@ -2,8 +2,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useId, useRef } from 'preact/hooks';
 import { Failure } from '../api/client.ts';
-import { protocols } from '../api/soon.ts';
-import { addBroker, type Broker, changeBroker } from '../api/sources.ts';
+import { addBroker, type Broker, changeBroker, protocols } from '../api/sources.ts';
 import { CheckField, Field, TextField, tied } from '../components/Field.tsx';
 import { t } from '../i18n/index.ts';
 import { failureText } from '../state/fleet.ts';

@@ -1,8 +1,8 @@
 /** A table to bring in: chosen or dropped, looked at, mapped column by column, then sent. */
 import { useSignal } from '@preact/signals';
 import { useEffect, useId, useRef } from 'preact/hooks';
+import type { Mapping, Preview } from '../api/imports.ts';
 import { beginImport, previewImport } from '../api/imports.ts';
-import type { Mapping, Preview } from '../api/soon.ts';
 import { formatTime } from '../format/time.ts';
 import words from '../i18n/en.import.json';
 import { addWords, t } from '../i18n/index.ts';

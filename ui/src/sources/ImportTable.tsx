@@ -1,5 +1,5 @@
 /** The first rows of a table, and above each column what it means. */
-import type { Preview } from '../api/soon.ts';
+import type { Preview } from '../api/imports.ts';
 import { t } from '../i18n/index.ts';
 import { type Column, type Role, roles, type Table } from './columns.ts';
 

@@ -1,7 +1,7 @@
 /** Imports since the server started: how far each is, and what of it was not stored. */
 import { useSignal } from '@preact/signals';
+import type { Import } from '../api/imports.ts';
 import { endImport } from '../api/imports.ts';
-import type { Import } from '../api/soon.ts';
 import { formatCount } from '../format/number.ts';
 import { formatAge } from '../format/time.ts';
 import words from '../i18n/en.import.json';

@@ -1,5 +1,5 @@
 /** What holds for all rows of a table: how it is parted, how times are written, whose it is. */
-import { timeForms } from '../api/soon.ts';
+import { timeForms } from '../api/imports.ts';
 import { CheckField, Field, TextField } from '../components/Field.tsx';
 import { t } from '../i18n/index.ts';
 import { hasZone, type Table } from './columns.ts';

@@ -2,7 +2,7 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { Failure } from '../api/client.ts';
-import type { WayIn, WayState } from '../api/soon.ts';
+import type { WayIn, WayState } from '../api/sources.ts';
 import { type Broker, changeBroker } from '../api/sources.ts';
 import { formatCount } from '../format/number.ts';
 import { formatAge, formatCoarse, formatDuration, formatTime } from '../format/time.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Mapping, Preview } from '../api/soon.ts';
+import type { Mapping, Preview } from '../api/imports.ts';
 import { keyOf, mappingOf, metricOf, shareOf, sizeWords, tableOf } from './columns.ts';
 
 const wide: Mapping = {

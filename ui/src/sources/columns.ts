@@ -1,5 +1,5 @@
 /** The columns of a table as the page shows them, and the mapping that they make. Pure. */
-import type { Mapping, Preview, TimeForm } from '../api/soon.ts';
+import type { Mapping, Preview, TimeForm } from '../api/imports.ts';
 
 export const roles = ['time', 'of_day', 'device', 'value', 'names', 'units', 'skip'] as const;
 export type Role = (typeof roles)[number];

@@ -1,7 +1,6 @@
 /** What the form of a broker holds, and what it sends. */
 import type { Failure } from '../api/client.ts';
-import type { Protocol } from '../api/soon.ts';
-import type { Broker, BrokerBody, Subscription } from '../api/sources.ts';
+import type { Broker, BrokerBody, Protocol, Subscription } from '../api/sources.ts';
 import { readAddress } from './address.ts';
 
 export const doors = ['hivemq', 'mosquitto', 'broker'] as const;

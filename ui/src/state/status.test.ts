@@ -11,6 +11,7 @@ function device(part: Partial<Device>): Device {
     latest: null,
     interval_ms: 10_000,
     first_t: null,
+    display: {},
   } as const;
   return {
     key: 'k',
@@ -18,6 +19,9 @@ function device(part: Partial<Device>): Device {
     status: 'online',
     new: false,
     hidden: false,
+    archived: false,
+    clients: [],
+    hardware: [],
     tags: [],
     last_seen: 0,
     clock_bad: 0,
