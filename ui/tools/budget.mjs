@@ -59,9 +59,9 @@ const gates = [
 let failed = false;
 for (const name of assets) console.log(String(size(`assets/${name}`)).padStart(8), name);
 for (const [what, bytes, limit] of gates) {
-  const verdict = bytes <= limit ? 'ok' : 'TOO BIG';
+  const verdict = bytes === 0 ? 'MISSING' : bytes <= limit ? 'ok' : 'TOO BIG';
   console.log(`${String(bytes).padStart(8)} of ${limit}  ${what}: ${verdict}`);
-  failed ||= bytes > limit;
+  failed ||= verdict !== 'ok';
 }
 if (/<script(?![^>]*\bsrc=)[^>]*>|<style|style="/.test(html)) {
   console.log('index.html holds an inline script or style, which the policy forbids');

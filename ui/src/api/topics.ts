@@ -1,4 +1,4 @@
-/** Topics heard and mapping rules: calls and shapes. */
+/** Topics heard, refused connections and mapping rules: calls and shapes. */
 import { ask } from './client.ts';
 import type { components } from './schema.d.ts';
 
@@ -88,11 +88,22 @@ export interface Trial {
   messages: TrialMessage[];
 }
 
+export interface Refused {
+  t: number;
+  client: string | null;
+  address: string;
+  reason: string;
+  detail: string;
+  count: number;
+}
+
 export const getTopics = (q: string, limit: number) =>
   ask<TopicPage>('/topics', { query: q ? { q, limit } : { limit } });
 
 export const getTrace = (topic: string, signal: AbortSignal) =>
   ask<Trace>('/topics/trace', { query: { topic }, signal });
+
+export const getRefused = () => ask<{ items: Refused[] }>('/inbox/refused');
 
 const rulePath = (id: string) => `/rules/${encodeURIComponent(id)}`;
 const ifMatch = ({ version }: { version: number }) => ({ 'if-match': `"${version}"` });

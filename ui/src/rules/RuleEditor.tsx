@@ -131,7 +131,9 @@ export function RuleEditor({ of, close, setUnsaved }: EditorProps) {
       </header>
       <div class="rule-body">
         <div class="rule-written">
-          {of.isSuggested && <p class="muted">{t('rules.suggested')}</p>}
+          {!of.seen && of.spec.match && (
+            <p class="muted">{t(of.isSuggested ? 'rules.suggested' : 'rules.no_suggestion')}</p>
+          )}
           {writing.value.as === 'form' ? (
             <RuleForm
               draft={writing.value.draft}

@@ -18,7 +18,11 @@ interface Props {
 export function TrialPane({ trial, isTouched, isClean }: Props) {
   const { data, failure, isBusy } = trial;
   return (
-    <section class={isBusy ? 'trial slim is-busy' : 'trial slim'} aria-labelledby="trial-title">
+    <section
+      class={isBusy ? 'trial slim is-busy' : 'trial slim'}
+      aria-labelledby="trial-title"
+      tabIndex={0}
+    >
       <h3 id="trial-title">{t('rules.trial')}</h3>
       <p role="status" class="muted">
         {isClean && data ? told(data.messages) : !isTouched ? t('rules.trial_waits') : ''}

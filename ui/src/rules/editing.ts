@@ -34,8 +34,7 @@ async function suggested(wanted: Wanted, topic: string): Promise<Editing> {
 
 /** A message that the server no longer keeps: nothing can be suggested from it. */
 function forgotten(error: unknown): { rule: null } {
-  if (error instanceof Failure && (error.status === 404 || error.status === 405))
-    return { rule: null };
+  if (error instanceof Failure && error.status === 404) return { rule: null };
   throw error;
 }
 

@@ -2,16 +2,33 @@
 import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { linkState } from '../api/live.ts';
-import { getRules, getTopics, type RuleList, type TopicPage } from '../api/topics.ts';
+import {
+  getRefused,
+  getRules,
+  getTopics,
+  type Refused,
+  type RuleList,
+  type TopicPage,
+} from '../api/topics.ts';
 import { type Loaded, load, totalBook } from './fleet.ts';
 
 /** As many topics as the tree shows; the search finds the others. */
 export const topicsMost = 1000;
 
 export const topics = signal<Loaded<TopicPage>>({ data: null, failure: null });
+export const refused = signal<Loaded<Refused[]>>({ data: null, failure: null });
 export const rules = signal<Loaded<RuleList>>({ data: null, failure: null });
 
-export const loadTopics = (q: string) => load(topics, () => getTopics(q, topicsMost));
+let turns = 0;
+
+/** Of two answers the one that was asked for later counts, whichever comes first. */
+export async function loadTopics(q: string): Promise<void> {
+  turns += 1;
+  const turn = turns;
+  const into = { value: topics.peek() };
+  await load(into, () => getTopics(q, topicsMost));
+  if (turn === turns) topics.value = into.value;
+}
 
 /** Rates and ages change although nothing comes. */
 const restMs = 10_000;
@@ -25,6 +42,7 @@ export function refreshTopics(q: string): void {
   seen = { q, received, at };
   void loadTopics(q);
 }
+export const loadRefused = () => load(refused, async () => (await getRefused()).items);
 export const loadRules = () => load(rules, getRules);
 
 /** How a rule is called: its name, or else its topics. */

@@ -5,7 +5,7 @@ import { FateMark } from '../components/FateMark.tsx';
 import { readable } from '../components/Payload.tsx';
 import { formatCount } from '../format/number.ts';
 import { formatAge } from '../format/time.ts';
-import { plural, t, word } from '../i18n/index.ts';
+import { plural, t } from '../i18n/index.ts';
 import { now } from '../state/clock.ts';
 import { ruleName } from '../state/topics.ts';
 import { topicPath } from './path.ts';
@@ -86,14 +86,12 @@ function TopicRow({ row, topic, isChosen }: { row: Row; topic: TopicItem; isChos
           <Twist isOpen={row.isOpen} />
         </button>
       )}
-      <a
-        class="leaf"
-        href={topicPath(row.path)}
-        aria-current={isChosen ? 'true' : undefined}
-        aria-label={`${row.path}, ${word('outcome', topic.outcome)}, ${lineOf(topic)}`}
-      >
+      <a class="leaf" href={topicPath(row.path)} aria-current={isChosen ? 'true' : undefined}>
         <FateMark outcome={topic.outcome} isQuiet />
-        <span class="level-name">{row.name || t('topics.nameless')}</span>
+        <span class="level-name">
+          <span class="sr-only">{row.path.slice(0, row.path.length - row.name.length)}</span>
+          {row.name || t('topics.nameless')}
+        </span>
         <span class="leaf-text">{lineOf(topic)}</span>
         <span class="leaf-by muted">
           {topic.rule ? t('message.by_rule', { rule: ruleName(topic.rule) }) : topic.decoder}
