@@ -131,10 +131,15 @@ impl Identity {
             let (judgement, seen) = past.judge(key, &value, judgement, sensors);
             return Ok(Resolved { series: record.id, value, judgement, seen });
         }
+        let metric = MetricName::parse(&found.metric).map_err(|_| RejectReason::Name)?;
+        if metrics.by_name.contains_key(metric.as_str()) {
+            // It came with blanks around it, and is known without them.
+            let plain = Found { metric: metric.as_str().to_owned(), ..found.clone() };
+            return self.series(device, &plain, value, key, limits, entries);
+        }
         if metrics.by_name.len() >= limits.metrics_per_device_max || self.series_count >= limits.series_max {
             return Err(RejectReason::Cardinality);
         }
-        let metric = MetricName::parse(&found.metric).map_err(|_| RejectReason::Name)?;
         self.last_series += 1;
         self.series_count += 1;
         let record = SeriesRecord {
