@@ -190,7 +190,8 @@ fn a_guess_is_undone_by_ignoring_it_and_comes_back_with_its_readings() {
 fn a_list_answers_the_fields_that_are_asked_for() {
     let story = Story::begin();
     let operator = story.operator();
-    story.device("x").publish("attic", r#"{"temperature":1}"#);
+    let mut device = story.device("x");
+    device.publish("attic", r#"{"temperature":1}"#);
     let list = operator.see("/devices?fields=name,%20status");
     assert_eq!(list["items"], json!([{"name": "attic", "status": "online", "key": "attic"}]));
     assert_eq!(operator.see("/devices?fields=key")["items"], json!([{"key": "attic"}]));
@@ -198,5 +199,6 @@ fn a_list_answers_the_fields_that_are_asked_for() {
         let answer = operator.get(&format!("/devices?fields={fields}"));
         assert_eq!(answer.problem(&[400]), "query_invalid", "{fields}");
     }
+    drop(device);
     story.finish();
 }
