@@ -24,7 +24,7 @@ const SEEN_TEXT_MAX: usize = 200;
 pub enum Preset {
     /// HiveMQ Cloud. Paste the host of the cluster as its console shows it, without scheme and port, and a user and password
     /// made there for it; port 8883 and TLS with public authorities are set, and everything is subscribed unless `filters` are
-    /// given.
+    /// given. Tried against a Mosquitto with the same settings, not against the service.
     HivemqCloud,
 }
 
