@@ -115,7 +115,7 @@ fn a_broker_that_forgot_us_leaves_a_gap_that_is_told() {
 #[test]
 fn kills_with_messages_unacknowledged_lose_and_double_nothing() {
     // No limit: what is unacknowledged when we die may be thousands.
-    let mosquitto = Mosquitto::begin("max_inflight_messages 0");
+    let mosquitto = Mosquitto::begin("max_inflight_messages 0\nautosave_interval 1800");
     let mut story = Story::begin();
     add(&story.operator(), &far(&mosquitto, &["tank/#"]));
     expect_state(&story.operator(), "connected");

@@ -1,15 +1,14 @@
-//! External brokers when things go wrong at both ends: users revoked, brokers killed under load, our disk full, sessions forgotten
-//! while nobody looked, several brokers of which some are dead. Each with a real Mosquitto.
+//! External brokers when things go wrong at both ends: users revoked, brokers killed under load, sessions forgotten while nobody
+//! looked, several brokers of which some are dead. Each with a real Mosquitto.
 
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use stories::{Device, Mosquitto, Operator, Story, expect, foreign, free_port, run_to_end};
+use stories::{Mosquitto, Operator, Story, expect, foreign, free_port, run_to_end};
 
 use crate::external_brokers::{add, change, expect_received, expect_state, far, numbers};
-use crate::full_disk::{Disk, fill, is_full};
 
 fn password(file: &Path, user: &str, password: &str) {
     let mut made = foreign("mosquitto_passwd");
@@ -248,58 +247,6 @@ fn dead_brokers_are_in_nobodys_way() {
     two.start();
     connected("two");
     assert_eq!(operator.see("/brokers")["items"].as_array().map(Vec::len), Some(4));
-    story.finish();
-}
-
-#[test]
-fn while_our_disk_is_full_the_broker_keeps_what_is_not_acknowledged() {
-    let Some(disk) = Disk::mount("size=100m") else { return };
-    let story = Story::begin_on(tempfile::tempdir().unwrap(), disk.path().join("data"), &[]);
-    let mut mosquitto = Mosquitto::begin("autosave_interval 1800");
-    let operator = story.operator();
-    add(&operator, &far(&mosquitto, &["tank"]));
-    expect_state(&operator, "connected");
-    let note = "y".repeat(20_000);
-    let publish = |pump: &mut Device, from: u32, to: u32| {
-        pump.publish_all((from..to).map(|n| ("tank".to_owned(), format!(r#"{{"level":{n},"note":"{note}"}}"#).into())));
-    };
-    let mut pump = mosquitto.device("pump");
-    publish(&mut pump, 0, 10);
-    let (_, values) = numbers(0, 10);
-    operator.expect_values("tank", "level", &values);
-    let filler = fill(&disk);
-    let mut sent = 10;
-    while !is_full(&story) {
-        publish(&mut pump, sent, sent + 200);
-        sent += 200;
-        expect("most of it to be taken, or no room for it", || {
-            let received = operator.see("/brokers/far")["received"].as_u64().unwrap_or(0);
-            if received + 100 >= u64::from(sent) || is_full(&story) { Ok(()) } else { Err(received) }
-        });
-        assert!(sent < 20_000, "a full disk must be noticed");
-    }
-    publish(&mut pump, sent, sent + 200);
-    sent += 200;
-    let full = |what: &str| {
-        expect(&format!("a full window {what}"), || {
-            let found = operator.see("/brokers/far");
-            if found["in_flight"] == 99 && found["state"] == "connected" { Ok(()) } else { Err(found) }
-        });
-    };
-    full("while nothing is stored");
-    let stored = operator.values("tank", "level").len();
-    assert!(stored + 99 <= sent as usize, "{stored} of {sent} are stored, and more are acknowledged");
-
-    // Meanwhile the broker is restarted: it sends all of these again, and what is settled now belongs to the connection before.
-    drop(pump);
-    mosquitto.end();
-    mosquitto.start();
-    full("of a second connection");
-    fs::remove_file(filler).unwrap();
-    publish(&mut mosquitto.device("pump"), sent, sent + 50);
-    let (_, values) = numbers(0, sent + 50);
-    operator.expect_values("tank", "level", &values);
-    assert_eq!(expect_state(&operator, "connected")["gaps"], json!([]));
     story.finish();
 }
 
