@@ -24,7 +24,7 @@ mod unit;
 mod usual;
 mod walk;
 
-pub use announced::{AnnouncedMetric, Announcement, Pick};
+pub use announced::{AnnouncedDevice, AnnouncedMetric, Announcement, Pick};
 pub use families::line_protocol::{Precision, read_line};
 pub use harvest::VALUES_MAX;
 pub use json::{DEPTH_MAX, NODES_MAX};

@@ -17,6 +17,14 @@ fn read(topic: &str, payload: &str, told: &Announcement) -> Vec<Found> {
     found
 }
 
+/// Key, name, model and firmware.
+type About<'t> = (&'t str, Option<&'t str>, Option<&'t str>, Option<&'t str>);
+
+fn about(told: &Announcement) -> Vec<About<'_>> {
+    let told = told.devices.iter();
+    told.map(|it| (it.device.as_str(), it.name.as_deref(), it.model.as_deref(), it.firmware.as_deref())).collect()
+}
+
 fn line(found: &Found) -> (&str, &str, &Value, Option<&str>, UnitSource) {
     let unit = found.unit.as_ref().map(model::Unit::as_str);
     (&found.device, &found.metric, found.value.as_ref().unwrap(), unit, found.unit_source)
@@ -29,10 +37,7 @@ const ESPHOME: &str = r#"{"dev_cla":"voltage","unit_of_meas":"V","stat_cla":"mea
 #[test]
 fn an_esphome_config_and_its_state_topic() {
     let told = announce("homeassistant/sensor/c3-debug/pressure_voltage/config", ESPHOME);
-    assert_eq!(
-        (told.device_name.as_deref(), told.model.as_deref(), told.firmware.as_deref()),
-        (Some("C3 debug"), Some("esp32-c3"), Some("2026.6.5"))
-    );
+    assert_eq!(about(&told), [("6055f97b55e0", Some("C3 debug"), Some("esp32-c3"), Some("2026.6.5"))]);
     assert_eq!(told.metrics[0].expire_after_s, Some(60));
     let found = read("c3-debug/sensor/pressure_voltage/state", "1.234", &told);
     let expected = ("6055f97b55e0", "pressure_voltage", &Value::Number(1.234), Some("V"), UnitSource::Discovery);
@@ -99,4 +104,47 @@ fn what_cannot_be_bound_is_counted_and_limits_hold() {
     let told = announce("homeassistant/device/d/config", &format!(r#"{{"cmps":{{{}}}}}"#, many.join(",")));
     assert_eq!((told.metrics.len(), told.left_out), (announced::METRICS_MAX, 44));
     assert_eq!(announce("homeassistant/sensor/n/o/config", "").metrics.len(), 0);
+}
+
+#[test]
+fn what_devices_are_called_and_what_they_are() {
+    let told = announce(
+        "tasmota/discovery/0848A2AABBCC/config",
+        r#"{"ip":"192.168.1.10","dn":"Attic meter","fn":["Attic",null],"hn":"tasmota-0848A2","mac":"0848A2AABBCC","md":"Sonoff POW",
+            "sw":"14.2.0","t":"tasmota_0848A2","ft":"home/%topic%/%prefix%/","tp":["cmnd","stat","tele"]}"#,
+    );
+    assert_eq!(about(&told), [("home/tasmota_0848A2", Some("Attic meter"), Some("Sonoff POW"), Some("14.2.0"))]);
+    let told = announce(
+        "zigbee2mqtt/bridge/devices",
+        r#"[{"friendly_name":"Coordinator","type":"Coordinator","definition":null},
+            {"friendly_name":"attic/window","software_build_id":"3.0","definition":{"vendor":"Aqara","model":"MCCGQ11LM"}}]"#,
+    );
+    assert_eq!(
+        about(&told)[1],
+        ("zigbee2mqtt/attic/window", Some("attic/window"), Some("Aqara MCCGQ11LM"), Some("3.0"))
+    );
+    let told = announce("shellies/announce", r#"{"id":"shellyht-12AB","model":"SHHT-1","mac":"AA","fw_ver":"1.14"}"#);
+    assert_eq!(about(&told), [("shellyht-12AB", None, Some("SHHT-1"), Some("1.14"))]);
+    assert_eq!(about(&announce("homie/porch/$name", "Porch light")), [("porch", Some("Porch light"), None, None)]);
+    assert_eq!(about(&announce("homie/porch/$fw/version", "3.1")), [("porch", None, None, Some("3.1"))]);
+}
+
+#[test]
+fn every_family_keeps_its_names_whatever_is_announced() {
+    for (state, path, device, metric) in [
+        ("tele/attic/SENSOR", "AM2301.Temperature", "attic", "am2301.temperature"),
+        ("zigbee2mqtt/attic", "temperature", "zigbee2mqtt/attic", "temperature"),
+        ("home/gateway/BTtoMQTT/A4C138AABBCC", "tempc", "a4c138aabbcc", "temperature"),
+    ] {
+        let config = format!(
+            r#"{{"name":"T","uniq_id":"x","stat_t":"{state}","val_tpl":"{{{{ value_json.{path} }}}}","unit_of_meas":"°C",
+                "dev":{{"ids":"other"}}}}"#
+        );
+        let told = announce("homeassistant/sensor/n/o/config", &config);
+        let usual = announced::usual(&told.metrics[0]).unwrap();
+        assert_eq!((usual.device.as_str(), usual.metric.as_str(), usual.family), (device, metric, true), "{state}");
+    }
+    let told = announce("homeassistant/sensor/c3-debug/pressure_voltage/config", ESPHOME);
+    let usual = announced::usual(&told.metrics[0]).unwrap();
+    assert_eq!((usual.device.as_str(), usual.metric.as_str(), usual.family), ("c3-debug", "pressure_voltage", false));
 }

@@ -181,6 +181,18 @@ fn check(sample: &Json, decoded: &Decoded) -> Vec<String> {
             Vec::new()
         }
         (Content::Announced(told), "discovery") => check_announced(told, &sample["discovery"]),
+        (Content::Announced(told), "meta") => {
+            let (Some(found), wanted) = (told.devices.first(), &sample["meta"]) else {
+                return vec!["no device".into()];
+            };
+            let same =
+                [("device", Some(&found.device)), ("name", found.name.as_ref()), ("model", found.model.as_ref())];
+            let same = same
+                .iter()
+                .chain(&[("sw", found.firmware.as_ref())])
+                .all(|(what, text)| wanted[what].as_str() == text.map(String::as_str));
+            if same { Vec::new() } else { vec![format!("{found:?}, not {wanted}")] }
+        }
         (Content::Announced(told), "clear") if told.metrics.is_empty() => Vec::new(),
         (Content::Unreadable { .. }, "bad") => Vec::new(),
         (content, class) => vec![format!("{content:?}, not {class}")],

@@ -4,10 +4,12 @@
 use model::{Kind, Topic};
 
 use super::template::pick_of;
-use super::{AnnouncedMetric, Announcement, CONFIG_BYTES_MAX, Pick, device_of_family, last_of};
+use super::usual::usual_at;
+use super::{AnnouncedDevice, AnnouncedMetric, Announcement, CONFIG_BYTES_MAX, Pick, last_of};
 use crate::json::{Json, Object, member};
 use crate::message::Message;
 use crate::name::{Named, metric_of, snake};
+use crate::place::device_by_id;
 use crate::{Decoded, DecoderId, place, unit};
 
 /// Longest text that is shown to people, in characters. A longer one is cut.
@@ -47,10 +49,6 @@ pub(crate) fn read(message: &Message<'_>) -> Option<Announcement> {
         return Some(announcement);
     }
     let about = get(root, "device", "dev").and_then(Json::object);
-    let told = |long, short| about.and_then(|about| get(about, long, short)).and_then(Json::text).map(shown);
-    announcement.device_name = told("name", "name");
-    announcement.model = told("model", "mdl");
-    announcement.firmware = told("sw_version", "sw");
     match get(root, "components", "cmps").and_then(Json::object) {
         Some(components) => {
             for (key, component) in components {
@@ -61,6 +59,13 @@ pub(crate) fn read(message: &Message<'_>) -> Option<Announcement> {
             }
         }
         None => add(&mut announcement, place.component, &One { own: root, root, place: &place, key: None, about }),
+    }
+    let told = |long, short| about.and_then(|about| get(about, long, short)).and_then(Json::text).map(shown);
+    let by_metric = announcement.metrics.first().map(|metric| metric.device.clone());
+    let by_itself = || about.and_then(identifier).map(|id| device_by_id(id, message.topic));
+    if let Some(device) = by_metric.or_else(by_itself) {
+        let (name, model, firmware) = (told("name", "name"), told("model", "mdl"), told("sw_version", "sw"));
+        announcement.about(AnnouncedDevice { device, name, model, firmware });
     }
     Some(announcement)
 }
@@ -116,7 +121,7 @@ impl One<'_, '_> {
         };
         let precision = whole("suggested_display_precision", "sug_dsp_prc");
         Some(AnnouncedMetric {
-            device: self.device(&topic),
+            device: self.device(&topic, &pick),
             topic,
             pick,
             name: self.own_text("name", "name").map(shown),
@@ -148,13 +153,13 @@ impl One<'_, '_> {
     }
 
     /// The device's first identifier, else its address, else what a family or the topics tell.
-    fn device(&self, topic: &str) -> String {
+    fn device(&self, topic: &str, pick: &Pick) -> String {
         let levels: Vec<&str> = topic.split('/').filter(|level| !level.is_empty()).collect();
         if let Some(id) = self.about.and_then(identifier) {
-            return id.to_owned();
+            return device_by_id(id, &place::device_of(&levels));
         }
-        if let Some(device) = device_of_family(&levels) {
-            return device;
+        if let Some(usual) = usual_at(topic, pick).filter(|usual| usual.family) {
+            return usual.device;
         }
         match (self.place.node, levels.as_slice()) {
             (Some(node), _) => node.to_owned(),

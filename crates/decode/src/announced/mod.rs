@@ -6,9 +6,11 @@
 mod config;
 mod lists;
 mod template;
+mod usual;
 
 pub(crate) use config::{read as read_config, withdrawn};
-pub(crate) use lists::{read_description, read_devices, read_unit};
+pub(crate) use lists::{read_about, read_description, read_devices, read_tasmota, read_text};
+pub use usual::{Usual, usual};
 
 use model::{Kind, Topic, Unit, UnitSource, Value};
 use serde::{Deserialize, Serialize};
@@ -26,22 +28,21 @@ use crate::{ClaimedTime, Content, Decoded, DecoderId, Found, judge};
 pub const CONFIG_BYTES_MAX: usize = 64 * 1024;
 /// Longest list of devices in bytes (a whole Zigbee network in one message). Same outcome.
 pub const LIST_BYTES_MAX: usize = 1024 * 1024;
-/// Most metrics of one announcement. The excess is left out and counted in [`Announcement::left_out`].
+/// Most metrics of one device's announcement. The excess is left out and counted in [`Announcement::left_out`].
 pub const METRICS_MAX: usize = 256;
+/// Most metrics, and most devices, of a list of devices. Same outcome.
+pub const LIST_METRICS_MAX: usize = 4096;
 
 /// What one message announced.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Announcement {
     /// The topic it came on; a later one of the same subject replaces it.
     pub subject: String,
-    /// Without any, what was announced is withdrawn.
+    /// Where values come.
     pub metrics: Vec<AnnouncedMetric>,
-    /// How the device is called.
-    pub device_name: Option<String>,
-    /// What it is.
-    pub model: Option<String>,
-    /// What runs on it.
-    pub firmware: Option<String>,
+    /// What is told about devices.
+    #[serde(default)]
+    pub devices: Vec<AnnouncedDevice>,
     /// Metrics that were announced and are not bound: a template we do not read, a topic that is none, too many.
     #[serde(default)]
     pub left_out: u32,
@@ -49,20 +50,36 @@ pub struct Announcement {
 
 impl Announcement {
     pub(crate) fn of(subject: &str) -> Self {
-        Self {
-            subject: subject.into(),
-            metrics: Vec::new(),
-            device_name: None,
-            model: None,
-            firmware: None,
-            left_out: 0,
+        Self { subject: subject.into(), metrics: Vec::new(), devices: Vec::new(), left_out: 0 }
+    }
+
+    /// Takes back what was announced on that topic.
+    #[must_use]
+    pub fn withdrawing(subject: &str) -> Self {
+        Self::of(subject)
+    }
+
+    /// It says nothing: what was announced on its topic before is withdrawn.
+    #[must_use]
+    pub fn withdraws(&self) -> bool {
+        self.metrics.is_empty() && self.devices.is_empty()
+    }
+
+    /// Adds what is told about a device while there is room.
+    fn about(&mut self, device: AnnouncedDevice) {
+        if !device.says_nothing() && self.devices.len() < LIST_METRICS_MAX {
+            self.devices.push(device);
         }
     }
 
     /// Adds a metric while there is room.
     fn add(&mut self, metric: Option<AnnouncedMetric>) {
+        self.add_up_to(METRICS_MAX, metric);
+    }
+
+    fn add_up_to(&mut self, most: usize, metric: Option<AnnouncedMetric>) {
         match metric {
-            Some(metric) if self.metrics.len() < METRICS_MAX => self.metrics.push(metric),
+            Some(metric) if self.metrics.len() < most => self.metrics.push(metric),
             Some(_) | None => self.left_out += 1,
         }
     }
@@ -71,6 +88,25 @@ impl Announcement {
 impl From<Announcement> for Content {
     fn from(announcement: Announcement) -> Self {
         Self::Announced(Box::new(announcement))
+    }
+}
+
+/// What a device is, for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnnouncedDevice {
+    /// Device key.
+    pub device: String,
+    /// How it is called.
+    pub name: Option<String>,
+    /// What it is.
+    pub model: Option<String>,
+    /// What runs on it.
+    pub firmware: Option<String>,
+}
+
+impl AnnouncedDevice {
+    fn says_nothing(&self) -> bool {
+        self.name.is_none() && self.model.is_none() && self.firmware.is_none()
     }
 }
 
@@ -109,8 +145,9 @@ pub enum Pick {
     Path(String),
 }
 
-/// Reads a message of a topic of which `metrics` were announced. Nothing where it holds no value of them: then it is read
-/// as usual. Values of the same object that nobody announced are kept, under the announced device.
+/// Reads a message of a topic of which `metrics` were announced; as usual where it holds no value of them, and nothing where
+/// there is nothing to read or nothing announced. Values of the same object that nobody announced are kept, under the
+/// announced device.
 ///
 /// Where a family knows the topic by itself, its names stay and only units are taken from the announcement.
 #[must_use]
@@ -118,33 +155,18 @@ pub fn read(topic: &Topic, payload: &[u8], metrics: &[AnnouncedMetric]) -> Optio
     if payload.is_empty() || metrics.is_empty() {
         return None;
     }
-    let message = Message::new(topic, payload);
-    if device_of_family(&message.levels).is_some() {
-        let mut decoded = crate::decode(topic, payload, None);
-        let Content::Readings(found) = &mut decoded.content else { return Some(decoded) };
-        describe(found, metrics);
-        return Some(decoded);
-    }
-    let found = values(&message, metrics);
-    (!found.is_empty()).then_some(Decoded { decoder: DecoderId("announced"), content: Content::Readings(found) })
-}
-
-/// The device of a topic of which a family knows the values better than what is announced for other programs.
-fn device_of_family(levels: &[&str]) -> Option<String> {
-    match levels {
-        ["zigbee2mqtt", name @ ..] if !name.is_empty() => Some(levels.join("/")),
-        ["shellies", device, _, ..] | ["homie", "5", device, _, ..] | ["homie", device, _, ..] => {
-            Some((*device).to_owned())
+    let mut usual = crate::decode(topic, payload, None);
+    if usual::knows_better(usual.decoder) {
+        if let Content::Readings(found) = &mut usual.content {
+            describe(found, metrics);
         }
-        [prefix @ .., "events", "rpc"] if !prefix.is_empty() => Some(prefix.join("/")),
-        [prefix @ .., "status", component] if component.contains(':') && !prefix.is_empty() => Some(prefix.join("/")),
-        [front @ .., "SENSOR" | "STATE"] => {
-            let at = front.iter().position(|level| matches!(*level, "tele" | "stat"))?;
-            let rest: Vec<_> = front.iter().enumerate().filter(|(index, _)| *index != at).map(|it| *it.1).collect();
-            Some(rest.join("/"))
-        }
-        _ => None,
+        return Some(usual);
     }
+    let found = values(&Message::new(topic, payload), metrics);
+    if found.is_empty() {
+        return Some(usual);
+    }
+    Some(Decoded { decoder: DecoderId("announced"), content: Content::Readings(found) })
 }
 
 /// Gives what a family has read the units that were announced, where it did not know better.
@@ -152,11 +174,11 @@ fn describe(found: &mut [Found], metrics: &[AnnouncedMetric]) {
     let alone = found.len() == 1;
     for found in found {
         let leaf = found.metric.rsplit('.').next().unwrap_or_default();
-        let meant = metrics.iter().find(|metric| match &metric.pick {
+        let mut meant = metrics.iter().filter(|metric| match &metric.pick {
             Pick::Whole => alone,
             Pick::Path(path) => metric.metric == found.metric || metric_of(last_of(path)).name == leaf,
         });
-        let Some(unit) = meant.and_then(|metric| metric.unit.clone()) else { continue };
+        let Some(unit) = meant.find_map(|metric| metric.unit.clone()) else { continue };
         if matches!(found.value, Ok(Value::Number(_))) && found.unit_source >= UnitSource::Discovery {
             (found.unit, found.unit_source) = (Some(unit), UnitSource::Discovery);
         }

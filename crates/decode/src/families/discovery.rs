@@ -1,4 +1,5 @@
-//! Home Assistant's discovery: `<prefix>/<component>/[<node>/]<object>/config`. It describes series and holds no values.
+//! Home Assistant's discovery: `<prefix>/<component>/[<node>/]<object>/config`, and Tasmota's own:
+//! `tasmota/discovery/<address>/config`. They describe series and devices and hold no values.
 
 use crate::message::Message;
 use crate::{Content, announced};
@@ -22,6 +23,10 @@ const MARKS: &[&str] = &[
 ];
 
 pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
+    if let ["tasmota", "discovery", _, leaf @ ("config" | "sensors")] = message.levels.as_slice() {
+        let told = announced::read_tasmota(message).filter(|_| *leaf == "config").map(Content::from);
+        return Some(told.unwrap_or(Content::NoReading { kind: "discovery", availability: None }));
+    }
     if message.leaf() != "config" || !(4..=5).contains(&message.levels.len()) {
         return None;
     }

@@ -8,7 +8,7 @@ use model::UnitSource;
 use crate::harvest::Harvest;
 use crate::message::Message;
 use crate::name::metric_of;
-use crate::{Content, number};
+use crate::{Content, announced, number};
 
 /// Components whose state may be a value.
 const COMPONENTS: &[&str] = &[
@@ -27,7 +27,7 @@ const COMPONENTS: &[&str] = &[
 
 pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
     match message.levels.as_slice() {
-        ["esphome", "discover", _] => message.value().map(|_| Content::NoReading { kind: "meta", availability: None }),
+        ["esphome", "discover", _] => announced::read_about(message, &["mac", "name"]).map(Content::from),
         [prefix @ .., component, object, "state"] if !prefix.is_empty() && COMPONENTS.contains(component) => {
             if message.json().is_some() {
                 return None;

@@ -16,9 +16,8 @@ pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
     match path {
         ["$state"] => availability::told(message).map(|online| availability::content(device, online)),
         ["$description"] => announced::read_description(message, device).map(Content::from),
-        [node, property, "$unit"] => announced::read_unit(message, device, node, property).map(Content::from),
         [.., "set"] => Some(Content::NoReading { kind: "event", availability: None }),
-        [_, property] if !property.starts_with('$') => {
+        [node, property] if !node.starts_with('$') && !property.starts_with('$') => {
             let Some((judged, unit)) = number::single(message.text?) else {
                 return message.value().is_none().then_some(Content::NoReading { kind: "text", availability: None });
             };
@@ -30,9 +29,13 @@ pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
             harvest.push(&format!("{}.", path.first().map(|node| snake(node))?), property, named, judged);
             Some(harvest.finish(device))
         }
-        _ => path
-            .iter()
-            .any(|level| level.starts_with('$'))
-            .then_some(Content::NoReading { kind: "meta", availability: None }),
+        _ if path.last().is_some_and(|leaf| matches!(*leaf, "$name" | "$unit" | "$implementation" | "version")) => {
+            announced::read_text(message, device, path).map_or(Some(meta()), |told| Some(told.into()))
+        }
+        _ => path.iter().any(|level| level.starts_with('$')).then(meta),
     }
+}
+
+fn meta() -> Content {
+    Content::NoReading { kind: "meta", availability: None }
 }

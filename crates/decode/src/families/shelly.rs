@@ -12,13 +12,14 @@ use crate::message::Message;
 use crate::name::{Named, metric_of, snake};
 use crate::unit::Known;
 use crate::walk::{Own, Walk};
-use crate::{Content, number, time};
+use crate::{Content, announced, number, time};
 
 pub(crate) fn read_first(message: &Message<'_>) -> Option<Content> {
     let ["shellies", device, path @ ..] = message.levels.as_slice() else { return None };
     match path {
+        [] | ["announce"] if message.leaf() == "announce" => announced::read_about(message, &["id"]).map(Content::from),
         ["online"] => availability::told(message).map(|online| availability::content(device, online)),
-        ["announce" | "info" | "settings"] => Some(Content::NoReading { kind: "meta", availability: None }),
+        ["info" | "settings"] => Some(Content::NoReading { kind: "meta", availability: None }),
         [] | [.., "command" | "set"] => Some(Content::NoReading { kind: "event", availability: None }),
         ["sensor", path @ ..] | path => {
             let (leaf, front) = path.split_last()?;
