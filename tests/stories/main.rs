@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 
+mod announced;
 mod backup;
 mod bad_payloads;
 mod bad_requests;

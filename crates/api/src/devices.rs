@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
-use ingest::{DeviceDocument, DeviceView, MetricView, NewDevice, Status};
+use ingest::{DeviceDocument, DeviceView, MetricTold, MetricView, NewDevice, Status};
 use model::{DeviceKey, TopicFilter};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -24,7 +24,7 @@ const CLIENT_BYTES_MAX: usize = 256;
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Device {
     key: String,
-    /// The key where nobody gave it a name.
+    /// What people call it, else what it announced, else the key.
     name: String,
     /// `online`, `sleeping`, `stale`, `offline` or `never_seen`.
     status: &'static str,
@@ -45,6 +45,10 @@ pub struct Device {
     /// For `If-Match`.
     version: u64,
     demo: Option<DemoBadge>,
+    /// What it is, as announced.
+    model: Option<String>,
+    /// What runs on it, as announced.
+    firmware: Option<String>,
     /// Filters bound to it.
     topics: Vec<String>,
     /// MQTT client ids bound to it; a filter that matches the topic goes first.
@@ -68,6 +72,10 @@ pub struct DemoBadge {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Metric {
     name: String,
+    /// What was announced for people to read instead of the name.
+    label: Option<String>,
+    /// Announced as being about the device itself rather than what it measures.
+    diagnostic: bool,
     unit: Option<String>,
     /// How the unit is known: `payload`, `discovery`, `name`, `profile`, `assumed` or `none`.
     unit_source: &'static str,
@@ -118,15 +126,19 @@ pub struct Latest {
 
 impl From<DeviceView> for Device {
     fn from(view: DeviceView) -> Self {
-        let DeviceDocument { name, tags, place, group, topics, clients, accepted, hidden, archived, .. } =
-            view.document;
+        let name = view.shown_name().to_owned();
+        let told = view.told.unwrap_or_default();
+        let DeviceDocument { tags, place, group, topics, clients, accepted, hidden, archived, .. } = view.document;
         let DeviceDocument { demo, merged, hardware, mut display, .. } = view.document;
         let metric = |metric: MetricView| {
             let display = display.remove(metric.record.metric.as_str()).unwrap_or_default();
-            Metric::of(metric, display)
+            let told = told.metrics.get(metric.record.metric.as_str()).cloned().unwrap_or_default();
+            Metric::of(metric, display, told)
         };
         Self {
-            name: name.unwrap_or_else(|| view.record.key.as_str().to_owned()),
+            name,
+            model: told.model.clone(),
+            firmware: told.firmware.clone(),
             key: view.record.key.as_str().to_owned(),
             status: view.status.as_str(),
             new: !accepted,
@@ -150,7 +162,7 @@ impl From<DeviceView> for Device {
 }
 
 impl Metric {
-    fn of(view: MetricView, display: ingest::Display) -> Self {
+    fn of(view: MetricView, display: ingest::Display, told: MetricTold) -> Self {
         // A unit that became known later may not be convertible any more.
         let unit = display.unit.filter(|unit| view.shows_in(unit));
         let conversion = unit.as_ref().and_then(|unit| view.conversion(unit));
@@ -162,8 +174,10 @@ impl Metric {
         Self {
             calibration,
             conversion: conversion.map(|(scale, offset)| CalibrationLine { scale, offset }),
-            display: Display { unit, precision: display.precision },
+            display: Display { unit, precision: display.precision.or(told.precision) },
             name: view.record.metric.as_str().to_owned(),
+            label: told.name,
+            diagnostic: told.diagnostic,
             unit: view.record.unit.map(|unit| unit.as_str().to_owned()),
             unit_source: view.record.unit_source.as_str(),
             kind: view.record.kind.as_str(),
@@ -297,7 +311,7 @@ pub async fn list(
         state.ingest.devices().into_iter().filter(|device| wanted(device, &query)).collect();
     match query.sort.unwrap_or_default() {
         Sort::Created => {}
-        Sort::Name => devices.sort_by_cached_key(|device| shown_name(device).to_lowercase()),
+        Sort::Name => devices.sort_by_cached_key(|device| device.shown_name().to_lowercase()),
         Sort::LastSeen => devices.sort_by_key(|device| std::cmp::Reverse(device.last_seen)),
         Sort::Status => devices.sort_by_key(|device| device.status),
     }
@@ -308,14 +322,10 @@ pub async fn list(
     Ok(axum::Json(DevicePage { items, next_cursor: more.then(|| (start + limit).to_string()) }))
 }
 
-fn shown_name(device: &DeviceView) -> &str {
-    device.document.name.as_deref().unwrap_or(device.record.key.as_str())
-}
-
 fn wanted(device: &DeviceView, query: &ListQuery) -> bool {
     let text = query.q.as_ref().is_none_or(|q| {
         let q = q.to_lowercase();
-        shown_name(device).to_lowercase().contains(&q) || device.record.key.as_str().to_lowercase().contains(&q)
+        device.shown_name().to_lowercase().contains(&q) || device.record.key.as_str().to_lowercase().contains(&q)
     });
     text && query.status.is_none_or(|word| word.is(device.status))
         && query.tag.as_ref().is_none_or(|tag| device.document.tags.contains(tag))

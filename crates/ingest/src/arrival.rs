@@ -80,7 +80,7 @@ impl Taker {
     /// A marked repeat is read only to know whose it is.
     pub(crate) fn repeated(&mut self, inbound: &Inbound, effects: &mut Effects) {
         let (bound, rules) = (self.shared.bindings.current(), self.shared.rules.current());
-        let read = self.reader.read(&inbound.topic, &inbound.payload, &bound, &rules, &self.shared.traces);
+        let read = self.reader.read(&inbound.topic, &inbound.payload, &bound, &rules, &self.shared);
         let Content::Readings(mut found) = read.content else { return };
         let mut before = None;
         for value in &mut found {

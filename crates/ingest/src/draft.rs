@@ -35,6 +35,8 @@ pub(crate) struct Effects {
     pub(crate) heard: Vec<Heard>,
     pub(crate) traces: Vec<Note>,
     pub(crate) inbox_changed: bool,
+    /// A change of announcements that must be durable before its messages are acknowledged.
+    pub(crate) announced: Option<u64>,
     pub(crate) replies: Vec<(Reply, Outcome)>,
     pub(crate) added: Vec<(oneshot::Sender<Added>, DeviceId)>,
     /// A decision about readings that are there, alone in its batch.

@@ -75,6 +75,11 @@ impl Identity {
         self.devices.get(key).copied()
     }
 
+    /// A series of a device.
+    pub(crate) fn record(&self, device: DeviceId, metric: &str) -> Option<&SeriesRecord> {
+        Some(&self.metrics.get(&device)?.by_name.get(metric)?.record)
+    }
+
     /// The greatest ids given so far.
     pub(crate) fn last(&self) -> LastIds {
         LastIds { device: self.last_device, series: self.last_series }

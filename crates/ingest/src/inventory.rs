@@ -395,6 +395,7 @@ impl Inventory {
         DeviceView {
             record: device.record.clone(),
             document: device.document.clone(),
+            told: None,
             version: device.version,
             status: self.signs(device).status(now),
             last_seen: device.last_seen,

@@ -6,6 +6,7 @@
 
 #![warn(missing_docs)]
 
+mod announcements;
 mod arrival;
 mod bindings;
 mod calibration;
@@ -51,6 +52,7 @@ mod traces;
 mod view;
 mod watch;
 
+pub use announcements::{DeviceTold, MetricTold};
 pub use calibration::{CALIBRATIONS_MAX, OFFSET_MAX, SCALE_MAX};
 pub use change::{CLIENTS_MAX, FILTERS_MAX, HARDWARE_MAX, PRECISION_MAX, TAGS_MAX};
 pub use command::Retried;

@@ -17,6 +17,12 @@ pub struct Limits {
     pub metrics_per_device_max: usize,
     /// Series in all. Full: readings of further series are rejected as `cardinality`.
     pub series_max: usize,
+    /// Topics of announcements that are kept. Full: further ones are counted as `discovery`, and nothing is read with them.
+    pub announced_subjects_max: usize,
+    /// Such topics of one client. Full: as above, for that client only.
+    pub announced_of_client_max: usize,
+    /// Bytes of all announcements as they are kept. Full: as above.
+    pub announced_bytes_max: usize,
     /// Topics that are remembered. Full: further topics are decoded without a hint, and are not in the list of topics.
     pub topics_max: usize,
     /// Bytes of stored readings kept for live clients that come back. Full: the oldest go, such a client starts over.
@@ -41,6 +47,9 @@ impl Default for Limits {
             new_devices_max: 20_000,
             metrics_per_device_max: 1_024,
             series_max: 200_000,
+            announced_subjects_max: 20_000,
+            announced_of_client_max: 10_000,
+            announced_bytes_max: 16 * 1024 * 1024,
             topics_max: 100_000,
             live_bytes_max: 1024 * 1024,
             unread_bytes_max: 256 * 1024,

@@ -62,8 +62,7 @@ impl Taker {
             return Ok(Retry::Answer(Retried::StillUnread));
         };
         let (bound, rules) = (self.shared.bindings.current(), self.shared.rules.current());
-        let Read { content, device, .. } =
-            self.reader.read(&topic, &record.payload, &bound, &rules, &self.shared.traces);
+        let Read { content, device, .. } = self.reader.read(&topic, &record.payload, &bound, &rules, &self.shared);
         let device = device.or_else(|| bound.device_of_client(&record.source, &record.client).cloned());
         let stamp = ReadingKey { time: record.received, n: record.n };
         let mut draft = Draft::default();
@@ -80,7 +79,7 @@ impl Taker {
             Content::Unreadable { .. } => return Ok(Retry::Answer(Retried::StillUnread)),
             Content::Readings(found) => self.readings(&arriving, found, device.as_ref(), &mut draft),
             Content::NoReading { kind, .. } => Outcome::NoReading { kind },
-            Content::Announced(_) => Outcome::NoReading { kind: "discovery" },
+            Content::Announced(told) => self.announced(&arriving, *told, &mut draft),
         };
         self.shared.taken.count(&inbox, self.clock.now());
         draft.count(&inbox, outcome);

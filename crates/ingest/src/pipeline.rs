@@ -12,6 +12,7 @@ use source::Inlet;
 use store::{Catalog, CatalogError, GoneCounts, Readings, Sequence, SeriesRecord, StoreError, UnreadId};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
+use crate::announcements;
 use crate::command::{COMMANDS_MAX, Command, Retried};
 use crate::documents::{read_bindings, read_documents};
 use crate::heard::{Heard, HeardList};
@@ -84,8 +85,10 @@ impl Ingest {
         let documents = read_documents(catalog.as_ref(), &restored).await?;
         let bindings = read_bindings(catalog.as_ref(), &restored, &documents).await?;
         let ids = Ids::read(Arc::clone(&catalog)).await?;
+        let announced = Arc::new(announcements::read(catalog.as_ref(), limits).await?);
         let shared = Arc::new(Shared {
-            registry: Registry::resume(&restored, documents, limits.events_max),
+            registry: Registry::resume(&restored, documents, Arc::clone(&announced), limits.events_max),
+            announced: Arc::clone(&announced),
             bindings,
             rules: RuleBook::read(catalog.as_ref()).await?,
             heard: HeardList::bounded(limits.heard_max),
@@ -102,6 +105,11 @@ impl Ingest {
         let (commands, commands_in) = mpsc::channel(COMMANDS_MAX);
         let (waiting, waiting_out) = mpsc::channel(limits.commits_waiting_max);
         let settle = settle_in_order(waiting_out, Arc::clone(&store), Arc::clone(&shared));
+        let keep = announcements::keep(announced, Arc::clone(&catalog));
+        let settle = async move {
+            // Settling waits for what is kept, so the one that keeps ends with it.
+            tokio::select! { () = settle => {} () = keep => {} }
+        };
         let settle = beside(settle, Arc::clone(&store), Arc::clone(&clock), Arc::clone(&shared));
         let (own_store, own_clock) = (Arc::clone(&store), Arc::clone(&clock));
         let taker = Taker::new(&restored, own_store, own_clock, Arc::clone(&shared), ids, limits, policy);

@@ -4,12 +4,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use decode::{Content, Decoded, DecoderId};
+use decode::{AnnouncedMetric, Content, Decoded, DecoderId, announced};
 use model::{DeviceKey, Topic};
 
 use crate::bindings::Bound;
 use crate::rules::{HeldRule, RuleSet};
-use crate::traces::{TopicTrace, Traces};
+use crate::shared::Shared;
+use crate::traces::TopicTrace;
 
 /// What a message says, by which decoder, and what is known of its topic.
 pub(crate) struct Read {
@@ -36,6 +37,8 @@ struct TopicMemory {
     rules_version: u64,
     /// The place of its rule in the rules of that version.
     rule: Option<usize>,
+    announced_version: u64,
+    announced: Option<Arc<[AnnouncedMetric]>>,
     trace: Arc<TopicTrace>,
 }
 
@@ -50,53 +53,68 @@ impl Reader {
         payload: &[u8],
         bound: &Bound,
         rules: &RuleSet,
-        traces: &Traces,
+        shared: &Shared,
     ) -> Read {
         let full = self.topics.len() >= self.topics_max;
         let memory = match self.topics.get_mut(topic) {
             Some(memory) => {
-                memory.follow(topic, bound, rules);
+                memory.follow(topic, bound, rules, shared);
                 memory
             }
             None if full => {
                 let (rule, device) = (rules.of_topic(topic).cloned(), bound.device_of(topic).cloned());
-                let Decoded { content, decoder } = decode(topic, payload, rule.as_deref(), None);
+                let announced = shared.announced.of(topic);
+                let Decoded { content, decoder } = decode(topic, payload, rule.as_deref(), announced.as_deref(), None);
                 return Read { content, decoder, rule, device, trace: None };
             }
             None => {
-                let memory = TopicMemory::of(topic, bound, rules, traces);
+                let memory = TopicMemory::of(topic, bound, rules, shared);
                 self.topics.entry(topic.clone()).or_insert(memory)
             }
         };
         let rule = memory.rule.and_then(|place| rules.at(place)).cloned();
-        let Decoded { content, decoder } = decode(topic, payload, rule.as_deref(), memory.decoder);
+        let announced = memory.announced.as_deref();
+        let Decoded { content, decoder } = decode(topic, payload, rule.as_deref(), announced, memory.decoder);
         memory.decoder = Some(decoder);
         let device = memory.bound.clone();
         Read { content, decoder, rule, device, trace: Some(Arc::clone(&memory.trace)) }
     }
 }
 
-/// A rule is asked first, and then nothing else.
-fn decode(topic: &Topic, payload: &[u8], rule: Option<&HeldRule>, hint: Option<DecoderId>) -> Decoded {
-    let Some(held) = rule else { return decode::decode(topic, payload, hint) };
+/// A rule is asked first, and then nothing else; where there is none, what was announced of the topic counts.
+pub(crate) fn decode(
+    topic: &Topic,
+    payload: &[u8],
+    rule: Option<&HeldRule>,
+    announced: Option<&[AnnouncedMetric]>,
+    hint: Option<DecoderId>,
+) -> Decoded {
+    let Some(held) = rule else {
+        let told = announced.and_then(|metrics| announced::read(topic, payload, metrics));
+        return told.unwrap_or_else(|| decode::decode(topic, payload, hint));
+    };
     held.count();
     held.rule.read(topic, payload)
 }
 
 impl TopicMemory {
-    fn of(topic: &Topic, bound: &Bound, rules: &RuleSet, traces: &Traces) -> Self {
+    fn of(topic: &Topic, bound: &Bound, rules: &RuleSet, shared: &Shared) -> Self {
+        // Of two versions the older one, so that a change in between is seen with the next message.
+        let announced_version = shared.announced.version();
         Self {
             decoder: None,
             bound_version: bound.version,
             bound: bound.device_of(topic).cloned(),
             rules_version: rules.version,
             rule: rules.place_of(topic),
-            trace: traces.add(topic),
+            announced_version,
+            announced: shared.announced.of(topic),
+            trace: shared.traces.add(topic),
         }
     }
 
-    /// What people have decided since its last message.
-    fn follow(&mut self, topic: &Topic, bound: &Bound, rules: &RuleSet) {
+    /// What people have decided and devices announced since its last message.
+    fn follow(&mut self, topic: &Topic, bound: &Bound, rules: &RuleSet, shared: &Shared) {
         if self.bound_version != bound.version {
             self.bound_version = bound.version;
             self.bound = bound.device_of(topic).cloned();
@@ -104,6 +122,11 @@ impl TopicMemory {
         if self.rules_version != rules.version {
             self.rules_version = rules.version;
             self.rule = rules.place_of(topic);
+        }
+        let announced_version = shared.announced.version();
+        if self.announced_version != announced_version {
+            self.announced_version = announced_version;
+            self.announced = shared.announced.of(topic);
         }
     }
 }

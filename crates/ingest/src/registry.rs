@@ -1,13 +1,14 @@
 //! Every device and series with its newest reading, as of the last durable batch: what the API lists.
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use model::{DeviceId, SeriesId, Timestamp};
 use store::{Entry, Gone, Readings, Restored, SeriesReading, SeriesRecord, Version};
 use tokio::sync::watch;
 use windows::Calibrations;
 
+use crate::announcements::Announcements;
 use crate::document::DeviceDocument;
 use crate::draft::Effects;
 use crate::events::{EventCode, Events};
@@ -15,10 +16,10 @@ use crate::inventory::{Device, Followed, Inventory};
 use crate::view::DeviceView;
 
 /// See the module.
-#[derive(Debug)]
 pub(crate) struct Registry {
     inventory: RwLock<Inventory>,
     pub(crate) events: Events,
+    announced: Arc<Announcements>,
     /// Grows with every change of the list itself: devices, metrics, names, inbox.
     version: watch::Sender<u64>,
 }
@@ -27,6 +28,7 @@ impl Registry {
     pub(crate) fn resume(
         restored: &Restored,
         documents: HashMap<DeviceId, (DeviceDocument, Version)>,
+        announced: Arc<Announcements>,
         events_max: usize,
     ) -> Self {
         let mut inventory = Inventory::default();
@@ -35,7 +37,7 @@ impl Registry {
             inventory.set_document(id, document, version.0);
         }
         let events = Events::bounded(events_max);
-        Self { inventory: RwLock::new(inventory), events, version: watch::Sender::new(1) }
+        Self { inventory: RwLock::new(inventory), events, announced, version: watch::Sender::new(1) }
     }
 
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, Inventory> {
@@ -71,7 +73,7 @@ impl Registry {
         }
         drop(inventory);
         let listed = effects.devices.len() + effects.series.len() + effects.heard.len() + effects.availability.len();
-        if listed > 0 || effects.inbox_changed || effects.decision.is_some() {
+        if listed > 0 || effects.inbox_changed || effects.announced.is_some() || effects.decision.is_some() {
             self.changed();
         }
     }
@@ -130,6 +132,10 @@ impl Registry {
         self.version.subscribe()
     }
 
+    fn view(&self, inventory: &Inventory, device: &Device, now: Timestamp) -> DeviceView {
+        DeviceView { told: self.announced.of_device(device.record.key.as_str()), ..inventory.view(device, now) }
+    }
+
     /// A device in use.
     pub(crate) fn device(&self, key: &str, now: Timestamp) -> Option<DeviceView> {
         self.any_device(key, now).filter(|device| device.document.deleted_at.is_none())
@@ -138,18 +144,18 @@ impl Registry {
     /// A device, whether in use or deleted and to be restored.
     pub(crate) fn any_device(&self, key: &str, now: Timestamp) -> Option<DeviceView> {
         let inventory = self.read();
-        Some(inventory.view(inventory.by_key(key)?, now))
+        Some(self.view(&inventory, inventory.by_key(key)?, now))
     }
 
     pub(crate) fn all(&self, now: Timestamp) -> Vec<DeviceView> {
         let inventory = self.read();
-        inventory.devices().filter(|device| in_use(device)).map(|device| inventory.view(device, now)).collect()
+        inventory.devices().filter(|device| in_use(device)).map(|device| self.view(&inventory, device, now)).collect()
     }
 
     /// Devices that were deleted and can be restored.
     pub(crate) fn deleted(&self, now: Timestamp) -> Vec<DeviceView> {
         let inventory = self.read();
-        inventory.devices().filter(|device| !in_use(device)).map(|device| inventory.view(device, now)).collect()
+        inventory.devices().filter(|device| !in_use(device)).map(|device| self.view(&inventory, device, now)).collect()
     }
 
     pub(crate) fn series(&self, device: &str, metric: &str) -> Option<SeriesRecord> {

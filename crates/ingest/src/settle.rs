@@ -18,7 +18,7 @@ pub(crate) async fn settle_in_order(
     shared: Arc<Shared>,
 ) {
     let mut failed_epoch = None;
-    while let Some(Waiting { commit, epoch, effects }) = waiting.recv().await {
+    while let Some(Waiting { commit, epoch, mut effects }) = waiting.recv().await {
         match commit.await {
             CommitOutcome::Durable(sequence) => {
                 // A repeat taken in behind a batch that was not stored may be a repeat of that: nobody has its readings.
@@ -26,6 +26,7 @@ pub(crate) async fn settle_in_order(
                 if let Some((entry, _)) = &effects.decision {
                     follow(&shared, store.as_ref(), entry).await;
                 }
+                keep_announced(&shared, &mut effects).await;
                 durable(&shared, sequence, repeats_hold, effects);
             }
             outcome @ (CommitOutcome::NotStored(_) | CommitOutcome::Unknown) => {
@@ -39,6 +40,18 @@ pub(crate) async fn settle_in_order(
                 }
                 shared.taken.forget(&effects.received);
                 not_stored(effects, outcome);
+            }
+        }
+    }
+}
+
+/// Waits until the announcements of a batch are durable. Those that are not are not acknowledged: their senders say them again.
+async fn keep_announced(shared: &Shared, effects: &mut Effects) {
+    let Some(change) = effects.announced else { return };
+    if !shared.announced.durable(change).await {
+        for (_, outcome) in &mut effects.replies {
+            if *outcome == (Outcome::NoReading { kind: "discovery" }) {
+                *outcome = Outcome::Unknown;
             }
         }
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use model::Timestamp;
 
+use crate::announcements::Announcements;
 use crate::bindings::Bindings;
 use crate::heard::HeardList;
 use crate::live::LiveRing;
@@ -18,6 +19,7 @@ pub(crate) struct Shared {
     pub(crate) registry: Registry,
     pub(crate) bindings: Bindings,
     pub(crate) rules: RuleBook,
+    pub(crate) announced: Arc<Announcements>,
     pub(crate) heard: HeardList,
     pub(crate) traces: Traces,
     pub(crate) live: Arc<LiveRing>,

@@ -181,7 +181,7 @@ impl Taker {
                 let content = Content::Readings(found);
                 Read { content, decoder: DecoderId("source"), rule: None, device: None, trace: None }
             }
-            None => self.reader.read(&inbound.topic, &inbound.payload, bound, rules, &self.shared.traces),
+            None => self.reader.read(&inbound.topic, &inbound.payload, bound, rules, &self.shared),
         };
         let device = device.or_else(|| bound.device_of_client(&inbound.source, &inbound.client).cloned());
         let arriving = Arriving {
@@ -199,9 +199,12 @@ impl Taker {
             Content::Readings(found) => self.readings(&arriving, found, device.as_ref(), draft),
             Content::NoReading { kind, availability } => {
                 self.availability(availability, device.as_ref(), bound, draft);
+                if kind == "clear" {
+                    self.cleared(&arriving, draft);
+                }
                 Outcome::NoReading { kind }
             }
-            Content::Announced(_) => Outcome::NoReading { kind: "discovery" },
+            Content::Announced(told) => self.announced(&arriving, *told, draft),
             Content::Unreadable { reason, detail } => {
                 let detail: Arc<str> = detail.into();
                 why_unread = Some((reason, Arc::clone(&detail)));
@@ -396,7 +399,8 @@ impl Taker {
     ) {
         let Some(Availability { device: told, online }) = availability else { return };
         let key = device.map_or(told.as_str(), DeviceKey::as_str);
-        if let Ok(Some(id)) = self.known_device(key, bound) {
+        let known = self.known_device(key, bound);
+        if let Ok(Some(id)) = known.map(|known| known.or_else(|| self.device_told_of(key))) {
             draft.effects.availability.push((id, online));
         }
     }

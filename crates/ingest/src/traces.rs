@@ -13,6 +13,7 @@ use source::Outcome;
 
 use crate::Ingest;
 use crate::rate::Rate;
+use crate::reader;
 use crate::take::name_device;
 
 /// Messages kept of one topic. More: the oldest goes.
@@ -187,7 +188,12 @@ impl Ingest {
             return Vec::new();
         }
         let decoded = match &message.rule {
-            None => decode::decode(topic, &message.payload, Some(message.decoder)),
+            None => {
+                // What was read before the announcement was read without it.
+                let announced =
+                    self.shared.announced.of(topic).filter(|_| message.decoder == decode::announced::DECODER);
+                reader::decode(topic, &message.payload, None, announced.as_deref(), Some(message.decoder))
+            }
             Some(rule) => match self.shared.rules.current().get(&rule.id) {
                 Some(held) if held.version == rule.version => held.rule.read(topic, &message.payload),
                 Some(_) | None => return Vec::new(),

@@ -1,9 +1,12 @@
 //! A device as the API shows it.
 
+use std::sync::Arc;
+
 use model::{Reading, Timestamp, Unit};
 use store::{DeviceRecord, SeriesRecord};
 use windows::Calibrations;
 
+use crate::announcements::DeviceTold;
 use crate::document::DeviceDocument;
 use crate::status::Status;
 
@@ -14,6 +17,8 @@ pub struct DeviceView {
     pub record: DeviceRecord,
     /// What people said about it.
     pub document: DeviceDocument,
+    /// What was announced about it.
+    pub told: Option<Arc<DeviceTold>>,
     /// Which change of the document this is; 0 before the first.
     pub version: u64,
     /// Whether it is heard from.
@@ -24,6 +29,15 @@ pub struct DeviceView {
     pub clock_bad: u64,
     /// Its series, in order of appearance.
     pub metrics: Vec<MetricView>,
+}
+
+impl DeviceView {
+    /// What people call it, else what it calls itself, else its key.
+    #[must_use]
+    pub fn shown_name(&self) -> &str {
+        let told = || self.told.as_ref()?.name.as_deref();
+        self.document.name.as_deref().or_else(told).unwrap_or(self.record.key.as_str())
+    }
 }
 
 /// A series as the API shows it.

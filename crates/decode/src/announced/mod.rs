@@ -24,6 +24,8 @@ use crate::unit::Known;
 use crate::walk::{Walk, scalar, time_of};
 use crate::{ClaimedTime, Content, Decoded, DecoderId, Found, judge};
 
+/// The decoder of messages that are read with what was announced.
+pub const DECODER: DecoderId = DecoderId("announced");
 /// Longest configuration in bytes. A longer one is counted as `discovery` and announces nothing.
 pub const CONFIG_BYTES_MAX: usize = 64 * 1024;
 /// Longest list of devices in bytes (a whole Zigbee network in one message). Same outcome.
@@ -166,7 +168,7 @@ pub fn read(topic: &Topic, payload: &[u8], metrics: &[AnnouncedMetric]) -> Optio
     if found.is_empty() {
         return Some(usual);
     }
-    Some(Decoded { decoder: DecoderId("announced"), content: Content::Readings(found) })
+    Some(Decoded { decoder: DECODER, content: Content::Readings(found) })
 }
 
 /// Gives what a family has read the units that were announced, where it did not know better.

@@ -1,0 +1,202 @@
+//! What devices announced about themselves and others: kept by the topic of the announcement, found by the topic of the values.
+//!
+//! An announcement holds from the message behind it on, and is acknowledged once its document is durable ([`keep`]). Readings
+//! in front of it in the log never wait for it; those behind are acknowledged after it, so that nothing acknowledged was read
+//! with an announcement that a crash could take back.
+//!
+//! Whose word counts, in this order: rules and bindings of people; names that readings have already; announcements, the first
+//! one first. See [`names`] for what an announcement may do.
+
+mod index;
+mod keep;
+mod names;
+mod page;
+mod subject;
+mod taking;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use decode::{AnnouncedMetric, Announcement};
+use model::Topic;
+use tokio::sync::watch;
+
+use crate::Limits;
+use index::{Index, Shown};
+pub(crate) use keep::{keep, read};
+use names::Existing;
+use page::Pages;
+use subject::Subject;
+
+pub use index::{DeviceTold, MetricTold};
+
+/// See the module.
+pub(crate) struct Announcements {
+    state: RwLock<State>,
+    /// Grows whenever something else holds.
+    version: AtomicU64,
+    /// The newest change that is to be kept.
+    asked: watch::Sender<u64>,
+    /// How far keeping came.
+    tried: watch::Sender<Tried>,
+}
+
+/// The newest change that keeping was tried for, and whether everything up to it is durable.
+#[derive(Clone, Copy, Debug)]
+struct Tried {
+    change: u64,
+    durable: bool,
+}
+
+struct State {
+    limits: Limits,
+    subjects: HashMap<Arc<str>, Arc<Subject>>,
+    /// Subjects of each sender.
+    of_owner: HashMap<Arc<str>, usize>,
+    /// What all subjects weigh in their documents.
+    bytes: usize,
+    index: Index,
+    pages: Pages,
+    /// Given to each change of a subject.
+    serial: u64,
+    /// Somebody was told that no more is kept.
+    told_full: bool,
+}
+
+impl Announcements {
+    fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state_mut(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As long as it stays the same, so does what [`Announcements::of`] answers.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// What was announced of a topic.
+    pub(crate) fn of(&self, topic: &Topic) -> Option<Arc<[AnnouncedMetric]>> {
+        self.state().index.of_topic(topic.as_str())
+    }
+
+    /// What was announced of a device.
+    pub(crate) fn of_device(&self, device: &str) -> Option<Shown> {
+        self.state().index.of_device(device)
+    }
+
+    /// The one device under whose announced key come the values that would be `usual`'s.
+    fn stands_for(&self, usual: &str) -> Option<String> {
+        self.state().index.stands_for(usual)
+    }
+
+    fn is_subject(&self, topic: &str) -> bool {
+        self.state().subjects.contains_key(topic)
+    }
+
+    /// Takes an announcement; it holds when this returns. Answers the change to [wait for](Announcements::durable) before it is
+    /// acknowledged, if there is any.
+    fn accept(&self, mut announcement: Announcement, owner: &Arc<str>, existing: &Existing<'_>) -> Option<u64> {
+        subject::tidy(&mut announcement);
+        let mut state = self.state_mut();
+        let before = state.subjects.get(announcement.subject.as_str()).map(Arc::clone);
+        let same = before.as_ref().map_or(announcement.withdraws(), |before| before.says(&announcement));
+        if same {
+            return self.not_kept_yet();
+        }
+        state.replace(announcement, before, owner, existing);
+        let change = *self.asked.borrow() + 1;
+        drop(state);
+        self.version.fetch_add(1, Ordering::AcqRel);
+        self.asked.send_replace(change);
+        Some(change)
+    }
+
+    /// The change to wait for where something was said before and said again. What could not be kept is tried again.
+    fn not_kept_yet(&self) -> Option<u64> {
+        let (asked, tried) = (*self.asked.borrow(), *self.tried.borrow());
+        if tried.change < asked {
+            return Some(asked);
+        }
+        if tried.durable {
+            return None;
+        }
+        self.asked.send_replace(asked + 1);
+        Some(asked + 1)
+    }
+
+    /// Waits until it was tried to keep that change, and tells whether it is durable.
+    pub(crate) async fn durable(&self, change: u64) -> bool {
+        let mut tried = self.tried.subscribe();
+        tried.wait_for(|tried| tried.change >= change).await.is_ok_and(|tried| tried.durable)
+    }
+}
+
+impl State {
+    fn replace(
+        &mut self,
+        announcement: Announcement,
+        before: Option<Arc<Subject>>,
+        owner: &Arc<str>,
+        existing: &Existing<'_>,
+    ) {
+        self.serial += 1;
+        let metrics = announcement.metrics.into_iter();
+        let judged = metrics.map(|said| names::judge(said, before.as_deref(), owner, &self.index, existing)).collect();
+        if let Some(before) = &before {
+            self.take_out(before);
+        }
+        let since = before.as_ref().map_or(self.serial, |before| before.since);
+        let key: Arc<str> = announcement.subject.into();
+        let new = Subject::new(Arc::clone(&key), Arc::clone(owner), since, self.serial, judged, announcement.devices);
+        if new.says_nothing() {
+            self.pages.remove(&key);
+            return;
+        }
+        let parts = new.parts();
+        let bytes = parts.iter().map(String::len).sum();
+        if !self.has_room(owner, bytes) {
+            self.pages.remove(&key);
+            return;
+        }
+        self.pages.put(&key, parts);
+        self.put_in(new, bytes);
+    }
+
+    /// Whether another subject of so many bytes may be kept.
+    fn has_room(&mut self, owner: &Arc<str>, bytes: usize) -> bool {
+        let own = self.of_owner.get(owner).copied().unwrap_or_default();
+        let room = self.subjects.len() < self.limits.announced_subjects_max
+            && own < self.limits.announced_of_client_max
+            && self.bytes + bytes <= self.limits.announced_bytes_max;
+        if !room && !self.told_full {
+            self.told_full = true;
+            tracing::warn!(%owner, subjects = self.subjects.len(), bytes = self.bytes, "no more announcements are kept");
+        }
+        room
+    }
+
+    fn put_in(&mut self, mut subject: Subject, bytes: usize) {
+        subject.bytes = bytes;
+        self.bytes += bytes;
+        *self.of_owner.entry(Arc::clone(&subject.owner)).or_default() += 1;
+        let subject = Arc::new(subject);
+        self.index.put_in(&subject);
+        self.subjects.insert(Arc::clone(&subject.key), subject);
+    }
+
+    fn take_out(&mut self, subject: &Arc<Subject>) {
+        self.bytes -= subject.bytes;
+        if let Some(count) = self.of_owner.get_mut(&subject.owner) {
+            *count -= 1;
+            if *count == 0 {
+                self.of_owner.remove(&subject.owner);
+            }
+        }
+        self.index.take_out(subject);
+        self.subjects.remove(&subject.key);
+    }
+}
