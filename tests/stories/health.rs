@@ -108,6 +108,8 @@ fn a_clock_that_is_ahead_is_seen_and_one_that_is_in_1970_is_told() {
     assert_eq!(health(&operator)["clock"]["bad"], 1);
     device.publish(TOPIC, format!(r#"{{"ts":{},"temp":21}}"#, now()));
     assert_eq!(codes(&operator), ["clock_good", "clock_bad", "appeared"]);
+    assert_eq!(operator.post(&format!("/devices/{KEY}/hardware"), &json!({})).status, 201);
+    assert_eq!(codes(&operator)[0], "hardware_replaced");
     story.finish();
 }
 

@@ -79,8 +79,19 @@ pub enum Content {
 pub struct Availability {
     /// Device key, not yet checked as a name.
     pub device: String,
-    /// Whether it is there.
-    pub online: bool,
+    /// What it said.
+    pub presence: Presence,
+}
+
+/// Whether a device is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It is.
+    Here,
+    /// It sleeps, and comes back by itself.
+    Asleep,
+    /// It is not.
+    Gone,
 }
 
 /// A value found in a message, before identity and time are settled.

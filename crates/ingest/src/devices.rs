@@ -255,7 +255,9 @@ impl Ingest {
             if this.device(&key).is_none() {
                 return Err(DeviceError::Unknown(key));
             }
-            this.write_checked(&key, expected, |device| replace_hardware(device, mark)).await
+            let device = this.write_checked(&key, expected, |device| replace_hardware(device, mark)).await?;
+            this.shared.registry.hardware_replaced(&device.record.key, this.clock.now());
+            Ok(device)
         })
         .await
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use decode::Presence;
 use model::{Book, DeviceId, RejectReason, SourceName, Value};
 use source::{Outcome, Reply};
 use store::{Batch, BookDelta, Commit, DeviceRecord, Entry, SeriesReading, SeriesRecord, StoreError};
@@ -29,7 +30,7 @@ pub(crate) struct Effects {
     pub(crate) series: Vec<SeriesRecord>,
     pub(crate) arrivals: Vec<Arrival>,
     pub(crate) readings: Vec<SeriesReading>,
-    pub(crate) availability: Vec<(DeviceId, bool)>,
+    pub(crate) availability: Vec<(DeviceId, Presence)>,
     /// Devices of which a marked repeat came.
     pub(crate) repeated: Vec<DeviceId>,
     pub(crate) heard: Vec<Heard>,

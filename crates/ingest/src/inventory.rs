@@ -11,7 +11,7 @@ use crate::clients::Clients;
 use crate::document::DeviceDocument;
 use crate::health::{Change, Counters, DeviceHealth, SeriesHealth};
 use crate::rhythm::Rhythm;
-use crate::status::Session;
+use crate::status::{AWAKE_MS, Session, Status};
 use crate::view::{DeviceView, MetricView};
 
 #[derive(Debug, Default)]
@@ -297,6 +297,13 @@ impl Inventory {
     /// The session of a device's own client.
     pub(crate) fn session_of(&self, device: &Device) -> Session {
         self.clients.session(device.health.client.as_ref().filter(|_| device.health.of_broker))
+    }
+
+    /// Told as online, and nothing has come or gone that could have changed it; spares a look at its series.
+    pub(crate) fn surely_online(&self, device: &Device, now: Timestamp) -> bool {
+        let heard = device.last_seen.is_some_and(|seen| now.millis() - seen.millis() <= AWAKE_MS);
+        let said_nothing = !device.away && !matches!(self.session_of(device), Session::Lost(_));
+        heard && said_nothing && device.health.told == Some(Status::Online)
     }
 
     /// Whether the device's client id is fought for.

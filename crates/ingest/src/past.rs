@@ -75,7 +75,14 @@ impl Sensors {
 #[derive(Debug, Default)]
 pub(crate) struct Past {
     newest: Option<(ReadingKey, u64)>,
-    pace: Option<Pace>,
+    /// Only of quantities whose movement is known: most series have none, and there may be a hundred thousand.
+    movement: Option<Box<Movement>>,
+}
+
+/// How a quantity moved.
+#[derive(Debug)]
+struct Movement {
+    pace: Pace,
     sensor: Option<usize>,
     /// The last value that nothing was said against, and when.
     base: Option<(f64, Timestamp)>,
@@ -91,17 +98,27 @@ pub(crate) struct Past {
 impl Past {
     /// Of a series that is new or is described anew.
     pub(crate) fn describe(&mut self, record: &SeriesRecord, sensors: &mut Sensors) {
-        self.pace = Pace::of(record);
-        self.sensor = self.pace.and_then(|_| sensors.of(record.metric.as_str()));
+        self.movement = Pace::of(record).map(|pace| {
+            Box::new(Movement {
+                pace,
+                sensor: sensors.of(record.metric.as_str()),
+                base: None,
+                doubted: None,
+                still: 0,
+                still_since: None,
+                moved_by_then: 0,
+                decimals: 0,
+            })
+        });
     }
 
     /// Goes on from the newest reading that the store has.
     pub(crate) fn resume(&mut self, key: ReadingKey, value: &Value, judgement: Judgement) {
         self.newest = Some((key, fingerprint(value)));
-        if let (Value::Number(number), Judgement::Good) = (value, judgement) {
-            self.base = Some((*number, key.time));
-            (self.still, self.still_since) = (1, Some(key.time));
-            self.decimals = decimals(*number);
+        if let (Value::Number(number), Judgement::Good, Some(movement)) = (value, judgement, &mut self.movement) {
+            movement.base = Some((*number, key.time));
+            (movement.still, movement.still_since) = (1, Some(key.time));
+            movement.decimals = decimals(*number);
         }
     }
 
@@ -124,21 +141,17 @@ impl Past {
             }
         }
         self.newest = Some((key, bits));
-        let judged = match (self.pace, value) {
-            (Some(pace), Value::Number(number)) => self.moved(pace, *number, key.time, judgement, sensors),
+        let judged = match (&mut self.movement, value) {
+            (Some(movement), Value::Number(number)) => movement.judge(*number, key.time, judgement, sensors),
             (None, _) | (_, Value::Bool(_) | Value::Text(_)) => judgement,
         };
         (judged, Seen::New)
     }
+}
 
-    fn moved(
-        &mut self,
-        pace: Pace,
-        number: f64,
-        time: Timestamp,
-        judgement: Judgement,
-        sensors: &mut Sensors,
-    ) -> Judgement {
+impl Movement {
+    fn judge(&mut self, number: f64, time: Timestamp, judgement: Judgement, sensors: &mut Sensors) -> Judgement {
+        let pace = self.pace;
         match judgement {
             Judgement::Good => {}
             Judgement::Suspect(Flaw::Ds18b20PowerOn85) => {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use decode::Presence;
 use model::{DeviceId, SeriesId, Timestamp};
 use store::{Entry, Gone, Readings, Restored, SeriesReading, SeriesRecord, Version};
 use tokio::sync::watch;
@@ -66,9 +67,9 @@ impl Registry {
             inventory.describe(record.clone());
         }
         self.count(&mut inventory, effects);
-        for (id, online) in &effects.availability {
+        for (id, presence) in &effects.availability {
             if let Some(device) = inventory.device_mut(*id) {
-                device.away = !online;
+                (device.away, device.asleep) = (*presence == Presence::Gone, *presence == Presence::Asleep);
             }
         }
         drop(inventory);

@@ -11,7 +11,7 @@ const INTERVALS_MISSED: i64 = 3;
 /// No silence shorter than this is one, so that a burst does not make a device stale a moment later.
 const PATIENCE_MIN_MS: i64 = 60_000;
 /// So long after its last message a device is awake; one that sends this often never sleeps.
-const AWAKE_MS: i64 = 60_000;
+pub(crate) const AWAKE_MS: i64 = 60_000;
 /// A device without a session of its own that speaks regularly, and not more often than this, sleeps in between.
 const LONG_INTERVAL_MS: u32 = 5 * 60 * 1000;
 

@@ -397,11 +397,11 @@ impl Taker {
         bound: &Bound,
         draft: &mut Draft,
     ) {
-        let Some(Availability { device: told, online }) = availability else { return };
+        let Some(Availability { device: told, presence }) = availability else { return };
         let key = device.map_or(told.as_str(), DeviceKey::as_str);
         let known = self.known_device(key, bound);
         if let Ok(Some(id)) = known.map(|known| known.or_else(|| self.device_told_of(key))) {
-            draft.effects.availability.push((id, online));
+            draft.effects.availability.push((id, presence));
         }
     }
 

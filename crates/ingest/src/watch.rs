@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{DeviceId, SeriesId, Timestamp};
+use model::{DeviceId, DeviceKey, SeriesId, Timestamp};
 use source::Parting;
 
 use crate::draft::Effects;
@@ -82,7 +82,7 @@ impl Registry {
         let changed: Vec<(DeviceId, Status)> = {
             let inventory = self.read();
             let status = |device: &Device| (device.record.id, inventory.signs(device).status(now), device.health.told);
-            let all = inventory.devices().map(status);
+            let all = inventory.devices().filter(|device| !inventory.surely_online(device, now)).map(status);
             all.filter(|(_, status, told)| *told != Some(*status)).map(|(id, status, _)| (id, status)).collect()
         };
         if changed.is_empty() {
@@ -114,6 +114,12 @@ impl Registry {
         }
         drop(inventory);
         self.changed();
+    }
+
+    /// A person put other hardware in the place of a device's.
+    pub(crate) fn hardware_replaced(&self, key: &DeviceKey, now: Timestamp) {
+        let (code, sentence) = (EventCode::HardwareReplaced, "Its hardware was replaced.".to_owned());
+        self.events.push(Event { time: now, code, device: Some(key.clone()), sentence });
     }
 
     /// A session of the broker began.

@@ -138,3 +138,18 @@ async fn a_gateway_that_is_lost_does_not_put_its_devices_offline() {
     assert_eq!(bench.status(), Status::Offline);
     bench.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_says_that_it_sleeps_is_believed_until_it_speaks() {
+    let mut bench = Bench::on(&Arc::default(), NOW).await;
+    let board: Arc<str> = "board".into();
+    bench.publish(&board, "iot/v1/home/shed/telemetry", r#"{"temperature":20}"#).await;
+    bench.publish(&board, "iot/v1/home/shed/status", "sleeping").await;
+    bench.clock.advance(20 * 60 * MINUTE);
+    assert_eq!(bench.status(), Status::Sleeping);
+    bench.publish(&board, "iot/v1/home/shed/status", "offline").await;
+    assert_eq!(bench.status(), Status::Offline);
+    bench.publish(&board, "iot/v1/home/shed/telemetry", r#"{"temperature":20}"#).await;
+    assert_eq!(bench.status(), Status::Online);
+    bench.stop().await;
+}

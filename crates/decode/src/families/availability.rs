@@ -2,27 +2,13 @@
 
 use crate::json::Json;
 use crate::message::Message;
-use crate::{Availability, Content};
+use crate::{Availability, Content, Presence};
 
 /// Last levels on which a word is about the device.
 const LEAVES: &[&str] =
     &["status", "lwt", "availability", "available", "online", "connected", "connection", "$state", "alive"];
-/// Sleeping is not gone: such a device comes back by itself.
-const COME: &[&str] = &[
-    "online",
-    "connected",
-    "ready",
-    "init",
-    "up",
-    "alive",
-    "available",
-    "true",
-    "1",
-    "sleeping",
-    "alert",
-    "on",
-    "birth",
-];
+const COME: &[&str] =
+    &["online", "connected", "ready", "init", "up", "alive", "available", "true", "1", "alert", "on", "birth"];
 const GONE: &[&str] = &[
     "offline",
     "disconnected",
@@ -38,14 +24,20 @@ const GONE: &[&str] = &[
     "lwt",
 ];
 
-/// Whether a word says that a device is there.
-pub(crate) fn word(text: &str) -> Option<bool> {
+/// What a word says about a device.
+pub(crate) fn word(text: &str) -> Option<Presence> {
     let is = |words: &[&str]| words.iter().any(|word| text.trim().eq_ignore_ascii_case(word));
-    if is(COME) { Some(true) } else { is(GONE).then_some(false) }
+    if is(COME) {
+        Some(Presence::Here)
+    } else if is(&["sleeping"]) {
+        Some(Presence::Asleep)
+    } else {
+        is(GONE).then_some(Presence::Gone)
+    }
 }
 
-pub(crate) fn content(device: &str, online: bool) -> Content {
-    Content::NoReading { kind: "availability", availability: Some(Availability { device: device.into(), online }) }
+pub(crate) fn content(device: &str, presence: Presence) -> Content {
+    Content::NoReading { kind: "availability", availability: Some(Availability { device: device.into(), presence }) }
 }
 
 pub(crate) fn is_leaf(level: &str) -> bool {
@@ -53,7 +45,7 @@ pub(crate) fn is_leaf(level: &str) -> bool {
 }
 
 /// The word of a payload: plain text, or an object of one member `state` or `status`.
-pub(crate) fn told(message: &Message<'_>) -> Option<bool> {
+pub(crate) fn told(message: &Message<'_>) -> Option<Presence> {
     let text = message.text?;
     if text.len() > 64 {
         return None;

@@ -14,7 +14,7 @@ pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
         _ => return None,
     };
     match path {
-        ["$state"] => availability::told(message).map(|online| availability::content(device, online)),
+        ["$state"] => availability::told(message).map(|told| availability::content(device, told)),
         ["$description"] => announced::read_description(message, device).map(Content::from),
         [.., "set"] => Some(Content::NoReading { kind: "event", availability: None }),
         [node, property] if !node.starts_with('$') && !property.starts_with('$') => {

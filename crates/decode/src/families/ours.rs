@@ -15,7 +15,7 @@ use crate::{ClaimedTime, Content, time};
 pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
     let ["iot", "v1", _, device, channel] = message.levels.as_slice() else { return None };
     match *channel {
-        "status" => availability::told(message).map(|online| availability::content(device, online)),
+        "status" => availability::told(message).map(|told| availability::content(device, told)),
         "info" => message.value()?.object().map(|_| Content::NoReading { kind: "meta", availability: None }),
         "telemetry" | "cbor" => message.value()?.object().map(|members| telemetry(device, members)),
         "batch" => message.value()?.object().and_then(|members| batch(device, members)),

@@ -18,7 +18,7 @@ pub(crate) fn read_first(message: &Message<'_>) -> Option<Content> {
     let ["shellies", device, path @ ..] = message.levels.as_slice() else { return None };
     match path {
         [] | ["announce"] if message.leaf() == "announce" => announced::read_about(message, &["id"]).map(Content::from),
-        ["online"] => availability::told(message).map(|online| availability::content(device, online)),
+        ["online"] => availability::told(message).map(|told| availability::content(device, told)),
         ["info" | "settings"] => Some(Content::NoReading { kind: "meta", availability: None }),
         [] | [.., "command" | "set"] => Some(Content::NoReading { kind: "event", availability: None }),
         ["sensor", path @ ..] | path => {

@@ -13,18 +13,18 @@ use crate::message::Message;
 use crate::name::{Named, metric_of};
 use crate::number::{self, Judged};
 use crate::protobuf::{Field, fields};
-use crate::{ClaimedTime, Content};
+use crate::{ClaimedTime, Content, Presence};
 
 pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
     let ["spBv1.0", path @ ..] = message.levels.as_slice() else { return None };
     let (kind, device) = match path {
         ["STATE", host] => {
-            let online = match message.value().and_then(|value| value.get("online")) {
-                Some(Json::Bool(online)) => Some(*online),
+            let told = match message.value().and_then(|value| value.get("online")) {
+                Some(Json::Bool(online)) => Some(if *online { Presence::Here } else { Presence::Gone }),
                 _ => availability::told(message),
             };
-            return Some(match online {
-                Some(online) => availability::content(host, online),
+            return Some(match told {
+                Some(told) => availability::content(host, told),
                 None => Content::NoReading { kind: "meta", availability: None },
             });
         }
@@ -32,7 +32,7 @@ pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
         _ => return Some(unreadable("sparkplug_topic", "the topic names no Sparkplug node")),
     };
     Some(match kind {
-        "NDEATH" | "DDEATH" => availability::content(&device, false),
+        "NDEATH" | "DDEATH" => availability::content(&device, Presence::Gone),
         "NBIRTH" | "DBIRTH" | "NDATA" | "DDATA" => payload(&device, message.payload),
         _ => Content::NoReading { kind: "event", availability: None },
     })

@@ -23,7 +23,7 @@ pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
     let rest: Vec<_> = front.iter().enumerate().filter(|(index, _)| *index != at).map(|(_, level)| *level).collect();
     let device = rest.join("/");
     if kind == "LWT" {
-        return availability::told(message).map(|online| availability::content(&device, online));
+        return availability::told(message).map(|told| availability::content(&device, told));
     }
     let members = message.value()?.object()?;
     match members.as_slice() {

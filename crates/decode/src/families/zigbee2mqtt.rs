@@ -19,14 +19,14 @@ pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
     match name {
         [] => None,
         ["bridge", "state"] => {
-            availability::told(message).map(|online| availability::content("zigbee2mqtt/bridge", online))
+            availability::told(message).map(|told| availability::content("zigbee2mqtt/bridge", told))
         }
         ["bridge", "devices"] => announced::read_devices(message).map(Content::from),
         ["bridge", ..] => Some(Content::NoReading { kind: "meta", availability: None }),
         [.., "set" | "get"] | [.., "set" | "get", _] => Some(Content::NoReading { kind: "event", availability: None }),
         [device @ .., "availability"] if !device.is_empty() => {
             let device = format!("zigbee2mqtt/{}", device.join("/"));
-            availability::told(message).map(|online| availability::content(&device, online))
+            availability::told(message).map(|told| availability::content(&device, told))
         }
         _ => {
             let members = message.value()?.object()?;
