@@ -144,6 +144,35 @@ fn a_rule_that_does_not_fit_makes_unread_messages_and_route_only_none() {
 }
 
 #[test]
+fn all_unread_messages_of_a_rule_are_ingested_again_at_once() {
+    const FRAMES: usize = 1_100;
+    let story = Story::begin();
+    let operator = story.operator();
+    let mut device = story.device("board");
+    let frame = |n: usize| (format!("shed/board{}/data", n % 4), format!("{{depth: {n}}}").into_bytes());
+    device.publish_all((0..FRAMES).map(frame));
+    device.publish("shed/board1/data", r#"{"depth":"#);
+    device.publish("other/board1/data", FRAME);
+    assert_eq!(operator.see("/inbox/messages")["total"], FRAMES + 2);
+    let rule = json!({"match": "shed/{device}/data", "format": "csv", "fields": [{"column": 1, "metric": "depth"}]});
+    let path = format!("/rules/{}/retry", add(&operator, &rule));
+    let first = operator.post(&path, &json!({}));
+    assert_eq!(
+        (first.status, &first.body["stored"], &first.body["more"]),
+        (200, &json!(999), &json!(true)),
+        "{first:?}"
+    );
+    let second = operator.post(&path, &json!({}));
+    let expected = json!({"stored": FRAMES - 999, "no_reading": 0, "rejected": 0, "still_unread": 1, "more": false});
+    assert_eq!((second.status, &second.body), (200, &expected), "{second:?}");
+    assert_eq!(operator.see("/inbox/messages")["total"], 2, "what it is not for, and what it cannot read");
+    let depths = (0..4).map(|n| operator.values(&format!("board{n}"), "depth").len()).sum::<usize>();
+    assert_eq!(depths, FRAMES, "each once");
+    assert_eq!(operator.post("/rules/1/retry", &json!({})).problem(&[404]), "rule_unknown");
+    story.finish();
+}
+
+#[test]
 fn the_first_rule_decides_and_a_shadowed_one_is_named() {
     let mut story = Story::begin();
     let operator = story.operator();

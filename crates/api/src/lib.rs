@@ -107,6 +107,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(rules::order))
         .routes(routes!(rules::test))
         .routes(routes!(rules::suggest))
+        .routes(routes!(rules::retry))
         .routes(routes!(refused::refused))
         .routes(routes!(device_health::health))
         .routes(routes!(device_health::events))

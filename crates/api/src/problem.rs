@@ -184,6 +184,7 @@ impl From<RuleFault> for Problem {
             RuleFault::Conflict { .. } => Self::precondition(detail),
             RuleFault::Order(_) => Self::unprocessable("rule_order_invalid", detail).at("ids".to_owned()),
             RuleFault::NotStored => Self::not_stored(detail),
+            RuleFault::Store(error) => error.into(),
             RuleFault::Catalog(error) => error.into(),
         }
     }

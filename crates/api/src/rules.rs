@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use decode::rules::RuleSpec;
-use ingest::{RuleChange, RuleView, Tried, TriedMessage};
+use ingest::{RetriedAll, RuleChange, RuleView, Tried, TriedMessage};
 use model::Topic;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -136,6 +136,18 @@ pub struct Suggestion {
     rule: Option<RuleSpec>,
 }
 
+/// What became of the unread messages of a rule's topics.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RetryAnswer {
+    stored: u64,
+    no_reading: u64,
+    rejected: u64,
+    /// They stay in the list.
+    still_unread: u64,
+    /// There are more than 1000: ask again.
+    more: bool,
+}
+
 /// Bytes of a message that are shown.
 const SHOWN_BYTES: usize = 1024;
 
@@ -254,4 +266,11 @@ pub async fn suggest(
         }
     };
     Ok(axum::Json(Suggestion { rule }))
+}
+
+/// Ingests the unread messages of the rule's topics again, at most 1000.
+#[utoipa::path(post, path = "/api/v1/rules/{id}/retry", responses((status = 200, body = RetryAnswer), (status = 404, body = Problem)))]
+pub async fn retry(State(state): State<ApiState>, Path(id): Path<String>) -> Result<axum::Json<RetryAnswer>, Problem> {
+    let RetriedAll { stored, no_reading, rejected, still_unread, more } = state.ingest.retry_by_rule(&id).await?;
+    Ok(axum::Json(RetryAnswer { stored, no_reading, rejected, still_unread, more }))
 }

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use decode::rules::{RuleError, RuleSpec};
-use store::{CatalogError, Expected, Version};
+use store::{CatalogError, Expected, StoreError, Version};
 
 use crate::Ingest;
 use crate::rules::{BrokenRule, HeldRule, KIND, ORDER, OrderDocument, RULES_MAX, RuleDocument, RuleView};
@@ -43,6 +43,9 @@ pub enum RuleFault {
     /// The change was cut off.
     #[error("the rule could not be stored")]
     NotStored,
+    /// The store failed, or ingest has stopped.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The catalogue failed, or the rule is larger than a document.
     #[error("the catalogue failed")]
     Catalog(#[source] CatalogError),

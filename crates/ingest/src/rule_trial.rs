@@ -67,7 +67,7 @@ impl Ingest {
         let rule = Rule::compile(spec)?;
         let rules = self.shared.rules.current();
         let id = id.filter(|id| rules.get(id).is_some());
-        let mut raw = self.unread_of(&rule).await.map_err(|error| RuleFault::Catalog(error.into()))?;
+        let mut raw = self.unread_of(&rule).await?;
         raw.extend(self.traced_of(&rule));
         let messages = newest(raw).into_iter().map(|raw| self.tried(&rule, &rules, id, raw)).collect();
         Ok(Tried { filter: rule.filter(), shadowed_by: first_shadow(rules.before(id), &rule), messages })
