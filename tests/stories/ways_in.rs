@@ -51,6 +51,25 @@ fn a_reading_that_is_wrong_is_told_by_its_index_and_nothing_is_stored() {
     story.finish();
 }
 
+#[test]
+fn a_request_of_which_a_part_is_refused_says_what_was_stored() {
+    let story = Story::begin();
+    let operator = story.operator();
+    // A device has at most 1,024 metrics, and a message 256 values.
+    let many: Vec<Value> = (0..1_280)
+        .map(|n| {
+            let values: serde_json::Map<String, Value> = [(format!("level_{n}"), json!(n))].into_iter().collect();
+            json!({"t": 1_700_000_000_000_i64, "values": values})
+        })
+        .collect();
+    let answer = operator.post("/devices/attic/readings", &json!(many));
+    assert_eq!(answer.problem(&[422]), "cardinality");
+    let detail = answer.body["detail"].as_str().unwrap();
+    assert!(detail.contains("1024 readings of the same request were stored"), "{answer:?}");
+    assert_eq!(operator.settled_books().readings.stored, 1_024);
+    story.finish();
+}
+
 fn write(story: &Story, query: &str, body: &str) -> Answer {
     let url = format!("http://{}{query}", story.operator().http());
     story.operator().send_to("POST", &url, &[], Some(body.as_bytes()))

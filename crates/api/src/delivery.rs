@@ -11,6 +11,7 @@ use source::{Inbound, Outcome, Repeat, Reply, Settle};
 use tokio::sync::oneshot;
 
 use crate::problem::Problem;
+use crate::publish::{Published, published};
 use crate::state::ApiState;
 
 /// Longest `Idempotency-Key` in bytes. A longer one is refused with 400.
@@ -61,6 +62,30 @@ pub async fn hand_over(state: &ApiState, parcel: Parcel) -> Result<oneshot::Rece
     let inbound = Inbound { source, client, topic, payload, read, replayed: false, repeat, reply };
     state.inlet.deliver(inbound).await.map_err(|_| Problem::closing())?;
     Ok(outcome)
+}
+
+/// The answer to a request that became several messages, when all of them are settled.
+///
+/// # Errors
+/// The first that was not stored; where others were, it says how many readings of the request were.
+pub async fn all_told(outcomes: Vec<oneshot::Receiver<Outcome>>) -> Result<Published, Problem> {
+    let (mut readings, mut outcome, mut failed) = (0, "duplicate", None);
+    for told in outcomes {
+        match published(told.await.unwrap_or(Outcome::Unknown)) {
+            Ok(one) => {
+                readings += one.readings;
+                if one.outcome != "duplicate" {
+                    outcome = one.outcome;
+                }
+            }
+            Err(problem) => failed = failed.or(Some(problem)),
+        }
+    }
+    match failed {
+        None => Ok(Published { outcome, readings }),
+        Some(problem) if readings == 0 => Err(problem),
+        Some(problem) => Err(problem.although(&format!("{readings} readings of the same request were stored"))),
+    }
 }
 
 /// Why nothing can be acknowledged now, as a sentence, if so it is.

@@ -9,12 +9,10 @@ use bytes::Bytes;
 use decode::{Found, Precision, VALUES_MAX, read_line};
 use model::Topic;
 use serde::Deserialize;
-use source::Outcome;
 
-use crate::delivery::{Parcel, can_store, hand_over};
+use crate::delivery::{Parcel, all_told, can_store, hand_over};
 use crate::params::Query;
 use crate::problem::Problem;
-use crate::publish::published;
 use crate::state::ApiState;
 
 /// What the clients say beside the lines; organisation, database and the like mean nothing here.
@@ -32,7 +30,8 @@ struct Part {
 }
 
 /// Takes lines; 204 when all of them are durable. A line that cannot be read is a 400 that names it, and then none is stored.
-/// Lines of texts only are counted as messages without a reading.
+/// Where a limit refuses some, the answer says how many readings were stored. Lines of texts only are counted as messages without
+/// a reading.
 #[utoipa::path(post, path = "/api/v2/write", params(("precision" = Option<String>, Query, description = "ns, us, ms or s; by magnitude if absent")), request_body(content = String, content_type = "text/plain"), responses((status = 204), (status = 400, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem), (status = 507, body = Problem)))]
 pub async fn write(
     State(state): State<ApiState>,
@@ -59,10 +58,7 @@ pub async fn write(
         let (client, topic, payload) = (client.clone(), topic.clone(), Bytes::from(payload));
         outcomes.push(hand_over(&state, Parcel { source: "http", client, topic, payload, read, repeat: None }).await?);
     }
-    for outcome in outcomes {
-        published(outcome.await.unwrap_or(Outcome::Unknown))?;
-    }
-    Ok(StatusCode::NO_CONTENT)
+    all_told(outcomes).await.map(|_| StatusCode::NO_CONTENT)
 }
 
 fn precision(word: &str) -> Result<Precision, Problem> {

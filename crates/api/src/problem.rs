@@ -91,6 +91,13 @@ impl Problem {
         Self { member: Some(member), ..self }
     }
 
+    /// Says beside what is wrong what is true all the same.
+    #[must_use]
+    pub fn although(mut self, sentence: &str) -> Self {
+        self.detail = format!("{}; {sentence}", self.detail);
+        self
+    }
+
     /// 413.
     pub fn too_large(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)

@@ -9,13 +9,13 @@ use decode::{Found, Told, ToldValue, told};
 use model::{DeviceKey, MetricName, Topic};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use source::{Outcome, Repeat};
+use source::Repeat;
 use utoipa::ToSchema;
 
-use crate::delivery::{Parcel, can_store, hand_over, sender};
+use crate::delivery::{Parcel, all_told, can_store, hand_over, sender};
 use crate::params::{Path, Time};
 use crate::problem::Problem;
-use crate::publish::{Published, published};
+use crate::publish::Published;
 use crate::state::ApiState;
 
 /// Most values of one request, counted over all its readings: as many messages as a repeat is remembered for. More are refused
@@ -35,8 +35,9 @@ pub struct Moment {
     values: Map<String, Value>,
 }
 
-/// Takes readings of a device: one object, or an array of them. All of them or none; answers when they are durable. With an
-/// `Idempotency-Key` a repeat within the hour is recognised; readings with a time are one however often they come.
+/// Takes readings of a device: one object, or an array of them. Answers when they are durable. One that cannot be read refuses all
+/// of them; where a limit refuses some, the answer says how many were stored. With an `Idempotency-Key` a repeat within the hour is
+/// recognised; readings with a time are one however often they come.
 #[utoipa::path(post, path = "/api/v1/devices/{key}/readings", params(("key" = String, Path, description = "Device key"), ("Idempotency-Key" = Option<String>, Header, description = "Tells a repeat")), request_body = Vec<Moment>, responses((status = 200, body = Published), (status = 400, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem), (status = 507, body = Problem)))]
 pub async fn tell(
     State(state): State<ApiState>,
@@ -59,15 +60,7 @@ pub async fn tell(
         let parcel = Parcel { source: "http", client, topic, payload, read: Some(found), repeat };
         outcomes.push(hand_over(&state, parcel).await?);
     }
-    let (mut readings, mut outcome) = (0, "duplicate");
-    for told in outcomes {
-        let one = published(told.await.unwrap_or(Outcome::Unknown))?;
-        readings += one.readings;
-        if one.outcome != "duplicate" {
-            outcome = one.outcome;
-        }
-    }
-    Ok(axum::Json(Published { outcome, readings }))
+    all_told(outcomes).await.map(axum::Json)
 }
 
 /// The messages of a request, each of at most [`decode::VALUES_MAX`] values and at least one.
