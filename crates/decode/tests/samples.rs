@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use decode::{Announcement, ClaimedTime, Content, Decoded, Found, Pick, decode};
+use decode::{Announcement, ClaimedTime, Content, Decoded, Found, Pick, Presence, decode};
 use model::{Judgement, Topic, Value};
 use serde_json::Value as Json;
 
@@ -171,7 +171,7 @@ fn check(sample: &Json, decoded: &Decoded) -> Vec<String> {
         (Content::Readings(found), "reading") => check_readings(found, sample["expect"].as_array().unwrap()),
         (Content::NoReading { availability: Some(told), .. }, "availability") => {
             let expected = &sample["availability"];
-            if expected["device"] == *told.device && expected["online"] == told.online {
+            if expected["device"] == *told.device && expected["online"] == (told.presence == Presence::Here) {
                 Vec::new()
             } else {
                 vec![format!("{told:?}, not {expected}")]

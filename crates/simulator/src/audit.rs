@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use clock::{Clock, SystemClock};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -121,10 +122,10 @@ pub fn audit(api: &Api, ran: &Ran) -> Result<Audit, ApiError> {
 }
 
 fn check_books(api: &Api, ran: &Ran, audit: &mut Audit) -> Result<(), ApiError> {
-    let began = Instant::now();
+    let clock = SystemClock::new();
     let books = loop {
         let books = api.books()?;
-        if books.total.messages.in_flight == 0 || began.elapsed() > SETTLE_TIMEOUT {
+        if books.total.messages.in_flight == 0 || clock.monotonic() > SETTLE_TIMEOUT {
             break books;
         }
         std::thread::sleep(Duration::from_millis(50));
