@@ -265,8 +265,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Takes readings of a device: one object, or an array of them. All of them or none; answers when they are durable. With an
-         *     `Idempotency-Key` a repeat within the hour is recognised; readings with a time are one however often they come.
+         * Takes readings of a device: one object, or an array of them. Answers when they are durable. One that cannot be read refuses all
+         *     of them; where a limit refuses some, the answer says how many were stored. With an `Idempotency-Key` a repeat within the hour is
+         *     recognised; readings with a time are one however often they come.
          */
         post: operations["tell"];
         delete?: never;
@@ -751,6 +752,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/rules/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ingests the unread messages of the rule's topics again, at most 1000. */
+        post: operations["retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sources": {
         parameters: {
             query?: never;
@@ -831,7 +849,8 @@ export interface paths {
         put?: never;
         /**
          * Takes lines; 204 when all of them are durable. A line that cannot be read is a 400 that names it, and then none is stored.
-         *     Lines of texts only are counted as messages without a reading.
+         *     Where a limit refuses some, the answer says how many readings were stored. Lines of texts only are counted as messages without
+         *     a reading.
          */
         post: operations["write"];
         delete?: never;
@@ -1220,6 +1239,8 @@ export interface components {
              */
             created: number;
             demo?: components["schemas"]["DemoBadge"] | null;
+            /** @description What runs on it, as announced. */
+            firmware?: string | null;
             group?: string | null;
             /** @description When its hardware was replaced, oldest first; the history goes on across every mark. */
             hardware: components["schemas"]["HardwareMark"][];
@@ -1233,7 +1254,9 @@ export interface components {
             /** @description Keys of devices that were merged into it. */
             merged: string[];
             metrics: components["schemas"]["Metric"][];
-            /** @description The key where nobody gave it a name. */
+            /** @description What it is, as announced. */
+            model?: string | null;
+            /** @description What people call it, else what it announced, else the key. */
             name: string;
             /** @description It appeared by itself and nobody has accepted it yet. */
             new: boolean;
@@ -1890,6 +1913,8 @@ export interface components {
         Metric: {
             calibration?: components["schemas"]["CalibrationLine"] | null;
             conversion?: components["schemas"]["CalibrationLine"] | null;
+            /** @description Announced as being about the device itself rather than what it measures. */
+            diagnostic: boolean;
             /** @description How people want its values to be shown; `unit` is the device's own, and `v` is in it. */
             display: components["schemas"]["Display"];
             /**
@@ -1899,6 +1924,8 @@ export interface components {
             interval_ms?: number | null;
             /** @description `measurement`, `angle`, `total`, `total_increasing`, `state` or `text`. */
             kind: string;
+            /** @description What was announced for people to read instead of the name. */
+            label?: string | null;
             latest?: components["schemas"]["Latest"] | null;
             name: string;
             unit?: string | null;
@@ -2165,6 +2192,22 @@ export interface components {
             device?: string | null;
             /** @description A tag of devices. */
             tag?: string | null;
+        };
+        /** @description What became of the unread messages of a rule's topics. */
+        RetryAnswer: {
+            /** @description There are more than 1000: ask again. */
+            more: boolean;
+            /** Format: int64 */
+            no_reading: number;
+            /** Format: int64 */
+            rejected: number;
+            /**
+             * Format: int64
+             * @description They stay in the list.
+             */
+            still_unread: number;
+            /** Format: int64 */
+            stored: number;
         };
         /** @description A rule as it is given. */
         RuleBody: {
@@ -4564,6 +4607,35 @@ export interface operations {
                 };
             };
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetryAnswer"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
