@@ -11,6 +11,7 @@ function device(part: Partial<Device>): Device {
     latest: null,
     interval_ms: 10_000,
     first_t: null,
+    diagnostic: false,
     display: {},
   } as const;
   return {
