@@ -247,6 +247,59 @@ fn an_announcement_takes_nothing_away_from_another_client() {
 }
 
 #[test]
+fn an_announced_device_cannot_be_taken_over_by_its_announcement() {
+    let mut story = Story::begin();
+    let config = |name: &str, unit: &str| {
+        format!(
+            r#"{{"name":"{name}","obj_id":"inside","stat_t":"victim/state","unit_of_meas":"{unit}","dev":{{"ids":"victim-1","name":"{name}"}}}}"#
+        )
+    };
+    let topic = "homeassistant/sensor/victim/config";
+    let mut owner = story.device("owner");
+    owner.publish_retained(topic, config("Cellar", "°C"));
+    owner.publish("victim/state", "21.5");
+    let mut rogue = story.device("rogue");
+    for config in [config("Mine", "°C"), config("Mine", "°F"), String::new(), config("Mine", "°F")] {
+        rogue.publish_retained(topic, config);
+        owner.publish("victim/state", "21.5");
+    }
+    story.kill_and_restart();
+    let mut owner = story.device("owner");
+    owner.publish("victim/state", "21.5");
+    let operator = story.operator();
+    assert_eq!(keys(&operator), ["victim-1"]);
+    operator.expect_values(
+        "victim-1",
+        "inside",
+        &[json!(21.5), json!(21.5), json!(21.5), json!(21.5), json!(21.5), json!(21.5)],
+    );
+    let seen = device(&operator, "victim-1");
+    assert_eq!(seen["name"], "Cellar");
+    assert_eq!(metrics(&seen), [("inside", Some("Cellar"), Some("°C"), "discovery")]);
+    // The owner may still change what it said.
+    owner.publish_retained(topic, config("Attic", "°C"));
+    assert_eq!(device(&operator, "victim-1")["name"], "Attic");
+    story.finish();
+}
+
+#[test]
+fn what_its_client_withdraws_and_announces_again_is_the_same_device() {
+    let story = Story::begin();
+    let mut board = story.device("c3");
+    let (topic, config) = esphome("flow", "L/min");
+    board.publish_retained(&topic, config.clone());
+    board.publish("c3-debug/sensor/flow/state", "1.5");
+    board.publish_retained(&topic, "");
+    board.publish("c3-debug/sensor/flow/state", "2.5");
+    board.publish_retained(&topic, config);
+    board.publish("c3-debug/sensor/flow/state", "3.5");
+    let operator = story.operator();
+    operator.expect_values("6055f97b55e0", "flow", &[json!(1.5), json!(3.5)]);
+    assert_eq!(device(&operator, "6055f97b55e0")["name"], "C3 debug");
+    story.finish();
+}
+
+#[test]
 fn acknowledged_announcements_survive_a_kill_however_many_and_however_large() {
     let mut story = Story::begin();
     let mut board = story.device("board");

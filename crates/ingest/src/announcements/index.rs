@@ -1,7 +1,7 @@
 //! Announcements found by the topic of the values and by device.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use decode::{AnnouncedDevice, AnnouncedMetric, Pick};
 
@@ -57,7 +57,8 @@ struct OfTopic {
 struct OfDevice {
     /// The earliest first.
     subjects: Vec<Arc<Subject>>,
-    shown: Shown,
+    /// Put together when somebody asks: thousands of subjects of one device come one after the other.
+    shown: OnceLock<Shown>,
 }
 
 impl Index {
@@ -66,7 +67,13 @@ impl Index {
     }
 
     pub(super) fn of_device(&self, device: &str) -> Option<Shown> {
-        self.devices.get(device).map(|of| Arc::clone(&of.shown))
+        let of = self.devices.get(device)?;
+        Some(Arc::clone(of.shown.get_or_init(|| Arc::new(told(device, &of.subjects)))))
+    }
+
+    /// Whether somebody said something about a device.
+    pub(super) fn tells_of(&self, device: &str) -> bool {
+        self.devices.contains_key(device)
     }
 
     pub(super) fn stands_for(&self, usual: &str) -> Option<String> {
@@ -102,9 +109,9 @@ impl Index {
             of.gather(topic);
         }
         for device in described(subject) {
-            let of = self.devices.entry(device.clone()).or_default();
+            let of = self.devices.entry(device).or_default();
             insert(&mut of.subjects, subject);
-            of.shown = Arc::new(told(&device, &of.subjects));
+            of.shown = OnceLock::new();
         }
         for (usual, device) in renamed(subject) {
             *self.stands_for.entry(usual.to_owned()).or_default().entry(device.to_owned()).or_default() += 1;
@@ -127,7 +134,7 @@ impl Index {
             if of.subjects.is_empty() {
                 self.devices.remove(&device);
             } else {
-                of.shown = Arc::new(told(&device, &of.subjects));
+                of.shown = OnceLock::new();
             }
         }
         for (usual, device) in renamed(subject) {

@@ -76,6 +76,7 @@ pub(crate) async fn read(catalog: &dyn Catalog, limits: Limits) -> Result<Announ
         pages: Pages::default(),
         serial: 0,
         told_full: false,
+        withdrawn: super::Withdrawn::default(),
     };
     let mut whole: Vec<Subject> = newest.into_values().filter_map(newest_whole).collect();
     whole.sort_by_key(|subject| subject.since);

@@ -13,6 +13,9 @@ mod names;
 mod page;
 mod subject;
 mod taking;
+#[cfg(test)]
+mod tests;
+mod withdrawn;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,7 +30,8 @@ use index::{Index, Shown};
 pub(crate) use keep::{keep, read};
 use names::Existing;
 use page::Pages;
-use subject::Subject;
+use subject::{Judged, Subject};
+use withdrawn::Withdrawn;
 
 pub use index::{DeviceTold, MetricTold};
 
@@ -62,7 +66,11 @@ struct State {
     serial: u64,
     /// Somebody was told that no more is kept.
     told_full: bool,
+    withdrawn: Withdrawn,
 }
+
+/// Most metrics and devices of an announcement to which another client may still add. Full: the addition changes nothing.
+const ADDED_TO_MAX: usize = 4_096;
 
 impl Announcements {
     fn state(&self) -> RwLockReadGuard<'_, State> {
@@ -107,7 +115,9 @@ impl Announcements {
         if same {
             return self.not_kept_yet();
         }
-        state.replace(announcement, before, owner, existing);
+        if !state.replace(announcement, before, owner, existing) {
+            return self.not_kept_yet();
+        }
         let change = *self.asked.borrow() + 1;
         drop(state);
         self.version.fetch_add(1, Ordering::AcqRel);
@@ -136,42 +146,99 @@ impl Announcements {
 }
 
 impl State {
+    /// Whether it changed anything.
     fn replace(
         &mut self,
         announcement: Announcement,
         before: Option<Arc<Subject>>,
         owner: &Arc<str>,
         existing: &Existing<'_>,
-    ) {
+    ) -> bool {
         self.serial += 1;
-        let metrics = announcement.metrics.into_iter();
-        let judged = metrics.map(|said| names::judge(said, before.as_deref(), owner, &self.index, existing)).collect();
-        if let Some(before) = &before {
-            self.take_out(before);
-        }
-        let since = before.as_ref().map_or(self.serial, |before| before.since);
-        let key: Arc<str> = announcement.subject.into();
-        let new = Subject::new(Arc::clone(&key), Arc::clone(owner), since, self.serial, judged, announcement.devices);
+        let key: Arc<str> = announcement.subject.as_str().into();
+        let new = match before.as_ref().filter(|before| before.owner != *owner) {
+            Some(before) => self.with_added(before, announcement, owner, existing),
+            None => Some(self.of_owner_itself(&key, announcement, before.as_ref(), owner, existing)),
+        };
+        let Some(new) = new else { return false };
         if new.says_nothing() {
+            if let Some(before) = &before {
+                self.take_out(before);
+                self.withdrawn.remember(before);
+            }
             self.pages.remove(&key);
-            return;
+            return true;
         }
         let parts = new.parts();
         let bytes = parts.iter().map(String::len).sum();
-        if !self.has_room(owner, bytes) {
-            self.pages.remove(&key);
-            return;
+        if !self.has_room(&new.owner, before.as_deref(), bytes) {
+            return false;
+        }
+        if let Some(before) = &before {
+            self.take_out(before);
         }
         self.pages.put(&key, parts);
         self.put_in(new, bytes);
+        true
     }
 
-    /// Whether another subject of so many bytes may be kept.
-    fn has_room(&mut self, owner: &Arc<str>, bytes: usize) -> bool {
+    /// What a client says for the first time, or in the place of what it said before.
+    fn of_owner_itself(
+        &mut self,
+        key: &Arc<str>,
+        announcement: Announcement,
+        before: Option<&Arc<Subject>>,
+        owner: &Arc<str>,
+        existing: &Existing<'_>,
+    ) -> Subject {
+        let since = before.map_or(self.serial, |before| before.since);
+        let again = self.withdrawn.take(key, owner).filter(|_| before.is_none());
+        let judge = |said: AnnouncedMetric| {
+            // Who spoke of a value meanwhile came first.
+            let again = again.as_deref().filter(|_| self.index.first_of(&said.topic, &said.pick).is_none());
+            names::judge(said, before.map(Arc::as_ref).or(again), owner, &self.index, existing)
+        };
+        let judged = announcement.metrics.into_iter().map(judge).collect();
+        Subject::new(Arc::clone(key), Arc::clone(owner), since, self.serial, judged, announcement.devices)
+    }
+
+    /// What another client may add to an announcement, if there is anything.
+    fn with_added(
+        &self,
+        before: &Arc<Subject>,
+        announcement: Announcement,
+        other: &Arc<str>,
+        existing: &Existing<'_>,
+    ) -> Option<Subject> {
+        if !before.contested.swap(true, Ordering::Relaxed) {
+            tracing::warn!(subject = %before.key, owner = %before.owner, %other, "only its announcer can change or withdraw an announcement");
+        }
+        let news = |device: &str| !self.index.tells_of(device);
+        let said = announcement.metrics.into_iter();
+        let said = said.filter(|said| before.at_place(said).is_none() && news(&said.device));
+        let judged = said.map(|said| names::judge(said, None, other, &self.index, existing));
+        let mut metrics: Vec<Judged> = judged.filter(|judged| news(judged.names().0)).collect();
+        let mut devices = announcement.devices;
+        devices.retain(|about| news(&about.device));
+        let (had, added) = (before.metrics.len() + before.devices.len(), metrics.len() + devices.len());
+        if added == 0 || had + added > ADDED_TO_MAX {
+            return None;
+        }
+        metrics.splice(0..0, before.metrics.iter().cloned());
+        devices.splice(0..0, before.devices.iter().cloned());
+        let (key, owner) = (Arc::clone(&before.key), Arc::clone(&before.owner));
+        Some(Subject::new(key, owner, before.since, self.serial, metrics, devices))
+    }
+
+    /// Whether a subject of so many bytes may be kept in the place of `before`, which stays if not.
+    fn has_room(&mut self, owner: &Arc<str>, before: Option<&Subject>, bytes: usize) -> bool {
         let own = self.of_owner.get(owner).copied().unwrap_or_default();
-        let room = self.subjects.len() < self.limits.announced_subjects_max
-            && own < self.limits.announced_of_client_max
-            && self.bytes + bytes <= self.limits.announced_bytes_max;
+        let another =
+            self.subjects.len() < self.limits.announced_subjects_max && own < self.limits.announced_of_client_max;
+        let others = self.bytes - before.map_or(0, |before| before.bytes);
+        // What gets smaller always fits.
+        let fits = others + bytes <= self.limits.announced_bytes_max || before.is_some_and(|it| bytes <= it.bytes);
+        let room = (before.is_some() || another) && fits;
         if !room && !self.told_full {
             self.told_full = true;
             tracing::warn!(%owner, subjects = self.subjects.len(), bytes = self.bytes, "no more announcements are kept");

@@ -8,6 +8,12 @@
 //! * A device that exists takes in no values by the word of others: only from topics that tell the same device by themselves,
 //!   from its own announcer, or from beside topics that are announced as its own.
 //! * A unit that is told by a message, a name or a firmware is not replaced.
+//! * An announcement belongs to the client that came first with it, until that client withdraws it. From another one on the
+//!   same topic nothing is replaced and nothing withdrawn, however long the first one is away; the same once more is no change.
+//!   Only what it says of devices that nothing was announced of is added: a gateway that comes back under another client id,
+//!   as Zigbee2MQTT does by default, still tells of the devices that it finds then.
+//! * What a client withdrew and announces again has its names back, also where it was read under the usual ones in between;
+//!   this is known until the server stops.
 //!
 //! Everywhere else the announced names hold. Where they do not, shown names and missing units are taken all the same.
 
@@ -54,8 +60,7 @@ pub(super) fn judge(
     index: &Index,
     existing: &Existing<'_>,
 ) -> Judged {
-    let same_place = |other: &&Judged| other.said.topic == said.topic && other.said.pick == said.pick;
-    let earlier = before.and_then(|before| before.metrics.iter().find(same_place));
+    let earlier = before.and_then(|before| before.at_place(&said));
     let (usual, own) = named(&said, earlier, owner, index, existing);
     let mut judged = Judged { said, usual, own, unit: true };
     let (device, metric) = judged.names();

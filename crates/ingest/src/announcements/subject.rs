@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use decode::{AnnouncedDevice, AnnouncedMetric, Announcement};
 use model::{DeviceKey, MetricName, Topic};
@@ -44,7 +45,7 @@ impl Judged {
 pub(super) struct Subject {
     /// The topic that it came on.
     pub(super) key: Arc<str>,
-    /// Source and client that said it last.
+    /// Source and client that said it first.
     pub(super) owner: Arc<str>,
     /// The change with which the subject appeared; the smaller, the earlier.
     pub(super) since: u64,
@@ -52,6 +53,8 @@ pub(super) struct Subject {
     pub(super) serial: u64,
     pub(super) metrics: Vec<Judged>,
     pub(super) devices: Vec<AnnouncedDevice>,
+    /// It was told that somebody else wants to say it.
+    pub(super) contested: AtomicBool,
     /// In its documents.
     pub(super) bytes: usize,
     /// Places in `metrics` by the topic of the values.
@@ -103,7 +106,8 @@ impl Subject {
             by_topic.entry(metric.said.topic.clone()).or_default().push(place);
             by_device.entry(metric.names().0.to_owned()).or_default().push(place);
         }
-        Self { key, owner, since, serial, metrics, devices, bytes: 0, by_topic, by_device }
+        let contested = AtomicBool::new(false);
+        Self { key, owner, since, serial, metrics, devices, contested, bytes: 0, by_topic, by_device }
     }
 
     pub(super) fn says_nothing(&self) -> bool {
@@ -113,6 +117,11 @@ impl Subject {
     /// Whether it says the same.
     pub(super) fn says(&self, announcement: &Announcement) -> bool {
         self.devices == announcement.devices && self.metrics.iter().map(|metric| &metric.said).eq(&announcement.metrics)
+    }
+
+    /// What it says of the value at the place of another.
+    pub(super) fn at_place(&self, said: &AnnouncedMetric) -> Option<&Judged> {
+        self.of_topic(&said.topic).find(|other| other.said.pick == said.pick)
     }
 
     /// The metrics whose values come on a topic.
