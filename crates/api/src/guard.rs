@@ -38,7 +38,7 @@ fn judge(access: &AccessState, headers: &HeaderMap, uri: &Uri) -> Result<(), Pro
         None => Ok(()),
         Some(Ok(origin)) if same_origin(origin, host) => Ok(()),
         Some(origin) => {
-            let detail = format!("a page of {origin:?} may not use this server");
+            let detail = format!("a page of {:?} may not use this server", origin.unwrap_or("an unreadable origin"));
             Err(Problem::forbidden("origin_foreign", detail))
         }
     }

@@ -125,8 +125,8 @@ impl App {
     pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         let (http_at, mqtt_at) = (self.http.local_addr()?, self.mqtt.local_addr()?);
         let (stop_listening, listening) = watch::channel(false);
-        let take = tokio::spawn(self.ingest_tasks.take);
-        let settle = tokio::spawn(self.ingest_tasks.settle);
+        let mut take = tokio::spawn(self.ingest_tasks.take);
+        let mut settle = tokio::spawn(self.ingest_tasks.settle);
         let mut broker = tokio::spawn(Arc::clone(&self.broker).serve(self.mqtt, stopped(listening.clone())));
         let mut pages = tokio::spawn(pages::serve(self.http, self.router, stopped(listening.clone())));
         let upkeep = tokio::spawn(self.upkeep.run(listening.clone()));
@@ -142,7 +142,12 @@ impl App {
         if let Some(file) = &self.config.announce {
             announce::write(file, http_at, mqtt_at).with_context(|| format!("{} cannot be written", file.display()))?;
         }
-        stop.await;
+        let broken = tokio::select! {
+            () = stop => None,
+            // Without them nothing would be acknowledged and everything would look well.
+            ended = &mut take => Some(("ingest", ended)),
+            ended = &mut settle => Some(("the acknowledgements", ended)),
+        };
 
         stop_listening.send_replace(true);
         finish("the demonstration", LISTENERS_DEADLINE, demo).await;
@@ -151,11 +156,15 @@ impl App {
         finish("the HTTP listener", LISTENERS_DEADLINE, Some(&mut pages)).await;
         finish("upkeep", LISTENERS_DEADLINE, Some(upkeep)).await;
         self.stop_ingest.send_replace(true);
-        finish("ingest", INGEST_DEADLINE, Some(take)).await;
-        finish("the acknowledgements", INGEST_DEADLINE, Some(settle)).await;
+        finish("ingest", INGEST_DEADLINE, Some(take).filter(|task| !task.is_finished())).await;
+        finish("the acknowledgements", INGEST_DEADLINE, Some(settle).filter(|task| !task.is_finished())).await;
         let closed = self.store.close().await.context("the store could not be closed");
         // Gone or never written: either way nobody is found there any more.
         let _ = std::fs::remove_file(running);
+        if let Some((what, ended)) = broken {
+            let why = ended.err().map_or_else(|| String::from("without a word"), |error| error.to_string());
+            anyhow::bail!("{what} ended: {why}. What was acknowledged is stored; start the server again");
+        }
         closed
     }
 }

@@ -80,7 +80,7 @@ impl ClockTime {
     /// The direction in which the rows go is that of most of them.
     fn passed(&mut self, instant: i64) {
         if let Some(before) = self.before.replace(instant) {
-            self.rising += (instant - before).signum();
+            self.rising += i64::from(instant.cmp(&before) as i8);
         }
     }
 

@@ -163,3 +163,16 @@ proptest! {
         prop_assert_eq!((told, refused.len()), (expected, 0));
     }
 }
+
+#[test]
+fn times_at_both_ends_of_what_can_be_written_are_refused_and_disturb_nothing() {
+    for form in ["ms", "s"] {
+        let of = mapping(json!({
+            "time": {"column": 1, "form": form}, "delimiter": ",", "header": false, "decimal_comma": false,
+            "device": {"key": "d"}, "fields": [{"column": 2, "metric": "temperature"}],
+        }));
+        let text = format!("{},1\n{},2\n-1,3\n", i64::MIN, i64::MAX);
+        let (told, refused) = read(&text, &of);
+        assert_eq!((told.len(), refused.len()), (1, 2), "{told:?} {refused:?}");
+    }
+}

@@ -157,7 +157,8 @@ impl Losses {
             self.came += 1;
             return Place::default();
         };
-        let over = |wrap: u64| wrap.checked_sub(run.newest).map(|left| left + number);
+        // How far it went round. A counter of that width never holds the width itself.
+        let over = |wrap: u64| wrap.checked_sub(run.newest).filter(|left| *left > 0).map(|left| left + number);
         let wrapped = WRAPS.into_iter().find(|wrap| {
             number < run.newest && over(*wrap).is_some_and(|step| step <= REMEMBERED) && *wrap > REMEMBERED
         });
@@ -198,7 +199,7 @@ impl Losses {
 
     fn go_on(&mut self, number: u64, step: u64) {
         self.came += 1;
-        self.missing += step - 1;
+        self.missing += step.saturating_sub(1);
         if let Some(run) = &mut self.run {
             run.came = if step < REMEMBERED { (run.came << step) | 1 } else { 1 };
             run.newest = number;
@@ -213,7 +214,7 @@ impl Losses {
         run.came |= 1 << back;
         self.came += 1;
         if number < run.first {
-            self.missing += run.first - number - 1;
+            self.missing += (run.first - number).saturating_sub(1);
             run.first = number;
         } else {
             self.missing = self.missing.saturating_sub(1);
@@ -265,6 +266,18 @@ mod tests {
         assert_eq!(heard([7, 8, 10, 9, 11]).counts(), Some((5, 0, 0)));
         assert_eq!(heard([7, 6, 8]).counts(), Some((3, 0, 0)), "the first that came need not be the first sent");
         assert_eq!(heard([7, 4, 8]).counts(), Some((5, 2, 0)));
+    }
+
+    #[test]
+    fn no_two_numbers_at_the_edges_of_counters_are_too_much() {
+        let near = |edge: u64| [edge.saturating_sub(1), edge, edge + 1];
+        let edges: Vec<u64> = WRAPS.into_iter().chain([1, REMEMBERED, STEP_MAX, 1 << 53]).flat_map(near).collect();
+        for (a, b) in edges.iter().flat_map(|a| edges.iter().map(move |b| (*a, *b))) {
+            for third in [0, 1, a, b] {
+                assert!(heard([a, b, third]).counts().is_some(), "{a} {b} {third}");
+            }
+        }
+        assert_eq!(heard([256, 0, 1]).counts(), Some((3, 0, 1)), "a start, at exactly the width of a counter");
     }
 
     #[test]
