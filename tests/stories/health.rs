@@ -51,6 +51,17 @@ fn lost_messages_are_counted_by_their_numbers_across_starts_of_the_device_and_of
 }
 
 #[test]
+fn a_board_that_starts_anew_where_a_counter_would_go_round_stops_nobody() {
+    let story = Story::begin();
+    let mut device = story.device("board");
+    for number in [256_u64, 0, 65_536, 0, 1 << 32, 0, 1] {
+        device.publish(TOPIC, json!({"temp": 20.5, "seq": number}).to_string());
+    }
+    assert_eq!(health(&story.operator())["messages"], 7);
+    story.finish();
+}
+
+#[test]
 fn failures_and_repeats_are_told_by_their_kind_and_stay_readable() {
     let story = Story::begin();
     let operator = story.operator();
