@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use bytes::Bytes;
 use decode::{Found, VALUES_MAX};
 use futures_util::StreamExt;
@@ -31,6 +31,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// So long an import waits for what is under way: at its start for what an earlier one left, at its end for its own. Then it ends
 /// without knowing what became of it.
 const SETTLE_WITHIN: Duration = Duration::from_secs(30);
+/// So long the rest of a table that is not wanted any more is taken in. Then the connection is closed.
+const DRAIN_WITHIN: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Why an import ended early.
@@ -130,7 +132,8 @@ impl Load {
     /// # Errors
     /// 422 when the file could not be read to its end, 507 when some of it was not stored.
     pub async fn run(mut self, body: Body) -> Result<Import, Problem> {
-        let read = self.read(body).await;
+        let mut chunks = body.into_data_stream();
+        let read = self.read(&mut chunks).await;
         let settled = timeout(SETTLE_WITHIN, self.settle_all()).await;
         let ended = read.and(settled.unwrap_or_else(|_| Err(Ended::Store(later()))));
         let durable = self.in_flight.is_empty() && self.state.store.flush().await.is_ok();
@@ -152,14 +155,14 @@ impl Load {
             }
         };
         self.job.end(state, detail, now, after);
+        drain(chunks).await;
         match problem {
             Some(problem) => Err(problem),
             None => Ok(self.job.view(&counts(&self.state))),
         }
     }
 
-    async fn read(&mut self, body: Body) -> Result<(), Ended> {
-        let mut chunks = body.into_data_stream();
+    async fn read(&mut self, chunks: &mut BodyDataStream) -> Result<(), Ended> {
         let mut stop = self.stop.clone();
         loop {
             let chunk = tokio::select! {
@@ -274,6 +277,15 @@ impl Load {
                 "rows from {row} on were not all stored; bring the file again, nothing doubles"
             ))),
         }
+    }
+}
+
+/// A browser that is answered in the middle of what it sends takes the connection for broken and sends everything again. So
+/// the rest is taken in and dropped.
+async fn drain(mut chunks: BodyDataStream) {
+    let dropped = timeout(DRAIN_WITHIN, async { while let Some(Ok(_)) = chunks.next().await {} }).await;
+    if dropped.is_err() {
+        tracing::info!("the rest of a table that was not wanted any more did not end in time");
     }
 }
 
