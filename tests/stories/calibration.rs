@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use stories::{Answer, Operator, Story};
-use tungstenite::{Message, client};
+use tungstenite::{Message, WebSocket, client};
 
 const START: i64 = 1_700_000_000_000;
 
@@ -149,18 +149,19 @@ fn an_open_page_hears_calibrated_values_from_the_change_on() {
     let stream = TcpStream::connect(http).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let (mut socket, _) = client(format!("ws://{http}/api/v1/live"), stream).unwrap();
-    let subscribe = json!({"subscribe": [{"device": "attic", "metric": "temperature"}]});
-    socket.send(Message::text(subscribe.to_string())).unwrap();
-    // The greeting, and the answer to the subscription: what is stored from here on is told.
-    for _ in 0..2 {
-        assert!(socket.read().unwrap().is_text());
-    }
-    let mut hear = move || loop {
+    // Pings, books and the list of devices may be told at any moment.
+    let hear_message = |socket: &mut WebSocket<TcpStream>| loop {
         if let Message::Text(text) = socket.read().expect("the server says something in time") {
-            let message: Value = serde_json::from_str(&text).unwrap();
-            if let Some(value) = message["series"]["attic/temperature"]["v"].as_array().and_then(|v| v.first()) {
-                return value.clone();
-            }
+            return serde_json::from_str::<Value>(&text).unwrap();
+        }
+    };
+    let since = hear_message(&mut socket)["cursor"].clone();
+    let subscribe = json!({"subscribe": [{"device": "attic", "metric": "temperature"}], "since": since});
+    socket.send(Message::text(subscribe.to_string())).unwrap();
+    let mut hear = move || loop {
+        let message = hear_message(&mut socket);
+        if let Some(value) = message["series"]["attic/temperature"]["v"].as_array().and_then(|v| v.first()) {
+            return value.clone();
         }
     };
     publish(&story, "attic", 1, &json!({"temperature": 11.0}));

@@ -109,6 +109,7 @@ impl Session {
         let mut newest = self.state.ingest.live().newest();
         let mut list = self.state.ingest.list_version();
         let mut ping = interval(PING_EVERY);
+        ping.reset(); // The first one would come at once.
         let mut books = interval(BOOKS_EVERY);
         books.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut quiet_until = Instant::now();
