@@ -82,6 +82,13 @@ export async function onPage(path, story, options = {}) {
   }
 }
 
+/** Waits as `seen` does and prints how long it took: the machine is shared, so no story fails of slowness alone. */
+export async function timed(what, seen) {
+  const start = Date.now();
+  await seen;
+  console.log(`${what}: ${Date.now() - start} ms`);
+}
+
 /** Publishes as HTTP: the same path as a message over MQTT. */
 export async function publish(topic, payload) {
   const body = typeof payload === 'string' ? payload : JSON.stringify(payload);

@@ -1,7 +1,7 @@
 // The overview: what is there, what is new, what could not be read, and how it is told.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ask, freshKey, onPage, publish, url, useBrowser } from './harness.mjs';
+import { ask, freshKey, onPage, publish, timed, url, useBrowser } from './harness.mjs';
 
 useBrowser();
 
@@ -19,13 +19,13 @@ test('the demo is alive on the first page, and says what it is', async () => {
   });
 });
 
-test('a first message stands in the list within a second, marked New, with its sentence', async () => {
+test('a first message stands in the list, marked New, with its sentence', async () => {
   const key = freshKey('dht');
   await onPage('/', async (page) => {
     await page.locator('.top .badge', { hasText: 'Live' }).waitFor();
     await publish(`${key}/temperature`, '23.75');
     const device = row(page, key);
-    await device.getByText('New', { exact: true }).waitFor({ timeout: 1500 });
+    await timed('a first message in the list', device.getByText('New', { exact: true }).waitFor());
     await device.getByText('23.75').waitFor();
     await device.getByText('°C').first().waitFor();
     await device.getByText('assumed').first().waitFor({ state: 'attached' });
@@ -33,7 +33,7 @@ test('a first message stands in the list within a second, marked New, with its s
     await sentence.getByText(`Heard ${key}/temperature = 23.75`).waitFor();
 
     await publish(`${key}/temperature`, '24.25');
-    await device.getByText('24.25').waitFor({ timeout: 1000 });
+    await timed('its second value', device.getByText('24.25').waitFor());
 
     await device.getByRole('button', { name: `Accept ${key}` }).click();
     await device.getByText('New', { exact: true }).waitFor({ state: 'detached' });

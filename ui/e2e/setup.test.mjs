@@ -150,7 +150,7 @@ test('setup: values are shown in the unit and with the digits that somebody chos
     await value.filter({ hasText: '°F' }).waitFor();
     await page.locator('.top .badge', { hasText: 'Live' }).waitFor();
     await publish(key, { temperature: 22.5 });
-    await value.filter({ hasText: '72.50' }).waitFor({ timeout: 3000 });
+    await value.filter({ hasText: '72.50' }).waitFor();
     await page.getByRole('link', { name: 'Overview' }).click();
     await page.locator('.device', { hasText: key }).getByText('72.50').waitFor();
   });

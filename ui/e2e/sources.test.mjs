@@ -35,7 +35,7 @@ test('sources: what comes in is counted on its way', async () => {
     const count = async () => Number((await received.textContent()).replaceAll(',', ''));
     const before = await count();
     await publish('e2e/way/temperature', '21.5');
-    for (let i = 0; i < 50 && (await count()) <= before; i++) await page.waitForTimeout(100);
+    for (let i = 0; i < 300 && (await count()) <= before; i++) await page.waitForTimeout(100);
     assert.ok((await count()) > before, 'the message is not counted');
   });
 });

@@ -55,7 +55,7 @@ test('the tree shows every topic with its last message, and follows it', async (
       .waitFor({ state: 'attached' });
 
     await publish(`${base}/a/temperature`, '22.75');
-    await row.getByText('22.75').waitFor({ timeout: 4000 });
+    await row.getByText('22.75').waitFor();
 
     const level = page.getByRole('button', { name: /^a 2 topics/ });
     await level.click();
@@ -95,9 +95,7 @@ test('a topic that is not charted says why, step by step, and when it is charted
     await page.getByText('It is kept in the list of unread messages.').waitFor();
 
     await publish(topic, { temperature: 21.5, t: 1e15 });
-    await page
-      .getByRole('heading', { name: 'Why is this on my chart?' })
-      .waitFor({ timeout: 4000 });
+    await page.getByRole('heading', { name: 'Why is this on my chart?' }).waitFor();
     const readings = page.getByRole('table', { name: 'Readings of this message' }).first();
     const row = readings.getByRole('row', { name: /temperature/ });
     await row.getByText('21.5').waitFor();
@@ -249,7 +247,7 @@ test('a refused connection is told with its address and reason', async () => {
     await list
       .getByText(/from 127\.0\.0\.1/)
       .first()
-      .waitFor({ timeout: 8000 });
+      .waitFor();
   });
 });
 
