@@ -166,6 +166,7 @@ fn a_guess_is_undone_by_ignoring_it_and_comes_back_with_its_readings() {
     let ignored = operator.post("/inbox/ignored", &json!({"key": "guess"}));
     assert_eq!(ignored.status, 200, "{ignored:?}");
     assert!(ignored.body["restorable_until"].is_i64(), "{ignored:?}");
+    assert_eq!(ignored.body["name"], "guess");
     device.publish("guess", r#"{"temperature":2}"#);
     assert_eq!(operator.get("/devices/guess").problem(&[404]), "device_unknown");
     story.kill_and_restart();

@@ -42,6 +42,7 @@ fn an_archived_device_is_out_of_the_lists_and_loses_nothing() {
         assert_eq!(keys(&operator, ""), ["porch"]);
         assert_eq!(keys(&operator, "?archived=false"), ["porch"]);
         assert_eq!(keys(&operator, "?archived=true"), ["attic", "porch"]);
+        assert_eq!(keys(&operator, "?archived=only"), ["attic"]);
         let latest = operator.see("/latest");
         assert!(latest["items"].as_array().unwrap().iter().all(|item| item["device"] == "porch"), "{latest}");
         assert_eq!(operator.see("/latest?device=attic")["items"][0]["v"], 21.0);
@@ -51,6 +52,8 @@ fn an_archived_device_is_out_of_the_lists_and_loses_nothing() {
     let operator = story.operator();
     assert_eq!(patch(&operator, "attic", &json!({"archived": false})).status, 200);
     assert_eq!(keys(&operator, ""), ["attic", "porch"]);
+    assert_eq!(keys(&operator, "?archived=only"), [] as [&str; 0]);
+    assert_eq!(operator.get("/devices?archived=perhaps").problem(&[400]), "query_invalid");
     story.finish();
 }
 

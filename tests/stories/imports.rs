@@ -85,6 +85,8 @@ fn the_real_office_is_understood_imported_and_one_however_often_it_comes() {
     let readings = 5 * rows.len();
     let first = imported(&operator, &mapping, CSV.as_bytes());
     assert_eq!((&first["rows"], &first["stored"]), (&json!(rows.len()), &json!(readings)), "{first}");
+    let times = (rows.iter().map(|row| row.time).min(), rows.iter().map(|row| row.time).max());
+    assert_eq!(first["devices"], json!([{"key": "lab/office", "first": times.0, "last": times.1}]));
     assert_eq!((&first["bytes"], &first["bytes_total"]), (&json!(CSV.len()), &json!(CSV.len())));
     assert_eq!((&first["rejected"], &first["errors"], &first["unsettled"]), (&json!({}), &json!([]), &json!(0)));
     let again = imported(&operator, &mapping, CSV.as_bytes());

@@ -240,8 +240,8 @@ pub struct ListQuery {
     place: Option<String>,
     /// One group.
     group: Option<String>,
-    /// `true` lists archived devices as well.
-    archived: Option<bool>,
+    /// `true` lists archived devices as well, `only` lists nothing else.
+    archived: Option<Archived>,
     /// `created` (default), `name`, `last_seen` or `status` (worst first).
     sort: Option<Sort>,
     /// Members of each device to answer, with commas between them; `key` is always there. All when absent.
@@ -249,6 +249,29 @@ pub struct ListQuery {
     cursor: Option<String>,
     /// 1 to 10000, 1000 by default.
     limit: Option<u32>,
+}
+
+/// Whether archived devices are listed.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Archived {
+    /// They are left out.
+    #[default]
+    False,
+    /// They are listed with the others.
+    True,
+    /// They alone are listed.
+    Only,
+}
+
+impl Archived {
+    fn lists(self, archived: bool) -> bool {
+        match self {
+            Self::False => !archived,
+            Self::True => true,
+            Self::Only => archived,
+        }
+    }
 }
 
 /// Whether a device is heard from.
@@ -331,7 +354,7 @@ fn wanted(device: &DeviceView, query: &ListQuery) -> bool {
         && query.tag.as_ref().is_none_or(|tag| device.document.tags.contains(tag))
         && query.place.as_ref().is_none_or(|place| device.document.place.as_ref() == Some(place))
         && query.group.as_ref().is_none_or(|group| device.document.group.as_ref() == Some(group))
-        && (query.archived == Some(true) || !device.document.archived)
+        && query.archived.unwrap_or_default().lists(device.document.archived)
 }
 
 /// One device.

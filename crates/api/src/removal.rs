@@ -107,6 +107,8 @@ pub struct IgnoredList {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Ignored {
     key: String,
+    /// What its device was called, while it can be restored.
+    name: Option<String>,
     /// Epoch ms of the deletion, or since when it is ignored.
     since: i64,
     /// Epoch ms until which the device can be restored; none if it is gone for good.
@@ -117,6 +119,7 @@ impl From<IgnoredSender> for Ignored {
     fn from(sender: IgnoredSender) -> Self {
         Self {
             key: sender.key.as_str().to_owned(),
+            name: sender.device.as_ref().map(|device| device.shown_name().to_owned()),
             since: sender.since.millis(),
             restorable_until: sender.restorable_until.map(model::Timestamp::millis),
         }

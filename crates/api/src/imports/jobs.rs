@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use decode::{ClaimedTime, Found};
 use ingest::IMPORT;
 use model::ReadingCounts;
 use serde::Serialize;
@@ -17,6 +18,8 @@ use crate::state::ApiState;
 const IMPORTS_MAX: usize = 20;
 /// Errors of one import that are told one by one. All are counted.
 const ERRORS_MAX: usize = 100;
+/// Devices of one import that are told. The readings of others are stored and counted all the same.
+const DEVICES_MAX: usize = 20;
 
 /// An import and how far it is.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -50,6 +53,18 @@ pub struct Import {
     bytes_total: Option<u64>,
     /// The first 100 of what was not stored.
     errors: Vec<ImportError>,
+    /// Whose rows they are: the first 20 devices, by key.
+    devices: Vec<ImportedDevice>,
+}
+
+/// A device that rows of an import are about.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ImportedDevice {
+    key: String,
+    /// Epoch ms of its earliest row.
+    first: i64,
+    /// Epoch ms of its latest row.
+    last: i64,
 }
 
 /// How an import is.
@@ -105,6 +120,8 @@ struct Progress {
     bytes: u64,
     refused: BTreeMap<&'static str, u64>,
     errors: Vec<ImportError>,
+    /// Earliest and latest row of each.
+    devices: BTreeMap<String, (i64, i64)>,
     /// The books of all imports before this one.
     before: Option<ReadingCounts>,
     /// Those books at the end of this one; until then they are read.
@@ -137,6 +154,7 @@ impl Imports {
             bytes: 0,
             refused: BTreeMap::new(),
             errors: Vec::new(),
+            devices: BTreeMap::new(),
             before: None,
             after: None,
         };
@@ -211,6 +229,19 @@ impl Job {
         }
     }
 
+    /// What was read of a row.
+    pub fn found(&self, found: &[Found]) {
+        let devices = &mut self.lock().devices;
+        for Found { device, time, .. } in found {
+            let Some(ClaimedTime::At { ms, .. }) = *time else { continue };
+            if let Some((first, last)) = devices.get_mut(device) {
+                (*first, *last) = (ms.min(*first), ms.max(*last));
+            } else if devices.len() < DEVICES_MAX {
+                devices.insert(device.clone(), (ms, ms));
+            }
+        }
+    }
+
     /// Something that the books count was not stored.
     pub fn tell(&self, row: u64, detail: String) {
         self.lock().tell(row, detail);
@@ -253,7 +284,14 @@ impl Job {
             bytes: progress.bytes,
             bytes_total: self.bytes_total,
             errors: progress.errors.clone(),
+            devices: progress.devices.iter().map(ImportedDevice::of).collect(),
         }
+    }
+}
+
+impl ImportedDevice {
+    fn of((key, &(first, last)): (&String, &(i64, i64))) -> Self {
+        Self { key: key.clone(), first, last }
     }
 }
 

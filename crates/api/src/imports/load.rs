@@ -68,8 +68,13 @@ pub struct Load {
 
 impl Drop for Load {
     fn drop(&mut self) {
+        let now = self.state.ingest.now().millis();
+        if *self.stop.borrow() {
+            // Who stopped it need not send the rest.
+            return self.job.end(ImportState::Cancelled, None, now, None);
+        }
         let sentence = "the connection ended before the file did; bring it again, nothing doubles";
-        self.job.end(ImportState::Failed, Some(sentence.to_owned()), self.state.ingest.now().millis(), None);
+        self.job.end(ImportState::Failed, Some(sentence.to_owned()), now, None);
     }
 }
 
@@ -220,6 +225,7 @@ impl Load {
         }
         let read = self.reader.read(row);
         if !read.found.is_empty() {
+            self.job.found(&read.found);
             let joins = |part: &&mut Part| part.found.len() + read.found.len() <= VALUES_MAX;
             match self.parts.last_mut().filter(joins) {
                 Some(part) => part.found.extend(read.found),
