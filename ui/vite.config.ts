@@ -104,6 +104,15 @@ function leanChart(): Plugin {
   };
 }
 
+/** What pages share goes in few chunks: each has a price, and packs worse than a larger one. */
+const chunks = [
+  { name: 'frame', test: /\/node_modules\/(@preact|preact)\/|\/src\/(main|app|i18n\/index)\.tsx?$/ },
+  {
+    name: 'parts',
+    test: /\/src\/(components\/(DemoBadge|Failure|lazily|StatusMark|Unit)|state\/status|chart\/hue)\.tsx?$/,
+  },
+];
+
 // Tests of local time need a zone whose clocks jump.
 if (process.env['VITEST']) process.env['TZ'] = 'Europe/Berlin';
 
@@ -117,6 +126,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: false,
     reportCompressedSize: false,
+    rolldownOptions: { output: { codeSplitting: { groups: chunks } } },
   },
   server: { proxy: { '/api': { target: server, ws: true }, '/health': server } },
   test: { environment: 'happy-dom', include: ['src/**/*.test.ts', 'src/**/*.test.tsx'] },
