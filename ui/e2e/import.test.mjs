@@ -1,7 +1,18 @@
 // A table is brought in: looked at, mapped by column, watched, and what was not stored is told by line.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ask, desk, freshKey, onPage, phone, url, useBrowser } from './harness.mjs';
+import {
+  ask,
+  desk,
+  freshKey,
+  lane,
+  lanesReady,
+  onPage,
+  phone,
+  publish,
+  url,
+  useBrowser,
+} from './harness.mjs';
 
 useBrowser();
 
@@ -47,6 +58,11 @@ for (const [name, size] of Object.entries({ desk, phone })) {
         await one.getByText(/stored 7/).waitFor();
         await one.getByText('1 not stored').click();
         await one.getByText(/Line 4:/).waitFor();
+        await one.getByRole('link', { name: `Open ${key} at 24 Nov 2026` }).click();
+        await lanesReady(page);
+        await page.getByText('never live').first().waitFor();
+        await lane(page, 'Attic temperature').getByText('21.9').first().waitFor();
+        assert.equal(await page.getByText('No readings in this range').count(), 0);
       },
       { size },
     );
@@ -56,6 +72,20 @@ for (const [name, size] of Object.entries({ desk, phone })) {
     assert.deepEqual(temperature.latest, { t: Date.UTC(2026, 10, 24, 7, 30), v: 21.9, q: 0 });
   });
 }
+
+test('import: a device whose readings are all long past opens on them', async () => {
+  const key = freshKey('past');
+  const start = Date.UTC(2021, 2, 1, 12);
+  for (const hour of [0, 1, 2])
+    await publish(key, { ts: start + hour * 3_600_000, temperature: 20 + hour });
+  await onPage(`/device?${new URLSearchParams({ key })}`, async (page) => {
+    await lanesReady(page);
+    await lane(page, 'Temperature')
+      .getByText(/3 readings/)
+      .waitFor({ timeout: 20_000 });
+    await page.getByText('History').first().waitFor();
+  });
+});
 
 test('import: a long table shows its progress, and is stopped', async () => {
   const key = freshKey('long');
@@ -87,6 +117,8 @@ test('import: a long table shows its progress, and is stopped', async () => {
       await page.getByRole('progressbar', { name: 'Progress of long.csv' }).waitFor();
       await one.getByRole('button', { name: 'Stop long.csv' }).click();
       await one.getByText('stopped').waitFor();
+      // The page sends no more of it, and the mapping stays for another try.
+      await page.getByRole('button', { name: 'Import', exact: true, disabled: false }).waitFor();
     },
     { forgives: (text) => /imports|ERR_|409|422|499/.test(text) },
   );

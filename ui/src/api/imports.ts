@@ -3,7 +3,13 @@ import { ask, failureOf } from './client.ts';
 import type { components } from './schema.d.ts';
 
 type Schemas = components['schemas'];
-export type Import = Schemas['Import'];
+/** `devices`: whose rows they are, each with its earliest and latest time. */
+export type Import = Schemas['Import'] & { devices?: ImportedDevice[] };
+export interface ImportedDevice {
+  key: string;
+  first: number;
+  last: number;
+}
 export type Mapping = Schemas['Mapping'];
 export type Preview = Schemas['Preview'];
 export type TimeForm = Schemas['TimeForm'];
@@ -12,11 +18,17 @@ export const timeForms: readonly TimeForm[] = ['iso', 'dmy', 'mdy', 's', 'ms', '
 /** So much of a file is looked at before it is brought in. */
 const previewBytes = 256 * 1024;
 
-async function send<T>(path: string, query: Record<string, string>, body: Blob): Promise<T> {
+async function send<T>(
+  path: string,
+  query: Record<string, string>,
+  body: Blob,
+  signal: AbortSignal | null = null,
+): Promise<T> {
   const answer = await fetch(`/api/v1${path}?${new URLSearchParams(query)}`, {
     method: 'POST',
     headers: { 'content-type': 'text/csv' },
     body,
+    signal,
   });
   if (!answer.ok) throw await failureOf(answer);
   const data: T = await answer.json();
@@ -35,8 +47,8 @@ export const previewImport = (file: File, mapping: Mapping | null) =>
   );
 
 /** Brings the whole file in; answers when all of it is durable. */
-export const beginImport = (file: File, mapping: Mapping) =>
-  send<Import>('/imports', { mapping: JSON.stringify(mapping), name: file.name }, file);
+export const beginImport = (file: File, mapping: Mapping, signal: AbortSignal) =>
+  send<Import>('/imports', { mapping: JSON.stringify(mapping), name: file.name }, file, signal);
 
 export const getImports = async () => (await ask<{ items: Import[] }>('/imports')).items;
 

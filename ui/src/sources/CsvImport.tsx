@@ -5,12 +5,13 @@ import type { Mapping, Preview } from '../api/imports.ts';
 import { beginImport, previewImport } from '../api/imports.ts';
 import { formatTime } from '../format/time.ts';
 import words from '../i18n/en.import.json';
-import { addWords, t } from '../i18n/index.ts';
+import { addWords, plural, t } from '../i18n/index.ts';
 import { failureText } from '../state/fleet.ts';
 import { zone } from '../state/prefs.ts';
 import { keyOf, mappingOf, sizeWords, type Table, tableOf } from './columns.ts';
 import { ImportTable } from './ImportTable.tsx';
 import { TableSettings } from './TableSettings.tsx';
+import { beginUpload, endUpload } from './upload.ts';
 import '../styles/import.css';
 
 addWords(words);
@@ -74,14 +75,17 @@ export function CsvImport({ changed, close }: Props) {
   useEffect(() => () => clearTimeout(timer.current), []);
   const send = async (file: File, made: Mapping) => {
     isSending.value = true;
-    const sending = beginImport(file, made);
+    const signal = beginUpload();
+    const sending = beginImport(file, made, signal);
     setTimeout(changed, restMs);
     try {
       await sending;
       looked.value = null;
     } catch (error) {
-      why.value = failureText(error);
+      // Who stopped it knows; the mapping stays for another try.
+      why.value = signal.aborted ? null : failureText(error);
     }
+    endUpload();
     isSending.value = false;
     changed();
   };
@@ -204,6 +208,7 @@ function Mapped({ looked, isSending, change, send, again, close }: MappedProps) 
 }
 
 const told = 3;
+const toldValues = 6;
 
 const whenWords = (time: number) =>
   `${formatTime(time, 'full', zone.value)} ${formatTime(time, 'year', zone.value)}`;
@@ -212,17 +217,30 @@ const whenWords = (time: number) =>
 function Outcome({ preview }: { preview: Preview }) {
   const devices = [...new Set(preview.readings.map((reading) => reading.device))];
   const [first] = preview.readings;
+  // One row has one device and one time.
+  const row = preview.readings.filter(({ device, t }) => device === first?.device && t === first.t);
+  const values = row.map(
+    ({ metric, v, unit }) => `${metric} = ${v ?? '–'}${unit ? ` ${unit}` : ''}`,
+  );
   return (
     <div role="status">
       {first && (
         <p>
           {t('import.becomes', {
-            device: devices.slice(0, told).join(', '),
-            metric: first.metric,
-            value: `${first.v ?? '–'}${first.unit ? ` ${first.unit}` : ''}`,
+            values: values.slice(0, toldValues).join(', '),
+            more: values.length > toldValues ? '…' : '',
+            device: first.device,
             time: typeof first.t === 'number' ? whenWords(first.t) : '–',
-          })}
+          })}{' '}
+          {devices.length > 1 &&
+            t('import.devices', {
+              n: devices.length,
+              names: `${devices.slice(0, told).join(', ')}${devices.length > told ? '…' : ''}`,
+            })}
         </p>
+      )}
+      {preview.errors.length > 0 && (
+        <p>{plural('import.not_stored', preview.errors.length, { n: preview.errors.length })}</p>
       )}
       {preview.errors.slice(0, told).map((error) => (
         <p key={`${error.row}${error.detail}`} class="muted">

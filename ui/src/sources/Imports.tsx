@@ -1,14 +1,17 @@
 /** Imports since the server started: how far each is, and what of it was not stored. */
 import { useSignal } from '@preact/signals';
-import type { Import } from '../api/imports.ts';
+import type { Import, ImportedDevice } from '../api/imports.ts';
 import { endImport } from '../api/imports.ts';
 import { formatCount } from '../format/number.ts';
-import { formatAge } from '../format/time.ts';
+import { formatAge, formatTime } from '../format/time.ts';
 import words from '../i18n/en.import.json';
 import { addWords, plural, t, word } from '../i18n/index.ts';
 import { now } from '../state/clock.ts';
 import { failureText } from '../state/fleet.ts';
+import { zone } from '../state/prefs.ts';
+import { devicePath, withKept } from '../state/url.ts';
 import { shareOf, sizeWords } from './columns.ts';
+import { abortUpload } from './upload.ts';
 import '../styles/import.css';
 
 addWords(words);
@@ -35,6 +38,7 @@ function OneImport({ one, changed }: { one: Import; changed: () => void }) {
   const end = async () => {
     try {
       await endImport(one.id);
+      if (isRunning) abortUpload();
     } catch (error) {
       why.value = failureText(error);
     }
@@ -50,6 +54,7 @@ function OneImport({ one, changed }: { one: Import; changed: () => void }) {
         </p>
         {isRunning && <Progress one={one} name={name} />}
         <p class="muted">{countsOf(one)}</p>
+        {!isRunning && <Devices of={one.devices ?? []} />}
         {one.detail && <p class="way-fault">{one.detail}</p>}
         <Errors one={one} />
         {why.value && (
@@ -95,6 +100,45 @@ function countsOf(one: Import): string {
   return [plural('import.rows', one.rows, { n: formatCount(one.rows) }), ...told, ...refused].join(
     ' · ',
   );
+}
+
+/** As many as the server tells. */
+const devicesMost = 20;
+
+/** The way to what was brought in, at its own time. */
+function Devices({ of }: { of: ImportedDevice[] }) {
+  if (of.length === 0) return null;
+  return (
+    <>
+      <ul class="import-devices">
+        {of.map((one) => (
+          <li key={one.key}>
+            <a href={withKept(`${devicePath(one.key)}&${aroundOf(one)}`)}>
+              {t('import.open', { device: one.key, when: whenOf(one) })}
+            </a>
+          </li>
+        ))}
+      </ul>
+      {of.length === devicesMost && (
+        <p class="muted">{t('import.open_more', { n: devicesMost })}</p>
+      )}
+    </>
+  );
+}
+
+/** The range of its rows with some air at both ends. */
+function aroundOf({ first, last }: ImportedDevice): URLSearchParams {
+  const air = Math.max(60_000, Math.round((last - first) / 50));
+  return new URLSearchParams({ from: String(first - air), to: String(last + air) });
+}
+
+/** A day, a month, or from one to another. */
+function whenOf({ first, last }: ImportedDevice): string {
+  const name = (time: number, style: 'date' | 'month') =>
+    `${formatTime(time, style, zone.value)} ${formatTime(time, 'year', zone.value)}`;
+  if (name(first, 'date') === name(last, 'date')) return name(first, 'date');
+  const [from, to] = [name(first, 'month'), name(last, 'month')];
+  return from === to ? from : `${from} – ${to}`;
 }
 
 function Errors({ one }: { one: Import }) {
