@@ -13,6 +13,7 @@ test('add: each path has host, port and topic filled in, and what it says really
     await page.getByLabel('Topic').fill(`${key}/climate`);
     const sketch = page.getByRole('region', { name: 'A sketch for ESP32 and ESP8266' });
     await sketch.getByText(`const int port = ${port};`).waitFor();
+    assert.doesNotMatch(await sketch.textContent(), /127\.0\.0\.1|localhost/);
     await sketch.getByText(`const char topic[] = "${key}/climate";`).waitFor();
     await page.getByRole('button', { name: /Copy: A sketch/ }).click();
     await page.getByText('Copied').waitFor();

@@ -3,6 +3,8 @@ import {
   arduinoSketch,
   curlLine,
   esphomeLines,
+  hostMissing,
+  onBoard,
   reachOf,
   tasmotaLine,
   topicFault,
@@ -27,6 +29,15 @@ describe('what goes onto a board', () => {
     expect(curlLine({ ...reach, topic: "o'brien/a b" })).toContain(
       "'http://192.168.1.10:8080/api/v1/ingest/o'\\''brien/a%20b'",
     );
+  });
+
+  it('never leads a board to itself', () => {
+    for (const host of ['127.0.0.1', 'localhost', '::1']) {
+      const lines = arduinoSketch(onBoard({ ...reach, host }));
+      expect(lines).not.toContain(host);
+      expect(lines).toContain(hostMissing);
+    }
+    expect(onBoard(reach)).toEqual(reach);
   });
 
   it('names the device by one word', () => {

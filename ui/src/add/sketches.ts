@@ -116,6 +116,13 @@ export function mosquittoLine({ host, port, topic }: Reach): string {
 
 const isLoopback = (host: string) => /^(localhost|127\.|\[?::1\]?$)/.test(host);
 
+/** Stands where a board has the server's address, while the server has none that a board can reach. */
+export const hostMissing = 'ADDRESS-OF-THIS-COMPUTER';
+
+/** What goes onto a board: the address of this computer itself would lead the board to itself. */
+export const onBoard = (reach: Reach): Reach =>
+  isLoopback(reach.host) ? { ...reach, host: hostMissing } : reach;
+
 /**
  * The address that a board can use: that by which this page was reached, if others on the
  * network reach it so too, else the first that the server names.

@@ -5,7 +5,9 @@ import {
   arduinoSketch,
   curlLine,
   esphomeLines,
+  hostMissing,
   mosquittoLine,
+  onBoard,
   pythonLines,
   type Reach,
   reachOf,
@@ -97,7 +99,18 @@ function Ways({ chosen }: { chosen: Way }) {
   );
 }
 
+/** Told where a board's text wants an address that the server does not have yet. */
+function Missing({ board }: { board: Reach }) {
+  if (board.host !== hostMissing) return null;
+  return (
+    <p class="add-local" role="note">
+      {t('add.no_address', { word: hostMissing })} <code>sensorium serve --open-lan</code>
+    </p>
+  );
+}
+
 function Path({ way, reach }: { way: Way; reach: Reach }) {
+  const board = onBoard(reach);
   switch (way) {
     case 'board':
       return (
@@ -108,7 +121,8 @@ function Path({ way, reach }: { way: Way; reach: Reach }) {
           <CopyLine line={mosquittoLine(reach)} label={t('nothing.by_mqtt')} />
           <h2>{t('add.sketch')}</h2>
           <p class="muted">{t('add.sketch_why')}</p>
-          <CopyBlock text={arduinoSketch(reach)} label={t('add.sketch')} />
+          <Missing board={board} />
+          <CopyBlock text={arduinoSketch(board)} label={t('add.sketch')} />
         </section>
       );
     case 'esphome':
@@ -116,7 +130,8 @@ function Path({ way, reach }: { way: Way; reach: Reach }) {
         <section class="add-path">
           <h2>{t('add.esphome')}</h2>
           <p class="muted">{t('add.esphome_why')}</p>
-          <CopyBlock text={esphomeLines(reach)} label={t('add.esphome')} />
+          <Missing board={board} />
+          <CopyBlock text={esphomeLines(board)} label={t('add.esphome')} />
         </section>
       );
     case 'tasmota':
@@ -124,7 +139,8 @@ function Path({ way, reach }: { way: Way; reach: Reach }) {
         <section class="add-path">
           <h2>{t('add.tasmota')}</h2>
           <p class="muted">{t('add.tasmota_why')}</p>
-          <CopyLine line={tasmotaLine(reach)} label={t('add.tasmota')} />
+          <Missing board={board} />
+          <CopyLine line={tasmotaLine(board)} label={t('add.tasmota')} />
         </section>
       );
     case 'http':
