@@ -26,6 +26,7 @@ before(async () => {
     'device-all': devicePath(demo.key, 'all'),
     'device-health': `${devicePath(demo.key)}&tab=health`,
     'device-setup': `${devicePath(demo.key)}&tab=setup`,
+    away: '/?list=away',
     inbox: '/inbox',
     sources: '/sources',
     'sources-add': '/sources?add=hivemq',

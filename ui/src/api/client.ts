@@ -67,9 +67,12 @@ export const getBooks = () => ask<Books>('/books');
 export const getHeard = () => ask<HeardList>('/inbox/heard');
 export const getUnread = (limit: number) =>
   ask<UnreadPage>('/inbox/messages', { query: { limit } });
+/** So many devices come at once: the server gathers all of them for each page. */
+const devicesAtOnce = 2000;
+
 export const getDevices = (cursor: string | null) =>
   ask<DevicePage>('/devices', {
-    query: cursor ? { limit: 500, cursor } : { limit: 500 },
+    query: { limit: devicesAtOnce, ...(cursor && { cursor }) },
   });
 
 export const acceptDevice = (device: Device) =>

@@ -11,4 +11,19 @@ it('a quantity has one colour, by name or by unit', () => {
 it('titles are readable', () => {
   expect(metricTitle('soil_moisture')).toBe('Soil moisture');
   expect(metricTitle('co2')).toBe('CO₂');
+  for (const [name, title] of [
+    ['dht11.temperature', 'DHT11 temperature'],
+    ['linkquality', 'Link quality'],
+    ['battery-voltage', 'Battery voltage'],
+    ['pm2_5', 'PM2.5'],
+    ['pm10', 'PM10'],
+    ['soil_ph', 'Soil pH'],
+    ['ph', 'pH'],
+    ['wifi_rssi', 'Wi-Fi RSSI'],
+    ['ds18b20_temperature', 'DS18B20 temperature'],
+    ['freeHeap', 'Free heap'],
+    ['temp1', 'Temp1'],
+    ['température', 'Température'],
+  ])
+    expect(metricTitle(name ?? '')).toBe(title);
 });

@@ -35,20 +35,37 @@ export function hueOf({ name, unit }: Pick<Metric, 'name' | 'unit'>): Hue {
   return byName?.[1] ?? units[unit ?? ''] ?? 'other';
 }
 
+/** Words that are written in a way of their own. */
 const known: Record<string, string> = {
   co2: 'CO₂',
+  eco2: 'eCO₂',
+  ph: 'pH',
+  pm1: 'PM1',
   pm25: 'PM2.5',
-  pm10: 'PM10',
-  voc: 'VOC',
-  rssi: 'RSSI',
+  linkquality: 'link quality',
+  wifi: 'Wi-Fi',
+  esp32: 'ESP32',
+  esp8266: 'ESP8266',
 };
+const initials = /^(cpu|id|iaq|ip|lqi|nox|rssi|snr|ssid|tvoc|uv|vcc|voc)$/;
+/** DHT11, BME280, DS18B20: a few letters and at least two figures are a part's number. */
+const partNumber = /^[a-z]{2,3}\d{2,}[a-z\d]*$/;
 
 /** `soil_moisture` as a title: "Soil moisture". The name itself stays what it is everywhere else. */
 export function metricTitle(name: string): string {
-  const title = known[name.toLowerCase()];
-  if (title) return title;
-  const words = name.replaceAll('_', ' ').trim();
-  return words.charAt(0).toUpperCase() + words.slice(1);
+  const words = name
+    .replace(/([a-z])([A-Z])/g, '$1 $2')
+    .toLowerCase()
+    .replace(/pm2_5/g, 'pm25')
+    .split(/[\s_.\-/]+/)
+    .filter(Boolean)
+    .map((word) =>
+      initials.test(word) || (!known[word] && partNumber.test(word))
+        ? word.toUpperCase()
+        : (known[word] ?? word),
+    )
+    .join(' ');
+  return /^(eCO|pH)/.test(words) ? words : words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 /** The decimals that somebody wants a metric's values to have; none where they are as sent. */

@@ -182,7 +182,7 @@ export function summaryOf(
   span: Span,
 ): string {
   const duration = formatDuration(span.to - span.from);
-  const unit = metric.unit ?? '';
+  const unit = metric.unit ? ` ${metric.unit}` : '';
   const name = metricTitle(metric.name);
   if (plot.x.length === 0) return t('summary.empty', { name, duration });
   const values = found

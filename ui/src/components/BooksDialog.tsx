@@ -2,7 +2,7 @@
 import type { Book } from '../api/types.ts';
 import { formatCount } from '../format/number.ts';
 import words from '../i18n/en.books.json';
-import { addWords, t, word } from '../i18n/index.ts';
+import { addWords, sourceName, t, word } from '../i18n/index.ts';
 import { messageEquation, readingEquation } from '../state/books.ts';
 import { books, loadBooks } from '../state/fleet.ts';
 import { EquationLine } from './EquationLine.tsx';
@@ -23,7 +23,7 @@ export function BooksDialog({ close }: { close: () => void }) {
       <p class="muted">{t(data?.balanced === false ? 'books.unbalanced' : 'books.balanced')}</p>
       {failure && <Failure what={t('books.failed')} why={failure} again={loadBooks} />}
       {data?.sources.map((source) => (
-        <SourceBook key={source.source} title={word('source', source.source)} book={source} />
+        <SourceBook key={source.source} title={sourceName(source.source)} book={source} />
       ))}
       {data && <SourceBook title={t('books.total')} book={data.total} />}
     </>

@@ -6,11 +6,11 @@ import type { Device, Metric, Status } from '../api/types.ts';
 import { digitsOf, hueOf, metricTitle } from '../chart/hue.ts';
 import { formatState, formatValue, toNumber } from '../format/number.ts';
 import { formatAge, formatStep } from '../format/time.ts';
-import { plural } from '../i18n/index.ts';
+import { plural, t } from '../i18n/index.ts';
 import { now } from '../state/clock.ts';
 import { latest } from '../state/fleet.ts';
 import { sparks, wantSpark } from '../state/sparks.ts';
-import { lastHeardAt } from '../state/status.ts';
+import { hasReadings, lastHeardAt } from '../state/status.ts';
 import { devicePath, withKept } from '../state/url.ts';
 import { DemoBadge } from './DemoBadge.tsx';
 import { NewMark } from './NewMark.tsx';
@@ -19,22 +19,44 @@ import { StatusMark } from './StatusMark.tsx';
 import { Unit } from './Unit.tsx';
 
 /** More metrics than this are told by their number; the device's page has them all. */
-const metricsShown = 8;
+export const metricsShown = 8;
 const longFrom = 8;
 /** A sparkline that covers less says so. */
 const usualSpan = 86_400_000;
 
-export function DeviceRow({ device, status }: { device: Device; status: Status }) {
+interface Props {
+  device: Device;
+  status: Status;
+  /** Which row of how many it is, where not all are there. */
+  place: { at: number; of: number } | null;
+  /** While devices are chosen for a change of many. */
+  choice: { isChosen: boolean; set: (isChosen: boolean, isRange: boolean) => void } | null;
+}
+
+export function DeviceRow({ device, status, place, choice }: Props) {
   const shown = device.metrics.slice(0, metricsShown);
   const more = device.metrics.length - shown.length;
   return (
-    <li class={`device status-of-${status}`}>
+    <li
+      class={`device status-of-${status}${choice?.isChosen ? ' is-chosen' : ''}`}
+      {...(place && { 'aria-posinset': place.at, 'aria-setsize': place.of })}
+    >
       <div class="device-head">
+        {choice && (
+          <label class="choose">
+            <input
+              type="checkbox"
+              checked={choice.isChosen}
+              aria-label={t('choose.one', { name: device.name })}
+              onClick={(event) => choice.set(event.currentTarget.checked, event.shiftKey)}
+            />
+          </label>
+        )}
         <h2>
           <a href={withKept(devicePath(device.key))}>{device.name}</a>
         </h2>
         <p class="device-state">
-          <StatusMark status={status} />
+          <StatusMark status={status} hasReadings={hasReadings(device)} />
           <HeardAge device={device} />
         </p>
         {device.name !== device.key && <p class="device-key">{device.key}</p>}

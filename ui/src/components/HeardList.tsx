@@ -36,7 +36,7 @@ export function HeardSentence({ item }: { item: Heard }) {
       {t('heard.device')} <a href={withKept(devicePath(item.device))}>{item.device}</a>
       {item.readings.map((reading) => (
         <span key={reading.metric}>
-          , {metricTitle(reading.metric).toLowerCase()}
+          , {inSentence(metricTitle(reading.metric))}
           {reading.unit && `, ${reading.unit}`}
           {reading.unit && reading.unit_source === 'assumed' && (
             <>
@@ -50,6 +50,10 @@ export function HeardSentence({ item }: { item: Heard }) {
     </p>
   );
 }
+
+/** Small at the start, unless it is written so: "temperature", but "DHT11 temperature". */
+const inSentence = (title: string) =>
+  title.replace(/^[A-Z](?=[a-z ]|$)/, (letter) => letter.toLowerCase());
 
 /** What was sent, cut where it gets long. */
 function payload(item: Heard): string {

@@ -4,7 +4,13 @@ import { t } from '../i18n/index.ts';
 
 const radius = 5;
 
-export function StatusMark({ status }: { status: Status }) {
+interface Props {
+  status: Status;
+  /** It has readings, though perhaps only such as were brought in from a table. */
+  hasReadings?: boolean;
+}
+
+export function StatusMark({ status, hasReadings }: Props) {
   return (
     <span class={`status status-${status}`}>
       <svg viewBox="0 0 14 14" width="14" height="14" aria-hidden="true">
@@ -18,7 +24,7 @@ export function StatusMark({ status }: { status: Status }) {
         {status === 'sleeping' && <path d="M7 4.5a2.5 2.5 0 1 0 2.5 2.5" class="ring" />}
         {status === 'stale' && <path d="M7 2a5 5 0 0 0 0 10z" class="fill" />}
       </svg>
-      {t(`status.${status}`)}
+      {t(status === 'never_seen' && hasReadings ? 'status.never_live' : `status.${status}`)}
     </span>
   );
 }

@@ -6,7 +6,9 @@
  */
 import type absent from './en.absent.json';
 import type add from './en.add.json';
+import type away from './en.away.json';
 import type books from './en.books.json';
+import type choose from './en.choose.json';
 import type dates from './en.dates.json';
 import type forms from './en.forms.json';
 import type health from './en.health.json';
@@ -25,7 +27,9 @@ export type Key =
   | keyof typeof en
   | keyof typeof absent
   | keyof typeof add
+  | keyof typeof away
   | keyof typeof books
+  | keyof typeof choose
   | keyof typeof dates
   | keyof typeof forms
   | keyof typeof health
@@ -71,4 +75,9 @@ export function plural(stem: PluralKey, count: number, values: Values = {}): str
 export function word(prefix: string, code: string): string {
   const key = `${prefix}.${code}`;
   return words.get(key) ?? code.replaceAll('_', ' ');
+}
+
+/** What brought a message in: a way of this server, or an external broker by the name that a person gave it. */
+export function sourceName(source: string): string {
+  return words.get(`source.${source}`) ?? t('source.external', { name: source });
 }

@@ -8,10 +8,8 @@ import { digitsOf } from '../chart/hue.ts';
 import type { ChartActions } from '../chart/readout.ts';
 import { TimeAxis } from '../chart/TimeAxis.tsx';
 import { TimeChart } from '../chart/TimeChart.tsx';
-import { DemoBadge } from '../components/DemoBadge.tsx';
 import { Failure } from '../components/Failure.tsx';
 import { lazily } from '../components/lazily.tsx';
-import { NewMark } from '../components/NewMark.tsx';
 import { RangeBar } from '../components/RangeBar.tsx';
 import { StatusMark } from '../components/StatusMark.tsx';
 import { formatAge } from '../format/time.ts';
@@ -19,10 +17,10 @@ import { t } from '../i18n/index.ts';
 import { now, serverNow } from '../state/clock.ts';
 import { devices, latest, loadDevices } from '../state/fleet.ts';
 import { foot } from '../state/foot.ts';
-import { spanFor } from '../state/range.ts';
-import { lastHeardAt, statusOf } from '../state/status.ts';
+import { usualRange } from '../state/range.ts';
+import { hasReadings, lastHeardAt, statusOf } from '../state/status.ts';
 import { query } from '../state/url.ts';
-import { backToLive, range, show, usualMs } from '../state/view.ts';
+import { backToLive, range, show, usual } from '../state/view.ts';
 import '../styles/chart.css';
 import '../styles/device.css';
 
@@ -54,7 +52,9 @@ type Tab = (typeof tabs)[number];
 const Health = lazily(async () => (await import('../settings/Health.tsx')).Health);
 const SetUp = lazily(async () => (await import('../settings/SetUp.tsx')).SetUp);
 const Absent = lazily(async () => (await import('../settings/Absent.tsx')).Absent);
-/** Most devices have none: the code comes with the first. */
+/** Most devices have none of these: the code comes with the first. */
+const DemoBadge = lazily(async () => (await import('../components/DemoBadge.tsx')).DemoBadge);
+const NewMark = lazily(async () => (await import('../components/NewMark.tsx')).NewMark);
 const Marks = lazily(async () => (await import('../chart/HardwareMarks.tsx')).HardwareMarks);
 
 function DeviceView({ device }: { device: Device }) {
@@ -102,7 +102,7 @@ function Charts({ device }: { device: Device }) {
   const first = useFirstReading(device);
   // Before the board is made: it reads once, and the right span.
   useMemo(() => {
-    usualMs.value = spanFor(first, serverNow());
+    usual.value = usualRange(first, newestOf(device), serverNow());
   }, [device.key, first]);
   const board = useMemo(
     () => new Board(device.key, device.metrics, range.peek()),
@@ -189,8 +189,7 @@ function actionsFor(board: Board, device: Device, speak: (words: string) => void
     reset: backToLive,
     speak,
     goToReadings: () => {
-      // Not when the device was heard: a message may carry readings of long ago.
-      const last = lastHeardAt({ ...device, last_seen: null }, latest.peek());
+      const last = newestOf(device);
       const width = board.span.value.to - board.span.value.from;
       if (last !== null)
         show({
@@ -201,6 +200,9 @@ function actionsFor(board: Board, device: Device, speak: (words: string) => void
     },
   };
 }
+
+/** Not when the device was heard: a message may carry readings of long ago. */
+const newestOf = (device: Device) => lastHeardAt({ ...device, last_seen: null }, latest.peek());
 
 /** States and texts take a third of the height of a line. */
 function laneWeight(device: Device): number {
@@ -248,7 +250,7 @@ function DeviceHead({ device, status, firstReading, tab }: HeadProps) {
       <h1>{device.name}</h1>
       {tab === 'charts' && <RangeBar firstReading={firstReading} />}
       <div class="device-state">
-        <StatusMark status={status} />
+        <StatusMark status={status} hasReadings={hasReadings(device)} />
         <span class="age">{age}</span>
         {device.name !== device.key && <span class="device-key">{device.key}</span>}
         {device.demo && <DemoBadge demo={device.demo} />}

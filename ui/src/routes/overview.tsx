@@ -1,39 +1,41 @@
 /** Is everything all right, and what is it now? Devices with their values, worst first. */
-import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
+import { useSignal } from '@preact/signals';
+import { useEffect, useMemo } from 'preact/hooks';
 import { hideDemo } from '../api/client.ts';
-import { subscribe } from '../api/live.ts';
-import { type Device, toStatus } from '../api/types.ts';
-import { DeviceRow } from '../components/DeviceRow.tsx';
 import { Failure } from '../components/Failure.tsx';
 import { HeardList } from '../components/HeardList.tsx';
-import { NothingHeard } from '../components/NothingHeard.tsx';
+import { lazily } from '../components/lazily.tsx';
 import { formatCount } from '../format/number.ts';
 import pageWords from '../i18n/en.pages.json';
 import { addWords, plural, t } from '../i18n/index.ts';
-import { now } from '../state/clock.ts';
+import { beginChoosing, chosen, endChoosing } from '../overview/choosing.ts';
+import { DeviceList, type Row, useSortedDevices } from '../overview/DeviceList.tsx';
+import { listedNow, sought } from '../overview/listed.ts';
 import {
   about,
   devices,
   failureText,
-  latest,
   loadAll,
   loadDevices,
   shownDevices,
+  totalBook,
   unread,
 } from '../state/fleet.ts';
-import { compareDevices, lastHeardAt, statusOf } from '../state/status.ts';
-import { withKept } from '../state/url.ts';
+import { foot } from '../state/foot.ts';
+import { undoable } from '../state/undo.ts';
+import { query, setQuery, withKept } from '../state/url.ts';
 import '../styles/overview.css';
 
 addWords(pageWords);
 
+const Away = lazily(async () => (await import('../overview/Away.tsx')).Away);
+const NothingHeard = lazily(
+  async () => (await import('../components/NothingHeard.tsx')).NothingHeard,
+);
+const UndoNotice = lazily(async () => (await import('../components/UndoNotice.tsx')).UndoNotice);
+const Choosing = lazily(async () => (await import('../overview/Choosing.tsx')).Choosing);
+
 export function Overview() {
-  useSignalEffect(() => {
-    const series = shownDevices.value.flatMap((device) =>
-      device.metrics.map((metric) => ({ device: device.key, metric: metric.name })),
-    );
-    return subscribe(series);
-  });
   const { data, failure } = devices.value;
   if (!data && failure) {
     return (
@@ -46,53 +48,92 @@ export function Overview() {
   return (
     <div class="page overview">
       {failure && <Failure what={t('devices.failed')} why={failure} again={loadDevices} />}
-      {shownDevices.value.length === 0 ? <NothingHeard /> : <DeviceList />}
+      {undoable.value && <UndoNotice />}
+      {query.value.get('list') === 'away' ? <Away /> : <Listed />}
     </div>
   );
 }
 
-function DeviceList() {
-  const rows = useSortedDevices();
+function Listed() {
+  const isEmpty = shownDevices.value.length === 0;
+  // Where nothing ever came, nothing can have been put away.
+  const isFresh = isEmpty && (totalBook.value?.messages.received ?? 0) === 0;
   return (
     <>
-      <header class="page-head">
-        <h1>{t('nav.overview')}</h1>
-        <Tally rows={rows} />
-        <UnreadLink />
-        <DemoSwitch />
-      </header>
-      <HeardList />
-      <ul class={rows.length > many ? 'devices is-many' : 'devices'}>
-        {rows.map(({ device, status }) => (
-          <DeviceRow key={device.key} device={device} status={status} />
-        ))}
-      </ul>
+      {isEmpty ? <NothingHeard /> : <Devices />}
+      {!isFresh && (
+        <p class="away-link">
+          <a href={withKept('/?list=away')}>{t('overview.away')}</a>
+        </p>
+      )}
     </>
   );
 }
 
-/** From so many rows on, the browser lays out only those in view. */
-const many = 100;
+/** With so many devices there is a field to find one by. */
+const findFrom = 20;
 
-interface Row {
-  device: Device;
-  status: ReturnType<typeof statusOf>;
+function Devices() {
+  const all = useSortedDevices(shownDevices.value);
+  const listed = listedNow.value;
+  const rows = useMemo(() => {
+    if (listed.length === all.length) return all;
+    const keys = new Set(listed.map((one) => one.key));
+    return all.filter(({ device }) => keys.has(device.key));
+  }, [all, listed]);
+  const isChoosing = chosen.value !== null;
+  useEffect(() => {
+    if (!isChoosing) return;
+    foot.value = () => <Choosing />;
+    return () => {
+      foot.value = null;
+      document.getElementById('choose-begin')?.focus();
+    };
+  }, [isChoosing]);
+  useEffect(() => endChoosing, []);
+  return (
+    <>
+      <header class="page-head">
+        <h1>{t('nav.overview')}</h1>
+        <Tally rows={all} />
+        <UnreadLink />
+        {(all.length >= findFrom || sought.value !== '') && <Find shown={rows.length} />}
+        {all.length > 1 && (
+          <button
+            type="button"
+            id="choose-begin"
+            class="quiet"
+            aria-pressed={isChoosing}
+            onClick={isChoosing ? endChoosing : beginChoosing}
+          >
+            {t('choose.begin')}
+          </button>
+        )}
+        <DemoSwitch />
+      </header>
+      <HeardList />
+      {rows.length > 0 ? <DeviceList rows={rows} /> : <p>{t('find.none')}</p>}
+    </>
+  );
 }
 
-/** Sorted anew only when a status changes, so that a tick of the clock moves nothing. */
-function useSortedDevices(): Row[] {
-  const statuses = useComputed(() => {
-    const time = now.value;
-    return shownDevices.value
-      .map((device) => statusOf(device, lastHeardAt(device, latest.value), time))
-      .join();
-  }).value;
-  const words = statuses.split(',');
-  const rows = shownDevices.value.map((device, i) => ({
-    device,
-    status: toStatus(words[i] ?? device.status),
-  }));
-  return rows.sort(compareDevices);
+function Find({ shown }: { shown: number }) {
+  return (
+    <search class="find">
+      <input
+        type="search"
+        aria-label={t('find.label')}
+        placeholder={t('find.label')}
+        autocomplete="off"
+        spellcheck={false}
+        value={sought.value}
+        onInput={(event) => setQuery({ q: event.currentTarget.value || null }, 'replace')}
+      />
+      <span class="muted" role="status">
+        {sought.value.trim() !== '' && t('find.shown', { n: formatCount(shown) })}
+      </span>
+    </search>
+  );
 }
 
 function Tally({ rows }: { rows: Row[] }) {

@@ -235,12 +235,12 @@ function Preview({ device, metric, read }: PreviewProps) {
   if (typeof newest !== 'number' || !('line' in read)) return null;
   // Back through the unit that is shown and the calibration that holds.
   const sent = sentOf(metric.calibration, sentOf(metric.conversion, newest));
-  const unit = ownUnit(metric);
+  const unit = ownUnit(metric) && ` ${ownUnit(metric)}`;
   return (
     <p class="muted">
       {t('cal.preview', {
-        sent: `${formatNumber(sent)} ${unit}`,
-        shown: `${formatNumber(apply(read.line, sent))} ${unit}`,
+        sent: `${formatNumber(sent)}${unit}`,
+        shown: `${formatNumber(apply(read.line, sent))}${unit}`,
       })}
     </p>
   );

@@ -3,7 +3,7 @@ import { getLastMessage, type TraceMessage } from '../api/settings.ts';
 import { toValue } from '../api/types.ts';
 import { formatValue } from '../format/number.ts';
 import { formatAge } from '../format/time.ts';
-import { plural, t, word } from '../i18n/index.ts';
+import { plural, sourceName, t, word } from '../i18n/index.ts';
 import { now } from '../state/clock.ts';
 import { usePoll } from '../state/poll.ts';
 import { withKept } from '../state/url.ts';
@@ -28,7 +28,7 @@ export function LastMessage({ device }: { device: string }) {
             {' · '}
             {formatAge(now.value - last.message.t)}
             {' · '}
-            {word('source', last.message.source)} · {last.message.client}
+            {sourceName(last.message.source)} · {last.message.client}
             {' · '}
             {plural('health.bytes', last.message.bytes)}
           </p>

@@ -1,6 +1,7 @@
 /** Out of the way: archive, ignore, merge into another device, delete. */
 
 import { useSignal } from '@preact/signals';
+import { hearAgain } from '../api/putAway.ts';
 import {
   changeDevice,
   deleteDevice,
@@ -17,6 +18,7 @@ import { formatTime } from '../format/time.ts';
 import { plural, t } from '../i18n/index.ts';
 import { devices, failureText, loadDevices } from '../state/fleet.ts';
 import { zone } from '../state/prefs.ts';
+import { undoable } from '../state/undo.ts';
 import { devicePath, go, withKept } from '../state/url.ts';
 import { Section, Told } from './Section.tsx';
 import { useSaving } from './save.ts';
@@ -57,6 +59,7 @@ export function Leaving({ device }: { device: Device }) {
           act={t('set.delete')}
           perform={async () => {
             await deleteDevice(device);
+            offerUndo('set.deleted', device);
             await leave('/');
           }}
           close={close}
@@ -81,6 +84,11 @@ export function Leaving({ device }: { device: Device }) {
       )}
     </Section>
   );
+}
+
+/** Told on the page that comes next. */
+function offerUndo(words: 'set.deleted' | 'set.ignored', { key, name }: Device): void {
+  undoable.value = { words: t(words, { name }), undo: () => hearAgain(key) };
 }
 
 const nameOf = (key: string) => devices.value.data?.find((one) => one.key === key)?.name ?? key;
@@ -118,7 +126,9 @@ function Ignore({ device, leave }: { device: Device; leave: (path: string) => Pr
       await ignoreSender(device.key);
       return null;
     });
-    if (done) await leave('/');
+    if (!done) return;
+    offerUndo('set.ignored', device);
+    await leave('/');
   };
   return (
     <div class="setting-act">

@@ -32,7 +32,8 @@ export interface LatestReading {
 }
 
 const unreadShown = 100;
-const devicesMost = 10_000;
+/** Beyond it the rest is left out. */
+const devicesMost = 20_000;
 /** Status words change with time alone, so the list is read again now and then. */
 const refreshMs = 15_000;
 
@@ -93,7 +94,45 @@ function takeLatest(list: Device[]): void {
 }
 
 export const loadAbout = () => load(about, readAbout);
-export const loadDevices = () => load(devices, readDevices);
+
+let reading: Promise<void> | null = null;
+let next: Promise<void> | null = null;
+let [lastRead, tookMs] = [0, 0];
+
+/** Reads the list. While it is being read, one more reading waits, however many ask for it. */
+export function loadDevices(): Promise<void> {
+  if (reading) {
+    next ??= reading.then(() => {
+      next = null;
+      return loadDevices();
+    });
+    return next;
+  }
+  const began = performance.now();
+  reading = load(devices, readDevices).then(() => {
+    lastRead = performance.now();
+    tookMs = lastRead - began;
+    reading = null;
+  });
+  return reading;
+}
+
+/** After a reading of the list the page rests for so many times as long as that took. */
+const restTimes = 4;
+let isFollowing = false;
+
+/** Reads again what the live link says has changed; a long list not at each change, but soon. */
+async function followChanges(): Promise<void> {
+  if (isFollowing) return;
+  isFollowing = true;
+  const rest = lastRead + restTimes * tookMs - performance.now();
+  if (rest > 0) await new Promise((resolve) => setTimeout(resolve, rest));
+  const version = devicesVersion.peek();
+  await Promise.all([loadDevices(), loadUnread(), loadHeard()]);
+  isFollowing = false;
+  if (devicesVersion.peek() !== version) void followChanges();
+}
+
 export const loadBooks = () => load(books, getBooks);
 export const loadUnread = () => load(unread, () => getUnread(unreadShown));
 export const loadHeard = () => load(heard, async () => (await getHeard()).items);
@@ -135,7 +174,7 @@ export function startFleet(): void {
     if (version === versionSeen) return;
     const first = versionSeen === 0;
     versionSeen = version;
-    if (!first) void Promise.all([loadDevices(), loadUnread(), loadHeard()]);
+    if (!first) void followChanges();
   });
   let wasOffline = false;
   effect(() => {
@@ -144,6 +183,7 @@ export function startFleet(): void {
     wasOffline = state === 'offline' || (wasOffline && state !== 'open');
   });
   setInterval(() => {
-    if (!document.hidden && linkState.value === 'open') void loadDevices();
+    const isRested = performance.now() - lastRead > restTimes * tookMs;
+    if (!document.hidden && linkState.value === 'open' && isRested) void loadDevices();
   }, refreshMs);
 }

@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { defaultRange, panned, parseRange, presets, rangeParams, spanOf, zoomed } from './range.ts';
+import {
+  defaultRange,
+  panned,
+  parseRange,
+  presets,
+  rangeParams,
+  spanOf,
+  usualRange,
+  zoomed,
+} from './range.ts';
 
 const HOUR = 3_600_000;
 
@@ -54,4 +63,18 @@ describe('the span of a range', () => {
     expect(panned({ from: 100, to: 200 }, -50, 250)).toEqual({ from: 50, to: 150 });
     expect(panned({ from: 100, to: 200 }, 500, 250)).toEqual({ from: 150, to: 250 });
   });
+});
+
+it('what is long past is shown where it has readings', () => {
+  const day = 86_400_000;
+  const now = 1000 * day;
+  expect(usualRange(null, null, now)).toEqual({ kind: 'last', ms: day });
+  expect(usualRange(0, now - 1000, now)).toEqual({ kind: 'last', ms: day });
+  expect(usualRange(now - 1000, now, now)).toEqual({ kind: 'last', ms: 300_000 });
+  const month = usualRange(100 * day, 110 * day, now);
+  expect(month).toEqual({ kind: 'fixed', from: 99.8 * day, to: 110.2 * day });
+  const years = usualRange(0, 900 * day, now);
+  if (years.kind !== 'fixed') throw new Error(years.kind);
+  expect(years.to).toBeGreaterThan(900 * day);
+  expect(years.to - years.from).toBeLessThan(33 * day);
 });

@@ -38,6 +38,20 @@ export function spanFor(firstReading: number | null, now: number): number {
   return spans.find((span) => firstReading !== null && now - firstReading <= span) ?? DAY;
 }
 
+/** Of what is long past so much is shown at first. */
+const pastMost = 31 * DAY;
+
+/**
+ * What is shown of a device at first: the time since it began to speak, at most a day; or, where all that it has is older
+ * than a day, such as what was brought in from a table, the stretch that has readings.
+ */
+export function usualRange(first: number | null, last: number | null, now: number): Range {
+  if (last === null || now - last < DAY) return { kind: 'last', ms: spanFor(first, now) };
+  const width = Math.min(last - (first ?? last - DAY), pastMost);
+  const air = Math.max(MINUTE, Math.round(width / 50));
+  return { kind: 'fixed', from: last - width - air, to: last + air };
+}
+
 /** The range that `from` and `to` of a query string ask for; `usual` if they make no sense. */
 export function parseRange(from: string | null, to: string | null, usual = defaultRange): Range {
   if (from === 'all') return { kind: 'all' };

@@ -23,6 +23,9 @@ export function statusOf(device: Device, lastSeen: number | null, now: number): 
   return silent > late ? 'stale' : 'online';
 }
 
+/** A device without any was made by hand and waits for its first message. */
+export const hasReadings = (device: Device) => device.metrics.some((metric) => metric.latest);
+
 /** Its newest values are what it has to say: nothing of it is late. */
 export const isCurrent = (status: Status) => status === 'online' || status === 'sleeping';
 
@@ -41,8 +44,11 @@ export function compareDevices(
 ): number {
   const rank = (one: { device: Device; status: Status }) =>
     one.device.new && badness[one.status] > 1 ? 2 : badness[one.status];
-  return rank(a) - rank(b) || a.device.name.localeCompare(b.device.name);
+  return rank(a) - rank(b) || byName.compare(a.device.name, b.device.name);
 }
+
+/** Comparing with one that is there already is ten times as fast as `localeCompare`. */
+const byName = new Intl.Collator();
 
 /** When the device was last heard, whichever of list and live link knows better. */
 export function lastHeardAt(

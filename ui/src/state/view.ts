@@ -4,10 +4,10 @@ import { defaultRange, parseRange, type Range, rangeParams } from './range.ts';
 import { query, route, setQuery } from './url.ts';
 
 /** What a page shows whose address names no range: it fits the age of the data. */
-export const usualMs = signal(86_400_000);
+export const usual = signal<Range>(defaultRange);
 
 export const range = computed<Range>(() =>
-  parseRange(query.value.get('from'), query.value.get('to'), { kind: 'last', ms: usualMs.value }),
+  parseRange(query.value.get('from'), query.value.get('to'), usual.value),
 );
 
 const lastFollowing = signal<Range>(defaultRange);
