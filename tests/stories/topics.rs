@@ -32,3 +32,26 @@ fn the_trace_says_why_a_topic_is_charted_or_is_not() {
     assert_eq!(next["items"].as_array().map(Vec::len), Some(1), "{next}");
     story.finish();
 }
+
+#[test]
+fn the_trace_says_from_when_readings_are_and_which_times_are_not_believed() {
+    let story = Story::begin();
+    let operator = story.operator();
+    let mut device = story.device("logger");
+    device.publish("home/logger/old", br#"{"temperature":21.5,"time":"2019-05-03T10:00:00Z"}"#.to_vec());
+    device.publish("home/logger/wrong", br#"{"temperature":21.5,"time":"1970-01-01T00:00:12Z"}"#.to_vec());
+    let why = |trace: &serde_json::Value| trace["why"].as_str().unwrap().to_owned();
+
+    let old = operator.see("/topics/trace?topic=home%2Flogger%2Fold");
+    assert!(why(&old).ends_with("Its readings are from 2019-05-03: choose a range that holds that day."), "{old}");
+    assert_eq!(old["messages"][0]["readings"][0]["disbelieved"], false, "{old}");
+
+    let wrong = operator.see("/topics/trace?topic=home%2Flogger%2Fwrong");
+    assert!(!why(&wrong).contains("choose"), "{wrong}");
+    let message = &wrong["messages"][0];
+    let reading = &message["readings"][0];
+    assert_eq!((&reading["t"], &reading["disbelieved"]), (&json!(12_000), &json!(true)), "{wrong}");
+    let said = json!("Its time 1970-01-01T00:00:12Z is not believed: the time of arrival counts.");
+    assert!(message["steps"].as_array().unwrap().contains(&said), "{wrong}");
+    story.finish();
+}

@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use decode::Found;
-use ingest::{TopicView, TracedMessage, TracedRule};
-use model::{Judgement, Topic};
+use ingest::{TimePolicy, TopicView, TracedMessage, TracedRule};
+use model::{Judgement, Timestamp, Topic};
 use serde::{Deserialize, Serialize};
 use source::Outcome;
 use utoipa::{IntoParams, ToSchema};
@@ -17,6 +17,8 @@ const LIMIT_MAX: u32 = 1_000;
 const LIMIT_DEFAULT: u32 = 100;
 /// Bytes of a message that are shown in the list.
 const SHOWN_BYTES: usize = 256;
+/// What a chart shows unless another range is chosen: readings that are older are told with their day.
+const CHARTED_MS: i64 = 86_400_000;
 
 /// Which topics.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -112,6 +114,8 @@ pub struct TraceReading {
     unit_source: &'static str,
     /// The time it claims; null where it has none.
     t: Option<i64>,
+    /// That time is not believed: the time of arrival counts.
+    disbelieved: bool,
     /// 0 good, 1 suspect, 2 bad.
     q: u8,
     flaw: Option<&'static str>,
@@ -139,6 +143,7 @@ impl From<&Found> for TraceReading {
             unit: found.unit.as_ref().map(|unit| unit.as_str().to_owned()),
             unit_source: found.unit_source.as_str(),
             t,
+            disbelieved: false,
             q: found.judgement.quality(),
             flaw,
             rejected,
@@ -215,7 +220,10 @@ pub async fn trace(
     let view = state.ingest.topic(&topic).ok_or_else(unknown)?;
     let messages: Vec<TraceMessage> = view.last.iter().map(|message| traced(&state, &topic, message)).collect();
     let Some((last, shown)) = view.last.first().zip(messages.first()) else { return Err(unknown()) };
-    let (charted, why) = why(last, shown);
+    let (charted, mut why) = why(last, shown);
+    if charted && let Some(days) = past_days(&shown.readings, last.received, state.ingest.now()) {
+        why.push_str(&days);
+    }
     Ok(axum::Json(Trace { topic: topic.as_str().to_owned(), messages, charted, why }))
 }
 
@@ -239,6 +247,17 @@ fn traced(state: &ApiState, topic: &Topic, message: &TracedMessage) -> TraceMess
     if message.payload.len() < message.bytes {
         steps.push("Only its start is kept here, so its values are not shown.".to_owned());
     }
+    let policy = TimePolicy::default().of(&message.source);
+    let readings: Vec<TraceReading> = found
+        .iter()
+        .map(|found| TraceReading {
+            disbelieved: !policy.believes(found.time, message.received),
+            ..TraceReading::from(found)
+        })
+        .collect();
+    if let Some(t) = readings.iter().filter(|reading| reading.disbelieved).find_map(|reading| reading.t) {
+        steps.push(format!("Its time {} is not believed: the time of arrival counts.", time_text(t)));
+    }
     steps.push(fate(message.outcome));
     TraceMessage {
         t: message.received.millis(),
@@ -253,8 +272,31 @@ fn traced(state: &ApiState, topic: &Topic, message: &TracedMessage) -> TraceMess
         reason,
         detail,
         steps,
-        readings: found.iter().map(TraceReading::from).collect(),
+        readings,
     }
+}
+
+/// The days of a message's readings, where no chart shows them unless their range is chosen. Days are those of UTC.
+fn past_days(readings: &[TraceReading], received: Timestamp, now: Timestamp) -> Option<String> {
+    let stored = readings.iter().filter(|reading| reading.rejected.is_none());
+    let times = stored.map(|reading| reading.t.filter(|_| !reading.disbelieved).unwrap_or(received.millis()));
+    let (first, last) = times.fold(None, |span: Option<(i64, i64)>, t| {
+        Some(span.map_or((t, t), |(first, last)| (first.min(t), last.max(t))))
+    })?;
+    if now.millis().saturating_sub(last) <= CHARTED_MS {
+        return None;
+    }
+    let day = |t: i64| time_text(t).split('T').next().map(str::to_owned);
+    let (first, last) = (day(first)?, day(last)?);
+    Some(if first == last {
+        format!(" Its readings are from {first}: choose a range that holds that day.")
+    } else {
+        format!(" Its readings are from {first} to {last}: choose a range that holds those days.")
+    })
+}
+
+fn time_text(t: i64) -> String {
+    jiff::Timestamp::from_millisecond(t).map_or_else(|_| format!("{t} ms"), |time| time.to_string())
 }
 
 fn rule_step(state: &ApiState, rule: &TracedRule) -> String {

@@ -37,8 +37,15 @@ pub(crate) enum Judged {
 
 impl TimePolicy {
     /// What holds for the readings of a source.
-    pub(crate) fn of(self, source: &SourceName) -> Self {
+    #[must_use]
+    pub fn of(self, source: &SourceName) -> Self {
         if source.as_str() == IMPORT { Self { time_floor: Timestamp::MIN, ..self } } else { self }
+    }
+
+    /// Whether readings of a message that came at `now`, by a clock that is right, get the time it claims, or it claims none.
+    #[must_use]
+    pub fn believes(&self, claimed: Option<ClaimedTime>, now: Timestamp) -> bool {
+        !matches!(self.judge(claimed, now, true), Judged::Disbelieved(_))
     }
 
     /// Judges `claimed` at `now`. With an untrusted server clock device times are believed as they are.
