@@ -6,11 +6,27 @@ type Schemas = components['schemas'];
 
 export type TopicItem = Schemas['TopicItem'];
 export type TopicPage = Schemas['TopicPage'];
-export type Trace = Schemas['Trace'];
-export type TraceMessage = Schemas['TraceMessage'];
-export type TraceReading = Schemas['TraceReading'];
+export type Trace = Omit<Schemas['Trace'], 'messages'> & { messages: TraceMessage[] };
+export type TraceMessage = Omit<Schemas['TraceMessage'], 'readings'> & { readings: TraceReading[] };
+/** `disbelieved`: the time of arrival counts instead of the one that it claims. */
+export type TraceReading = Schemas['TraceReading'] & { disbelieved?: boolean };
+export type FieldSpec = Schemas['FieldSpec'];
+export type RuleSpec = Schemas['RuleSpec'];
+export type Rule = Schemas['RuleItem'];
+export type RuleList = Schemas['RuleList'];
+export type Trial = Omit<Schemas['TestAnswer'], 'messages'> & { messages: TrialMessage[] };
+/** `now`: how it is read without the rule, where that is known. `worse`: what is read well now would be lost. */
+export type TrialMessage = Schemas['TestMessage'] & {
+  now?: Pick<Schemas['TestMessage'], 'outcome' | 'detail' | 'readings'> | null;
+  worse?: boolean;
+};
+/** `why`: a sentence where there is nothing to suggest. */
+export type Suggestion = Schemas['Suggestion'] & { why?: string | null };
+export type Refused = Schemas['RefusedItem'];
+export type Format = Schemas['Format'];
+export type TimeUnit = Schemas['TimeUnit'];
 
-export const formats = [
+export const formats: readonly Format[] = [
   'auto',
   'json',
   'number',
@@ -19,11 +35,9 @@ export const formats = [
   'senml',
   'cbor',
   'form',
-] as const;
-export type Format = (typeof formats)[number];
+];
 
-export const timeUnits = ['s', 'ms', 'us', 'ns', 'iso'] as const;
-export type TimeUnit = (typeof timeUnits)[number];
+export const timeUnits: readonly TimeUnit[] = ['s', 'ms', 'us', 'ns', 'iso'];
 
 export const kinds = [
   'measurement',
@@ -35,75 +49,13 @@ export const kinds = [
 ] as const;
 export type Kind = (typeof kinds)[number];
 
-export interface FieldSpec {
-  path?: string;
-  column?: number;
-  metric: string;
-  unit?: string;
-  kind?: Kind;
-  scale?: number;
-  offset?: number;
-  valid?: [number, number];
-  bad?: number[];
-}
-
-export interface RuleSpec {
-  name?: string;
-  match: string;
-  format?: Format;
-  time?: { path: string; unit?: TimeUnit; zone?: string };
-  device?: { path?: string; fallback?: string };
-  fields?: FieldSpec[];
-  route_only?: boolean;
-  server_time?: boolean;
-}
-
-export interface Rule {
-  id: string;
-  version: number;
-  enabled: boolean;
-  rule: RuleSpec;
-  shadowed_by: string | null;
-  matched: number;
-}
-
-export interface RuleList {
-  items: Rule[];
-  /** Kept as a rule, and of no use. */
-  broken?: { id: string; version: number; detail: string }[];
-}
-
-export interface TrialMessage {
-  topic: string;
-  text: string | null;
-  hex: string;
-  outcome: string;
-  detail: string | null;
-  readings: TraceReading[];
-}
-
-export interface Trial {
-  filter: string;
-  shadowed_by: string | null;
-  messages: TrialMessage[];
-}
-
-export interface Refused {
-  t: number;
-  client: string | null;
-  address: string;
-  reason: string;
-  detail: string;
-  count: number;
-}
-
 export const getTopics = (q: string, limit: number) =>
   ask<TopicPage>('/topics', { query: q ? { q, limit } : { limit } });
 
 export const getTrace = (topic: string, signal: AbortSignal) =>
   ask<Trace>('/topics/trace', { query: { topic }, signal });
 
-export const getRefused = () => ask<{ items: Refused[] }>('/inbox/refused');
+export const getRefused = () => ask<Schemas['RefusedPage']>('/inbox/refused');
 
 const rulePath = (id: string) => `/rules/${encodeURIComponent(id)}`;
 const ifMatch = ({ version }: { version: number }) => ({ 'if-match': `"${version}"` });
@@ -120,15 +72,31 @@ export const changeRule = (seen: Rule, rule: RuleSpec, enabled: boolean) =>
 export const removeRule = (seen: { id: string; version: number }) =>
   ask<void>(rulePath(seen.id), { method: 'DELETE', headers: ifMatch(seen) });
 
+/** The unread messages of the rule's topics are ingested again, at most a thousand of them. */
+export const retryByRule = (id: string) =>
+  ask<Schemas['RetryAnswer']>(`${rulePath(id)}/retry`, { method: 'POST' });
+
 export const orderRules = (ids: string[]) =>
   ask<RuleList>('/rules/order', { method: 'POST', body: { ids } });
 
-/** Tries a rule on the last messages; `id` names the rule in whose place it is tried. */
-export const testRule = (rule: RuleSpec, id: string | null, signal: AbortSignal) =>
-  ask<Trial>('/rules/test', { method: 'POST', body: id ? { rule, id } : { rule }, signal });
+/** What a rule is tried on, and in whose place. */
+export interface TrialOf {
+  /** The rule that is changed; null for a new one. */
+  id: string | null;
+  /** The topic whose messages come first. */
+  topic: string | null;
+}
+
+/** Tries a rule on the last messages. */
+export const testRule = (rule: RuleSpec, { id }: TrialOf, signal?: AbortSignal) =>
+  ask<Trial>('/rules/test', {
+    method: 'POST',
+    body: { rule, ...(id && { id }) },
+    ...(signal && { signal }),
+  });
 
 /** What a rule is wanted for: the last message of a topic, or an unread message. */
 export type Wanted = { topic: string } | { unread: string };
 
 export const suggestRule = (wanted: Wanted) =>
-  ask<{ rule: RuleSpec | null }>('/rules/suggest', { method: 'POST', body: wanted });
+  ask<Suggestion>('/rules/suggest', { method: 'POST', body: wanted });

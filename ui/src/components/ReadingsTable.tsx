@@ -5,6 +5,7 @@ import { hueOf } from '../chart/hue.ts';
 import { formatValue } from '../format/number.ts';
 import { formatTime } from '../format/time.ts';
 import { t, word } from '../i18n/index.ts';
+import { now } from '../state/clock.ts';
 import { zone } from '../state/prefs.ts';
 import { devicePath, withKept } from '../state/url.ts';
 import { Unit } from './Unit.tsx';
@@ -69,13 +70,29 @@ function ValueCell({ reading }: { reading: TraceReading }) {
   );
 }
 
+/** Beyond what a `Date` holds there is no ISO form. */
+function isoOf(time: number): string | undefined {
+  const date = new Date(time);
+  return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
+}
+
+/** A time of another year is told with its year. */
+function longTime(time: number): string {
+  if (isoOf(time) === undefined) return t('said.no_date', { ms: time });
+  const [year, here] = [time, now.value].map((one) => formatTime(one, 'year', zone.value));
+  if (year === here) return formatTime(time, 'full', zone.value);
+  return `${formatTime(time, 'date', zone.value)} ${year} ${formatTime(time, 'second', zone.value)}`;
+}
+
 function TimeOf({ reading }: { reading: TraceReading }) {
   if (reading.t === null || reading.t === undefined) {
     return <span class="is-assumed">{t('said.on_arrival')}</span>;
   }
+  const time = <time dateTime={isoOf(reading.t)}>{longTime(reading.t)}</time>;
+  if (!reading.disbelieved) return time;
   return (
-    <time dateTime={new Date(reading.t).toISOString()}>
-      {formatTime(reading.t, 'full', zone.value)}
-    </time>
+    <>
+      <s>{time}</s> <span class="muted">{t('said.disbelieved')}</span>
+    </>
   );
 }

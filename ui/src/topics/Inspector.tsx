@@ -14,9 +14,10 @@ import { now } from '../state/clock.ts';
 import { failureText, type Loaded } from '../state/fleet.ts';
 import { zone } from '../state/prefs.ts';
 import { ruleName } from '../state/topics.ts';
-import { devicePath, withKept } from '../state/url.ts';
+import { withKept } from '../state/url.ts';
 import { topicPath } from './path.ts';
 import { lineOf, perMinute } from './TopicTree.tsx';
+import { chartThen } from './then.ts';
 
 interface Props {
   topic: string;
@@ -123,11 +124,16 @@ function Why({ trace, last }: { trace: Trace; last: TraceMessage }) {
           {t(last.rule ? 'topics.change_rule' : 'topics.make_rule')}
         </button>
         {trace.charted &&
-          devices.slice(0, 3).map((device) => (
-            <a key={device} href={withKept(devicePath(device))}>
-              {t('topics.chart_of', { device })}
-            </a>
-          ))}
+          devices.slice(0, 3).map((device) => {
+            const then = chartThen(last, device, now.value);
+            return (
+              <a key={device} href={withKept(then.path)}>
+                {then.day
+                  ? t('topics.chart_then', { device, day: then.day })
+                  : t('topics.chart_of', { device })}
+              </a>
+            );
+          })}
       </p>
     </div>
   );
