@@ -68,6 +68,28 @@ export function TextField({ value, set, input = {}, ...frame }: TextProps) {
   );
 }
 
+interface LinesProps extends Frame {
+  value: string;
+  set: (value: string) => void;
+  placeholder?: string;
+}
+
+/** A text of several lines. */
+export function LinesField({ value, set, placeholder, ...frame }: LinesProps) {
+  return (
+    <Field {...frame}>
+      <textarea
+        {...tied(frame)}
+        rows={3}
+        spellcheck={false}
+        value={value}
+        placeholder={placeholder}
+        onInput={(event) => set(event.currentTarget.value)}
+      />
+    </Field>
+  );
+}
+
 export function CheckField({
   id,
   label,

@@ -3,7 +3,7 @@
 import { useSignal } from '@preact/signals';
 import { changeDevice } from '../api/settings.ts';
 import type { Device } from '../api/types.ts';
-import { Field, tied } from '../components/Field.tsx';
+import { LinesField } from '../components/Field.tsx';
 import { t } from '../i18n/index.ts';
 import { useUnsaved } from '../state/unsaved.ts';
 import { SaveLine, Section } from './Section.tsx';
@@ -32,7 +32,7 @@ export function Bindings({ device }: { device: Device }) {
     <Section title={t('set.bindings')} why={t('set.bindings_why')}>
       <form class="form" onSubmit={submit}>
         <div class="form-fields">
-          <Lines
+          <LinesField
             id="set-topics"
             label={t('set.topics')}
             hint={t('set.topics_hint')}
@@ -42,7 +42,7 @@ export function Bindings({ device }: { device: Device }) {
               saving.forget();
             }}
           />
-          <Lines
+          <LinesField
             id="set-clients"
             label={t('set.clients')}
             hint={t('set.clients_hint')}
@@ -56,27 +56,5 @@ export function Bindings({ device }: { device: Device }) {
         <SaveLine saving={saving} isChanged={isChanged} />
       </form>
     </Section>
-  );
-}
-
-interface LinesProps {
-  id: string;
-  label: string;
-  hint: string;
-  value: string;
-  set: (value: string) => void;
-}
-
-function Lines({ id, label, hint, value, set }: LinesProps) {
-  return (
-    <Field id={id} label={label} hint={hint}>
-      <textarea
-        {...tied({ id, hint, fault: null })}
-        rows={3}
-        spellcheck={false}
-        value={value}
-        onInput={(event) => set(event.currentTarget.value)}
-      />
-    </Field>
   );
 }

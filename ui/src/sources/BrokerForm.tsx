@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useId, useRef } from 'preact/hooks';
 import { Failure } from '../api/client.ts';
 import { addBroker, type Broker, changeBroker, protocols } from '../api/sources.ts';
-import { CheckField, Field, TextField, tied } from '../components/Field.tsx';
+import { CheckField, Field, LinesField, TextField, tied } from '../components/Field.tsx';
 import { t } from '../i18n/index.ts';
 import { failureText } from '../state/fleet.ts';
 import { useUnsaved } from '../state/unsaved.ts';
@@ -24,6 +24,9 @@ import {
   withHost,
 } from './draft.ts';
 import { FilterFields } from './FilterFields.tsx';
+
+/** How every PEM text begins. */
+const pemBegins = '-----BEGIN …';
 
 interface Props {
   /** The broker to change, or through which door a new one comes. */
@@ -292,20 +295,23 @@ function More({ id, draft, set, said, there, taken }: PartProps & { taken: reado
               input={member('tls')}
               set={(serverName) => set({ serverName })}
             />
-            <Pem
+            <LinesField
+              placeholder={pemBegins}
               id={`${id}-ca`}
               label={t('broker.ca')}
               hint={t('broker.ca_hint')}
               value={draft.ca}
               set={(ca) => set({ ca })}
             />
-            <Pem
+            <LinesField
+              placeholder={pemBegins}
               id={`${id}-cert`}
               label={t('broker.certificate')}
               value={draft.certificate}
               set={(certificate) => set({ certificate })}
             />
-            <Pem
+            <LinesField
+              placeholder={pemBegins}
               id={`${id}-key`}
               label={t('broker.key')}
               hint={t('broker.key_hint')}
@@ -316,28 +322,5 @@ function More({ id, draft, set, said, there, taken }: PartProps & { taken: reado
         )}
       </div>
     </details>
-  );
-}
-
-interface PemProps {
-  id: string;
-  label: string;
-  hint?: string;
-  value: string;
-  set: (value: string) => void;
-}
-
-function Pem({ id, label, hint, value, set }: PemProps) {
-  return (
-    <Field id={id} label={label} hint={hint}>
-      <textarea
-        {...tied({ id, hint, fault: null })}
-        rows={3}
-        spellcheck={false}
-        value={value}
-        placeholder="-----BEGIN …"
-        onInput={(event) => set(event.currentTarget.value)}
-      />
-    </Field>
   );
 }
