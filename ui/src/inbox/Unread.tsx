@@ -3,11 +3,12 @@ import { useSignal } from '@preact/signals';
 import { retryMessage } from '../api/client.ts';
 import type { UnreadMessage } from '../api/types.ts';
 import { Failure } from '../components/Failure.tsx';
+import { focusNotice } from '../components/Notice.tsx';
 import { Payload } from '../components/Payload.tsx';
 import { formatCount } from '../format/number.ts';
 import { formatAge, formatTime } from '../format/time.ts';
 import { plural, t, word } from '../i18n/index.ts';
-import { ruleOfUnread } from '../rules/editing.ts';
+import { notice, ruleOfUnread } from '../rules/editing.ts';
 import { now } from '../state/clock.ts';
 import { failureText, loadUnread, unread } from '../state/fleet.ts';
 import { zone } from '../state/prefs.ts';
@@ -42,8 +43,14 @@ function Message({ message }: { message: UnreadMessage }) {
     try {
       const answer = await retryMessage(message.id);
       const isStored = answer.outcome === 'stored';
-      outcome.value = isStored ? plural('inbox.stored', answer.readings) : t('inbox.still_unread');
-      if (isStored) await loadUnread();
+      if (!isStored) {
+        outcome.value = t('inbox.still_unread');
+        return;
+      }
+      // Its row goes, so what came of it is told above.
+      notice.value = plural('inbox.stored', answer.readings, { topic: message.topic });
+      await loadUnread();
+      focusNotice();
     } catch (error) {
       outcome.value = failureText(error);
     }
