@@ -125,13 +125,13 @@ test('from an unread message to a rule, tried before it is saved, and to the cha
       const remove = dialog.getByRole('button', { name: /^Remove value/ });
       while ((await remove.count()) > 0) await remove.first().click();
       await dialog.getByRole('button', { name: 'Add a value' }).click();
-      await dialog.getByLabel('Column').fill('two');
+      await dialog.getByLabel('Column, from 1').fill('two');
       await dialog.getByText('A column is a number from 1.').waitFor();
-      await dialog.getByLabel('Column').fill('2');
+      await dialog.getByLabel('Column, from 1').fill('2');
       await dialog.getByLabel('Metric').fill('temperature');
       await dialog.getByLabel('Unit').fill('°C');
       await dialog.getByText('Scale, valid range, meaning').click();
-      await dialog.getByLabel('Multiply by').fill('0.1');
+      await dialog.getByLabel('Multiply by').fill('0,1');
 
       const said = dialog.getByRole('table', { name: `Readings of ${topic}` });
       await said.getByText('23.4').waitFor();
@@ -141,7 +141,7 @@ test('from an unread message to a rule, tried before it is saved, and to the cha
       await dialog.getByText('The rule is not saved.').waitFor();
       await dialog.getByRole('button', { name: 'Go on' }).click();
       await dialog.getByRole('button', { name: /^Save and read \d+ messages again$/ }).click();
-      await page.getByText(/The rule is saved. \d+ messages were read again: /).waitFor();
+      await page.getByText(/The rule is saved. \d+ unread messages were read again: /).waitFor();
       await button.first().waitFor({ state: 'detached' });
     },
     halfWritten,
@@ -194,6 +194,61 @@ test('a rule is written as JSON too, and what is wrong is told where it is wrong
   const [saved] = await rulesOf(device);
   assert.deepEqual(saved.rule.fields, [{ path: 'temp', metric: 'temperature' }]);
   await removeRule(saved.id);
+});
+
+test('a rule whose topics another takes is asked before that one, unless somebody says no', async () => {
+  const base = freshKey('before');
+  await publish(`${base}/a`, { temp: 215 });
+  const wide = await makeRule({ match: `${base}/{rest*}`, route_only: true });
+  await onPage(
+    topicPage(`${base}/a`),
+    async (page) => {
+      await page.getByRole('button', { name: 'Make a rule from this message' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByLabel('Topics').fill(`${base}/a`);
+      await dialog.getByLabel('Path', { exact: true }).fill('temp');
+      await dialog.getByLabel('Metric').fill('temperature');
+      // A rule without a name is called by its topics.
+      const before = dialog.getByLabel(`Ask it before “${base}/{rest*}”`);
+      await before.waitFor({ timeout: 20_000 });
+      assert.ok(await before.isChecked(), 'offered and on');
+      await dialog.getByRole('button', { name: 'Save', exact: true }).click();
+      await page.getByText(/^The rule is saved/).waitFor({ timeout: 20_000 });
+    },
+    halfWritten,
+  );
+  const order = (await rulesOf(base)).map(({ rule, shadowed_by }) => [rule.match, shadowed_by]);
+  assert.deepEqual(order, [
+    [`${base}/a`, null],
+    [wide.rule.match, null],
+  ]);
+  for (const { id } of await rulesOf(base)) await removeRule(id);
+});
+
+test('where nothing is suggested a rule is saved once it reads a value, or is meant to read none', async () => {
+  const topic = freshKey('held');
+  await publish(topic, 'hello');
+  await onPage(
+    topicPage(topic),
+    async (page) => {
+      await page.getByRole('button', { name: 'Make a rule from this message' }).click();
+      const dialog = page.getByRole('dialog');
+      const save = dialog.getByRole('button', { name: 'Save', exact: true });
+      await dialog.getByText(/It can be saved once a value is read/).waitFor({ timeout: 20_000 });
+      assert.ok(await save.isDisabled());
+      await dialog.getByLabel('Topics').press('Enter');
+      assert.deepEqual(await rulesOf(topic), [], 'Enter does not save it either');
+      await dialog.getByLabel('Only pass messages on; read nothing').check();
+      await dialog
+        .getByText(/It can be saved once/)
+        .waitFor({ state: 'detached', timeout: 20_000 });
+      assert.ok(await save.isEnabled());
+      await dialog.getByLabel('Only pass messages on; read nothing').uncheck();
+      await dialog.getByText(/It can be saved once/).waitFor({ timeout: 20_000 });
+      await dialog.getByRole('button', { name: 'Close' }).click();
+    },
+    halfWritten,
+  );
 });
 
 test('rules stand in their order; a shadowed one says so; they are moved, switched and deleted', async () => {

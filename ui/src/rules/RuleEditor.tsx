@@ -1,20 +1,30 @@
 /** A rule as a form or as JSON, tried on the last messages while it is written, then saved. */
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { changeRule, createRule, type RuleSpec } from '../api/topics.ts';
+import {
+  changeRule,
+  createRule,
+  getRules,
+  orderRules,
+  type Rule,
+  type RuleSpec,
+  testRule,
+} from '../api/topics.ts';
+import { focusNotice } from '../components/Notice.tsx';
 import rulesWords from '../i18n/en.rules.json';
-import { addWords, plural, t } from '../i18n/index.ts';
+import { addWords, t } from '../i18n/index.ts';
 import { takes } from '../sources/topics.ts';
 import { failureText, loadUnread, unread } from '../state/fleet.ts';
 import { loadRules } from '../state/topics.ts';
 import { type Draft, draftOf, type Mistakes, parseSpec, specOf } from './draft.ts';
-import { notice } from './editing.ts';
+import { type Editing, notice } from './editing.ts';
 import { JsonForm } from './JsonForm.tsx';
 import type { EditorProps } from './RuleDialog.tsx';
+import { RuleFooter } from './RuleFooter.tsx';
 import { RuleForm } from './RuleForm.tsx';
 import { readAgain } from './readAgain.ts';
 import { TrialPane } from './TrialPane.tsx';
-import { useTrial } from './trial.ts';
+import { readsSomething, useTrial, worseOf } from './trial.ts';
 import '../styles/rules.css';
 
 addWords(rulesWords);
@@ -37,36 +47,66 @@ function meantBy(writing: Writing): Meant {
 
 const written = (spec: RuleSpec) => JSON.stringify(spec, null, 2);
 
+/** Keeps the rule, in front of the rule `before` where one is named. */
+async function keep(
+  seen: Rule | null,
+  spec: RuleSpec,
+  enabled: boolean,
+  before: string | null,
+): Promise<Rule> {
+  const kept = await (seen ? changeRule(seen, spec, enabled) : createRule(spec, enabled));
+  if (!before) return kept;
+  const ids = (await getRules()).items.map((one) => one.id).filter((id) => id !== kept.id);
+  if (ids.includes(before)) {
+    ids.splice(ids.indexOf(before), 0, kept.id);
+    await orderRules(ids);
+  }
+  return kept;
+}
+
+/** Whether the rule has to read a value before it can be saved: it is made from a message. */
+const needsValue = (of: Editing) => of.topic !== null && of.seen === null;
+
 export function RuleEditor({ of, close, setUnsaved }: EditorProps) {
   const writing = useSignal<Writing>({ as: 'form', draft: draftOf(of.spec) });
   const isEnabled = useSignal(of.seen?.enabled ?? true);
+  /** Whether it is to be asked before a rule that would take all of its topics. */
+  const isBefore = useSignal(of.seen === null);
   /** Mistakes are told once something was typed: an empty form is no mistake yet. */
-  const isTouched = useSignal(of.isSuggested || of.seen !== null);
-  const isLeaving = useSignal(false);
+  const isTouched = useSignal(of.suggestion === 'suggested' || of.seen !== null);
+  /** What has to be answered first: whether to lose the rule, or values of so many messages. */
+  const asked = useSignal<'leaving' | { worse: number } | null>(null);
   const isSaving = useSignal(false);
   const why = useSignal<string | null>(null);
   const form = useRef<HTMLFormElement>(null);
 
   const meant = meantBy(writing.value);
   const isClean = meant.spec !== null && Object.keys(meant.mistakes).length === 0;
-  const trial = useTrial(isClean ? meant.spec : null, of.seen?.id ?? null);
+  const trialOf = { id: of.seen?.id ?? null, topic: of.topic };
+  const trial = useTrial(isClean ? meant.spec : null, trialOf);
+  const { data } = trial.value;
   const waiting = (unread.value.data?.items ?? []).filter(
-    (message) => trial.value.data && takes(trial.value.data.filter, message.topic),
+    (message) => data && takes(data.filter, message.topic),
   );
+  const isHeld =
+    needsValue(of) && !(isClean && meant.spec && data && readsSomething(meant.spec, data));
 
   useEffect(() => {
+    // Rules are told by name.
+    void loadRules();
     const ask = () => {
-      isLeaving.value = true;
+      asked.value = 'leaving';
     };
     const dialog = form.current?.closest('dialog');
     dialog?.addEventListener('unsaved', ask);
     form.current?.querySelector<HTMLElement>('input')?.focus();
     return () => dialog?.removeEventListener('unsaved', ask);
-  }, [isLeaving]);
+  }, [asked]);
 
   const write = (next: Writing) => {
     writing.value = next;
     isTouched.value = true;
+    asked.value = null;
     why.value = null;
     setUnsaved(true);
   };
@@ -76,14 +116,13 @@ export function RuleEditor({ of, close, setUnsaved }: EditorProps) {
       as === 'json' ? { as, text: written(meant.spec) } : { as, draft: draftOf(meant.spec) };
   };
   const leave = () => {
-    if (isUnsavedNow()) isLeaving.value = true;
+    if (isUnsavedNow()) asked.value = 'leaving';
     else close();
   };
   const isUnsavedNow = () =>
     meant.spec === null || written(meant.spec) !== written(specOf(draftOf(of.spec)).spec);
 
-  const save = async (event: SubmitEvent) => {
-    event.preventDefault();
+  const save = async (isSure: boolean) => {
     isTouched.value = true;
     if (!meant.spec || !isClean || trial.value.failure) {
       requestAnimationFrame(() =>
@@ -93,14 +132,23 @@ export function RuleEditor({ of, close, setUnsaved }: EditorProps) {
     }
     isSaving.value = true;
     try {
-      const saved = of.seen
-        ? await changeRule(of.seen, meant.spec, isEnabled.value)
-        : await createRule(meant.spec, isEnabled.value);
-      const again = saved.enabled ? await readAgain(waiting) : '';
+      // What is on screen may be older than the last key.
+      const tried = await testRule(meant.spec, trialOf);
+      if (needsValue(of) && !readsSomething(meant.spec, tried)) return;
+      const worse = isEnabled.value ? worseOf(tried).length : 0;
+      if (worse > 0 && !isSure) {
+        asked.value = { worse };
+        return;
+      }
+      const before = (isBefore.value && tried.shadowed_by) || null;
+      const saved = await keep(of.seen, meant.spec, isEnabled.value, before);
+      const again = saved.enabled ? await readAgain(saved.id) : '';
       notice.value = `${t(saved.enabled ? 'rules.saved' : 'rules.saved_off')} ${again}`.trim();
       await Promise.all([loadRules(), loadUnread()]);
       close();
+      focusNotice();
     } catch (error) {
+      asked.value = null;
       why.value = failureText(error);
     } finally {
       isSaving.value = false;
@@ -108,7 +156,15 @@ export function RuleEditor({ of, close, setUnsaved }: EditorProps) {
   };
 
   return (
-    <form class="form rule-editor" ref={form} onSubmit={save} noValidate>
+    <form
+      class="form rule-editor"
+      ref={form}
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (!isHeld && !isSaving.value) void save(false);
+      }}
+      noValidate
+    >
       <header>
         <h2 id="rule-title">{t(of.seen ? 'rules.change' : 'rules.new')}</h2>
         <fieldset class="presets">
@@ -131,8 +187,10 @@ export function RuleEditor({ of, close, setUnsaved }: EditorProps) {
       </header>
       <div class="rule-body">
         <div class="rule-written">
-          {!of.seen && of.spec.match && (
-            <p class="muted">{t(of.isSuggested ? 'rules.suggested' : 'rules.no_suggestion')}</p>
+          {of.suggestion && (
+            <p class="muted">
+              {of.suggestion === 'suggested' ? t('rules.suggested') : of.suggestion.why}
+            </p>
           )}
           {writing.value.as === 'form' ? (
             <RuleForm
@@ -150,46 +208,24 @@ export function RuleEditor({ of, close, setUnsaved }: EditorProps) {
             />
           )}
         </div>
-        <TrialPane trial={trial.value} isTouched={isTouched.value} isClean={isClean} />
+        <TrialPane
+          trial={trial.value}
+          isTouched={isTouched.value}
+          isClean={isClean}
+          isBefore={isBefore}
+        />
       </div>
-      <footer>
-        {isLeaving.value ? (
-          <p class="leaving" role="alert">
-            {t('rules.unsaved')}{' '}
-            <button type="button" onClick={close}>
-              {t('rules.leave')}
-            </button>{' '}
-            <button
-              type="button"
-              onClick={() => {
-                isLeaving.value = false;
-              }}
-            >
-              {t('rules.stay')}
-            </button>
-          </p>
-        ) : (
-          <>
-            <label class="check">
-              <input
-                type="checkbox"
-                checked={isEnabled.value}
-                onChange={(event) => {
-                  isEnabled.value = event.currentTarget.checked;
-                  setUnsaved(true);
-                }}
-              />
-              {t('rules.enabled')}
-            </label>
-            {why.value && <span role="alert">{why.value}</span>}
-            <button type="submit" class="is-first" disabled={isSaving.value}>
-              {waiting.length > 0 && isEnabled.value
-                ? plural('rules.save_and_read', waiting.length)
-                : t('rules.save')}
-            </button>
-          </>
-        )}
-      </footer>
+      <RuleFooter
+        asked={asked}
+        close={close}
+        saveAnyway={() => void save(true)}
+        isEnabled={isEnabled}
+        setUnsaved={() => setUnsaved(true)}
+        why={why.value}
+        isHeld={isHeld}
+        isSaving={isSaving.value}
+        waiting={waiting.length}
+      />
     </form>
   );
 }

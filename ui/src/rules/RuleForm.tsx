@@ -76,6 +76,23 @@ interface PartProps {
   wrongs: Wrongs;
 }
 
+/** From which number places are counted. */
+function counting({ format }: Draft): string | null {
+  switch (format) {
+    case 'csv':
+      return t('rules.columns_count');
+    case 'auto':
+    case 'json':
+    case 'cbor':
+      return t('rules.paths_count');
+    case 'number':
+    case 'line_protocol':
+    case 'senml':
+    case 'form':
+      return null;
+  }
+}
+
 function Values({ draft, change, wrongs }: PartProps) {
   const replace = (at: number, field: FieldDraft) =>
     change({ fields: draft.fields.map((one, i) => (i === at ? field : one)) });
@@ -86,6 +103,7 @@ function Values({ draft, change, wrongs }: PartProps) {
     <fieldset class="values">
       <legend>{t('rules.values')}</legend>
       {draft.fields.length === 0 && <p class="form-hint">{t('rules.values_none')}</p>}
+      {draft.fields.length > 0 && counting(draft) && <p class="form-hint">{counting(draft)}</p>}
       {draft.fields.map((field, i) => (
         <FieldRow
           key={field.id}
@@ -115,6 +133,7 @@ function Values({ draft, change, wrongs }: PartProps) {
 }
 
 function DeviceAndTime({ draft, change, wrongs }: PartProps) {
+  const isCsv = draft.format === 'csv';
   const isSet = draft.devicePath || draft.deviceFallback || draft.timePath || draft.serverTime;
   return (
     <details class="device-time" open={Boolean(isSet)}>
@@ -122,7 +141,7 @@ function DeviceAndTime({ draft, change, wrongs }: PartProps) {
       <div class="field-line">
         <RuleField
           id="rule-device-path"
-          label={t('rules.device_path')}
+          label={t(isCsv ? 'rules.device_column' : 'rules.device_path')}
           members={['device.path', 'device']}
           wrongs={wrongs}
           value={draft.devicePath}
@@ -152,7 +171,7 @@ function DeviceAndTime({ draft, change, wrongs }: PartProps) {
         <div class="field-line is-three">
           <RuleField
             id="rule-time-path"
-            label={t('rules.time_path')}
+            label={t(isCsv ? 'rules.time_column' : 'rules.time_path')}
             members={['time.path', 'time']}
             wrongs={wrongs}
             value={draft.timePath}

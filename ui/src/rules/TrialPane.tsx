@@ -1,21 +1,26 @@
 /** What the rule, as it stands, makes of the last messages. Nothing of it is stored. */
-import type { TrialMessage } from '../api/topics.ts';
+import type { Signal } from '@preact/signals';
+import type { TraceReading, Trial, TrialMessage } from '../api/topics.ts';
+import { toValue } from '../api/types.ts';
 import { FateMark } from '../components/FateMark.tsx';
 import { readable } from '../components/Payload.tsx';
 import { ReadingsTable } from '../components/ReadingsTable.tsx';
+import { formatValue } from '../format/number.ts';
 import { plural, t } from '../i18n/index.ts';
 import { ruleName } from '../state/topics.ts';
 import { fateOf } from '../topics/tree.ts';
-import type { TrialState } from './trial.ts';
+import { lostOf, type TrialState, worseOf } from './trial.ts';
 
 interface Props {
   trial: TrialState;
   isTouched: boolean;
   /** Whether the form can be sent as it stands. */
   isClean: boolean;
+  /** Whether it is to be asked before a rule that would take all of its topics. */
+  isBefore: Signal<boolean>;
 }
 
-export function TrialPane({ trial, isTouched, isClean }: Props) {
+export function TrialPane({ trial, isTouched, isClean, isBefore }: Props) {
   const { data, failure, isBusy } = trial;
   return (
     <section
@@ -25,7 +30,7 @@ export function TrialPane({ trial, isTouched, isClean }: Props) {
     >
       <h3 id="trial-title">{t('rules.trial')}</h3>
       <p role="status" class="muted">
-        {isClean && data ? told(data.messages) : !isTouched ? t('rules.trial_waits') : ''}
+        {isClean && data ? told(data) : !isTouched ? t('rules.trial_waits') : ''}
       </p>
       {(failure || !isClean) && isTouched && (
         <p class="wrong">
@@ -39,7 +44,19 @@ export function TrialPane({ trial, isTouched, isClean }: Props) {
             {t('rules.takes')} <span class="mono">{data.filter}</span>
           </p>
           {data.shadowed_by && (
-            <p class="shadowed">{t('rules.shadowed', { rule: ruleName(data.shadowed_by) })}</p>
+            <>
+              <p class="shadowed">{t('rules.shadowed', { rule: ruleName(data.shadowed_by) })}</p>
+              <label class="check">
+                <input
+                  type="checkbox"
+                  checked={isBefore.value}
+                  onChange={(event) => {
+                    isBefore.value = event.currentTarget.checked;
+                  }}
+                />
+                {t('rules.before', { rule: ruleName(data.shadowed_by) })}
+              </label>
+            </>
           )}
           <ul class="trial-messages">
             {data.messages.map((message, i) => (
@@ -52,20 +69,34 @@ export function TrialPane({ trial, isTouched, isClean }: Props) {
   );
 }
 
-function told(messages: readonly TrialMessage[]): string {
+function told(trial: Trial): string {
+  const { messages } = trial;
   if (messages.length === 0) return t('rules.trial_none');
   const read = messages.filter((one) => fateOf(one.outcome) === 'charted').length;
-  return plural('rules.trial_told', messages.length, { read });
+  const worse = worseOf(trial).length;
+  const sentence = plural('rules.trial_told', messages.length, { read });
+  return worse > 0 ? `${sentence} ${plural('rules.trial_worse', worse)}` : sentence;
 }
 
 function Tried({ message }: { message: TrialMessage }) {
+  const { now } = message;
   return (
     <li class="tried">
       <p class="tried-head">
         <FateMark outcome={message.outcome} isQuiet /> <b class="topic">{message.topic}</b>
       </p>
       <pre class="payload">{readable(message.text, message.hex)}</pre>
-      {message.detail && <p>{message.detail}</p>}
+      {message.worse && <Worse message={message} />}
+      {now && (
+        <p>
+          <b>{t('rules.now')}</b> <FateMark outcome={now.outcome} />{' '}
+          {now.readings.length > 0 ? <Said readings={now.readings} /> : now.detail}
+        </p>
+      )}
+      <p>
+        {now && <b>{t('rules.then')} </b>}
+        {now && <FateMark outcome={message.outcome} />} {message.detail}
+      </p>
       {message.readings.length > 0 && (
         <ReadingsTable
           readings={message.readings}
@@ -75,4 +106,28 @@ function Tried({ message }: { message: TrialMessage }) {
       )}
     </li>
   );
+}
+
+function Worse({ message }: { message: TrialMessage }) {
+  const lost = lostOf(message);
+  return (
+    <p class="wrong">
+      {t('rules.worse')}{' '}
+      {lost.length > 0
+        ? t('rules.worse_lost', { metrics: lost.join(', ') })
+        : t('rules.worse_read')}
+    </p>
+  );
+}
+
+const saidMost = 6;
+
+/** Readings on one line. */
+function Said({ readings }: { readings: readonly TraceReading[] }) {
+  const parts = readings
+    .slice(0, saidMost)
+    .map(({ metric, v, unit }) => `${metric} ${formatValue(toValue(v))}${unit ? ` ${unit}` : ''}`);
+  const more = readings.length - saidMost;
+  if (more > 0) parts.push(t('rules.now_more', { n: more }));
+  return <span>{parts.join(', ')}</span>;
 }

@@ -46,7 +46,7 @@ describe('a rule on the form', () => {
 
   it('names what cannot be sent, by member', () => {
     const draft = draftOf({ match: 'a', format: 'csv', fields: [] });
-    const field = { ...emptyField(), place: 'two', scale: '0,1', low: '3', bad: '85, x' };
+    const field = { ...emptyField(), place: 'two', scale: '1,000', low: '3', bad: '85, x' };
     const { spec, mistakes } = specOf({ ...draft, fields: [emptyField(), field] });
     expect(mistakes).toEqual({
       'fields[1].column': 'column',
@@ -55,6 +55,22 @@ describe('a rule on the form', () => {
       'fields[1].bad': 'number',
     });
     expect(spec.fields?.[1]).toEqual({ metric: '' });
+  });
+
+  it('takes a comma before a fraction as a point, and asks where it may be either', () => {
+    const told = (part: object) => {
+      const field = { ...emptyField(), metric: 'x', ...part };
+      const { spec, mistakes } = specOf({ ...draftOf({ match: 'a' }), fields: [field] });
+      return Object.values(mistakes)[0] ?? spec.fields?.[0];
+    };
+    const numbers = { scale: '0,5', offset: '-0,25', low: '-12,5', high: '80' };
+    const meant = { metric: 'x', scale: 0.5, offset: -0.25, valid: [-12.5, 80] };
+    expect(told(numbers)).toEqual(meant);
+    for (const bad of ['85, -127', '85,-127', '85 -127', '85;-127', '85; -127,']) {
+      expect(told({ bad }), bad).toEqual({ metric: 'x', bad: [85, -127] });
+    }
+    expect(told({ bad: '85,127' })).toBe('list');
+    expect(told({ bad: '0.5 85' })).toEqual({ metric: 'x', bad: [0.5, 85] });
   });
 
   it('the time of arrival excludes a time in the message', () => {

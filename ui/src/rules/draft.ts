@@ -12,6 +12,7 @@ import {
   type TimeUnit,
   timeUnits,
 } from '../api/topics.ts';
+import { readNumber } from '../format/typed.ts';
 
 export interface FieldDraft {
   /** Tells rows apart; the server never sees it. */
@@ -43,7 +44,7 @@ export interface Draft {
 }
 
 /** By member, such as `fields[0].scale`: what cannot be sent as it stands. */
-export type Mistakes = Record<string, 'number' | 'column' | 'range'>;
+export type Mistakes = Record<string, 'number' | 'column' | 'range' | 'list'>;
 
 let rows = 0;
 
@@ -151,19 +152,18 @@ function fieldOf(field: FieldDraft, format: Format, complain: Complain): FieldSp
   if (low === null || high === null) complain('valid', 'number');
   else if (low !== undefined && high !== undefined) spec.valid = [low, high];
   else if (low !== high) complain('valid', 'range');
-  const bad = field.bad.split(/[,;\s]+/).filter(Boolean);
+  const bad = field.bad.split(/,?\s+|;|,(?=[-+]|$)/).filter(Boolean);
   const numbers = bad.map(numberOf).filter((one): one is number => typeof one === 'number');
-  if (numbers.length < bad.length) complain('bad', 'number');
+  // A comma between digits may be in a number or between two of them.
+  if (/\d,\d/.test(field.bad)) complain('bad', 'list');
+  else if (numbers.length < bad.length) complain('bad', 'number');
   else if (numbers.length > 0) spec.bad = numbers;
   return spec;
 }
 
 /** Nothing typed is `undefined`, what is no number is `null`. */
 function numberOf(text: string): number | null | undefined {
-  const trimmed = text.trim();
-  if (!trimmed) return undefined;
-  const number = Number(trimmed);
-  return Number.isFinite(number) ? number : null;
+  return text.trim() ? readNumber(text) : undefined;
 }
 
 /** What was typed as JSON: an object, or why it is none. */

@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals';
 import { Failure } from '../api/client.ts';
 import { getRule, type Rule, type RuleSpec, suggestRule, type Wanted } from '../api/topics.ts';
+import { t } from '../i18n/index.ts';
 import { failureText } from '../state/fleet.ts';
 import { bareSpec } from './draft.ts';
 
@@ -10,8 +11,10 @@ export interface Editing {
   spec: RuleSpec;
   /** The rule that is changed; null for a new one. */
   seen: Rule | null;
-  /** Whether the server suggested what stands in the form. */
-  isSuggested: boolean;
+  /** The topic of the message that it is made from; null where it is made from none. */
+  topic: string | null;
+  /** What became of the wish for a suggestion; null where there was none. */
+  suggestion: 'suggested' | { why: string } | null;
 }
 
 export const editing = signal<Editing | null>(null);
@@ -28,14 +31,16 @@ async function open(find: () => Promise<Editing>): Promise<void> {
 }
 
 async function suggested(wanted: Wanted, topic: string): Promise<Editing> {
-  const { rule } = await suggestRule(wanted).catch(forgotten);
-  return { spec: rule ?? bareSpec(topic), seen: null, isSuggested: rule !== null };
-}
-
-/** A message that the server no longer keeps: nothing can be suggested from it. */
-function forgotten(error: unknown): { rule: null } {
-  if (error instanceof Failure && error.status === 404) return { rule: null };
-  throw error;
+  try {
+    const { rule, why } = await suggestRule(wanted);
+    if (rule) return { spec: rule, seen: null, topic, suggestion: 'suggested' };
+    const suggestion = { why: why ?? t('rules.no_suggestion') };
+    return { spec: bareSpec(topic), seen: null, topic, suggestion };
+  } catch (error) {
+    // The server no longer keeps the message: there is none to try the rule on either.
+    if (!(error instanceof Failure && error.status === 404)) throw error;
+    return { spec: bareSpec(topic), seen: null, topic: null, suggestion: null };
+  }
 }
 
 /** The rule that reads a topic, or else a new one for it. */
@@ -44,7 +49,7 @@ export function ruleOfTopic(topic: string, rule: string | null | undefined): Pro
     if (!rule) return suggested({ topic }, topic);
     try {
       const seen = await getRule(rule);
-      return { spec: seen.rule, seen, isSuggested: false };
+      return { spec: seen.rule, seen, topic, suggestion: null };
     } catch (error) {
       // The rule that took the last message is gone by now.
       if (error instanceof Failure && error.status === 404) return suggested({ topic }, topic);
@@ -59,10 +64,10 @@ export function ruleOfUnread(id: string, topic: string): Promise<void> {
 
 export function changeOf(seen: Rule): void {
   notice.value = null;
-  editing.value = { spec: seen.rule, seen, isSuggested: false };
+  editing.value = { spec: seen.rule, seen, topic: null, suggestion: null };
 }
 
 export function newRule(): void {
   notice.value = null;
-  editing.value = { spec: { match: '' }, seen: null, isSuggested: false };
+  editing.value = { spec: { match: '' }, seen: null, topic: null, suggestion: null };
 }

@@ -1,5 +1,6 @@
 /** Lines through which values go: what was sent, times scale, plus offset. Pure. */
 import type { Calibration } from '../api/settings.ts';
+import { readNumber } from '../format/typed.ts';
 
 export interface Line {
   scale: number;
@@ -43,13 +44,6 @@ export const freshLine: LineDraft = {
   from: '',
   note: '',
 };
-
-/** A number as people type it, with a point or a comma; null where it is none. */
-export function readNumber(text: string): number | null {
-  const trimmed = text.trim().replace(',', '.');
-  const value = Number(trimmed);
-  return trimmed === '' || !Number.isFinite(value) ? null : value;
-}
 
 export type LineFault = 'number' | 'pairs' | 'scale';
 

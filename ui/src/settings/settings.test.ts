@@ -5,7 +5,6 @@ import {
   lineThrough,
   lineWords,
   readLine,
-  readNumber,
   sentOf,
   withOne,
 } from './calibration.ts';
@@ -39,9 +38,6 @@ describe('a calibration', () => {
   });
 
   it('is read from the form as people type it', () => {
-    expect(readNumber(' 0,5 ')).toBe(0.5);
-    expect(readNumber('')).toBeNull();
-    expect(readNumber('1.2.3')).toBeNull();
     expect(readLine({ ...freshLine, offset: '-0,5' })).toEqual({
       line: { scale: 1, offset: -0.5 },
       points: null,
