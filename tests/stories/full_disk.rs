@@ -1,6 +1,7 @@
 //! Disks that are full or cannot be written to. A small file system in memory stands for them, which only root can mount; without
 //! root the stories say so in the output, because nothing but a mount makes a disk full.
 
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,11 +12,11 @@ use stories::{Ended, Story, expect, run_to_end, server_program};
 use tempfile::TempDir;
 
 /// A mounted file system that goes away with this.
-struct Disk(TempDir);
+pub struct Disk(TempDir);
 
 impl Disk {
     /// None, and a word in the output, where mounting is not allowed.
-    fn mount(options: &str) -> Option<Self> {
+    pub fn mount(options: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mounted =
             Command::new("mount").args(["-t", "tmpfs", "-o", options, "sensorium-test"]).arg(folder.path()).output();
@@ -27,7 +28,7 @@ impl Disk {
         None
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.0.path()
     }
 
@@ -45,11 +46,11 @@ impl Drop for Disk {
     }
 }
 
-/// Something else that fills the disk to the last byte.
-fn fill(disk: &Disk) -> PathBuf {
+/// Something else that fills the disk to the last byte, also once more.
+pub fn fill(disk: &Disk) -> PathBuf {
     let file = disk.path().join("fill");
-    let output = Command::new("dd").args(["if=/dev/zero", "bs=64k"]).arg(format!("of={}", file.display())).output();
-    assert!(!output.unwrap().status.success(), "dd ends because the disk is full");
+    let mut filling = File::options().create(true).append(true).open(&file).unwrap();
+    while filling.write_all(&[0; 64 * 1024]).is_ok() {}
     file
 }
 

@@ -107,15 +107,17 @@ impl WayIn {
         }
     }
 
-    fn of_broker(view: BrokerView, flows: &BTreeMap<SourceName, SourceFlow>) -> Self {
+    /// While nothing can be stored, which `waits` says, nothing comes from a broker that is connected either.
+    fn of_broker(view: BrokerView, flows: &BTreeMap<SourceName, SourceFlow>, waits: Option<&String>) -> Self {
         let BrokerView { settings, link, .. } = view;
         let scheme = if settings.tls.enabled { "mqtts" } else { "mqtt" };
         let host = if settings.host.contains(':') { format!("[{}]", settings.host) } else { settings.host };
+        let waits = waits.filter(|_| link.state == LinkState::Connected);
         Self {
-            state: link.state.into(),
-            detail: link.detail,
+            state: if waits.is_some() { WayState::Failing } else { link.state.into() },
+            since: if waits.is_some() { None } else { Some(link.since) },
+            detail: waits.cloned().or(link.detail),
             address: Some(format!("{scheme}://{host}:{}", settings.port)),
-            since: Some(link.since),
             gaps: link.gaps,
             ..Self::new(&settings.name, WayKind::External, flows)
         }
@@ -135,7 +137,7 @@ pub async fn sources(State(state): State<ApiState>) -> axum::Json<Sources> {
         }
     };
     let mut items = vec![ours("mqtt", WayKind::Embedded, state.about.mqtt.first())];
-    items.extend(state.brokers.list().into_iter().map(|view| WayIn::of_broker(view, &flows)));
+    items.extend(state.brokers.list().into_iter().map(|view| WayIn::of_broker(view, &flows, waits.as_ref())));
     items.push(ours("http", WayKind::Http, state.about.http.first()));
     items.push(ours("import", WayKind::Import, None));
     items.push(ours("inbox", WayKind::Inbox, None));

@@ -2,11 +2,12 @@
 
 use std::io;
 use std::num::NonZeroU16;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use rmqtt_codec::types::QoS;
-use source::BrokerSettings;
+use source::{BrokerSettings, Own};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -59,19 +60,30 @@ async fn step<T>(what: &str, waited: impl Future<Output = Result<T, String>>) ->
     timeout(STEP_TIMEOUT, waited).await.map_err(|_| format!("The broker did not answer in time: {what}."))?
 }
 
+fn ourselves(settings: &BrokerSettings) -> String {
+    format!(
+        "This is Sensorium itself: {}:{} leads to the broker of this server, and what is published there is stored already. \
+         Name another broker, or remove this entry.",
+        settings.host, settings.port
+    )
+}
+
 impl Connection {
-    /// Connects. Errors are sentences.
-    pub async fn open(settings: &BrokerSettings, keeping: Keeping) -> Result<Opened, String> {
+    /// Connects. Errors are sentences, also that the way leads to our `own` broker.
+    pub async fn open(settings: &BrokerSettings, keeping: Keeping, own: &Arc<Own>) -> Result<Opened, String> {
         let mut connection = Self::over(settings).await?;
         connection.speech.connect(settings, keeping, &mut connection.unsent)?;
+        let saying = own.says(Bytes::copy_from_slice(&connection.unsent));
         // Whoever refuses may have closed already: what it said before is read all the same, and is worth more.
         let _ = connection.flush().await;
-        match step("no CONNACK", connection.next()).await? {
+        let answered = step("no CONNACK", connection.next()).await;
+        match answered.map_err(|sentence| if saying.came_here() { ourselves(settings) } else { sentence })? {
             Heard::Accepted { present, keep_alive_s } => {
                 connection.answered = true;
                 let keep_alive_s = keep_alive_s.filter(|&s| s > 0).unwrap_or(KEEP_ALIVE_S).min(KEEP_ALIVE_S);
                 Ok(Opened { connection, present, keep_alive_s })
             }
+            Heard::Refused(_) if saying.came_here() => Err(ourselves(settings)),
             Heard::Refused(sentence) => Err(sentence),
             Heard::Publish(_) | Heard::TooLong(_) | Heard::Subscribed | Heard::Understood => {
                 Err("The broker answered CONNECT with something else.".to_owned())

@@ -10,8 +10,9 @@ use async_trait::async_trait;
 use clock::Clock;
 use model::{SourceName, TopicFilter};
 use parking_lot::Mutex;
-use source::{BrokerSettings, BrokerView, Brokers, BrokersError, Inlet, LinkState};
+use source::{BrokerSettings, BrokerView, Brokers, BrokersError, Inlet, LinkState, Own};
 use store::{Catalog, CatalogError, Expected, Version};
+use tokio::net::lookup_host;
 use tokio::sync::{MutexGuard, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -29,11 +30,14 @@ const BROKERS_MAX: usize = 64;
 
 /// How long a broker may take to discard our session when it is removed. Then that is said in the answer.
 const DISCARD_WITHIN: Duration = Duration::from_secs(5);
+/// How long a name may take to be looked up when a broker is added or changed. Then it is found out by its link.
+const LOOK_UP_WITHIN: Duration = Duration::from_secs(2);
 
 /// The adapter. Its tasks end with [`External::stop`].
 pub struct External {
     catalog: Arc<dyn Catalog>,
     inlet: Inlet,
+    own: Arc<Own>,
     clock: Arc<dyn Clock>,
     seal: Seal,
     running: Mutex<BTreeMap<String, Running>>,
@@ -58,13 +62,14 @@ impl External {
     pub async fn start(
         catalog: Arc<dyn Catalog>,
         inlet: Inlet,
+        own: Arc<Own>,
         clock: Arc<dyn Clock>,
         key: &Path,
     ) -> io::Result<Arc<Self>> {
         let seal = Seal::of(key)?;
         let documents = catalog.list(KIND, None, BROKERS_MAX).await.map_err(io::Error::other)?;
-        let external =
-            Self { catalog, inlet, clock, seal, running: Mutex::default(), changing: tokio::sync::Mutex::new(false) };
+        let (running, changing) = (Mutex::default(), tokio::sync::Mutex::new(false));
+        let external = Self { catalog, inlet, own, clock, seal, running, changing };
         for document in documents {
             let running = match serde_json::from_str::<Kept>(&document.body) {
                 Ok(kept) => external.begin(kept, document.version).await,
@@ -132,6 +137,7 @@ impl External {
                     status: Arc::clone(&status),
                     memory,
                     inlet: self.inlet.clone(),
+                    own: Arc::clone(&self.own),
                     clock: Arc::clone(&self.clock),
                     stop: stopping,
                 };
@@ -166,7 +172,7 @@ impl External {
     async fn discard(&self, kept: &Kept, heard: bool) -> Option<String> {
         let discarded = async {
             let (settings, ..) = self.opened(kept)?;
-            let mut opened = Connection::open(&settings, Keeping::Nothing).await?;
+            let mut opened = Connection::open(&settings, Keeping::Nothing, &self.own).await?;
             opened.connection.leave().await
         };
         let discarded = timeout(DISCARD_WITHIN, discarded).await;
@@ -182,6 +188,12 @@ impl External {
         ))
     }
 
+    /// Whether a host is known to be this server at once. Where a name or a port that is led on hides it, the link finds out.
+    async fn is_ourselves(&self, settings: &BrokerSettings) -> bool {
+        let found = timeout(LOOK_UP_WITHIN, lookup_host((settings.host.as_str(), settings.port))).await;
+        found.is_ok_and(|found| found.is_ok_and(|mut addresses| addresses.any(|address| self.own.is_at(address))))
+    }
+
     async fn keep(
         &self,
         settings: &BrokerSettings,
@@ -189,6 +201,11 @@ impl External {
         expected: Expected,
     ) -> Result<BrokerView, BrokersError> {
         keeping::check(settings).map_err(BrokersError::Invalid)?;
+        if !settings.paused && self.is_ourselves(settings).await {
+            let at = format!("{}:{} is where this server itself listens", settings.host, settings.port);
+            let why = "what is published here is stored already; give the address of another broker";
+            return Err(BrokersError::Invalid(format!("host: {at}, and {why}")));
+        }
         let not_kept = |error: &dyn std::fmt::Display| BrokersError::NotKept(error.to_string());
         let kept = Kept::of(settings, lapsed, &self.seal).ok_or_else(|| not_kept(&"the secrets cannot be sealed"))?;
         let body = serde_json::to_string(&kept).map_err(|error| not_kept(&error))?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clock::Clock;
 use model::{SourceName, Topic, TopicFilter};
 use rmqtt_codec::types::{Publish, QoS};
-use source::{BrokerSettings, Inbound, Inlet, LinkState, Outcome, Repeat, Reply, Settle};
+use source::{BrokerSettings, Inbound, Inlet, LinkState, Outcome, Own, Repeat, Reply, Settle};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 
@@ -50,6 +50,7 @@ pub struct Link {
     pub status: Arc<Status>,
     pub memory: Memory,
     pub inlet: Inlet,
+    pub own: Arc<Own>,
     pub clock: Arc<dyn Clock>,
     pub stop: watch::Receiver<Stop>,
 }
@@ -130,7 +131,7 @@ impl Link {
     async fn session(&mut self, known: &mut Known) -> Ended {
         let mut stop = self.stop.clone();
         let opened = tokio::select! {
-            opened = Connection::open(&self.settings, Keeping::Session) => opened,
+            opened = Connection::open(&self.settings, Keeping::Session, &self.own) => opened,
             () = told_to_stop(&mut stop) => return Ended::Stopped,
         };
         let Opened { connection, present, keep_alive_s } = match opened {
@@ -344,8 +345,10 @@ impl Session<'_> {
                 self.connection.acknowledge(packet_id)?;
             }
         }
+        self.connection.flush().await?;
+        // Only now: whoever sees nothing in flight may rely on the broker having it all.
         self.link.status.in_flight(self.waiting.len());
-        Ok(self.connection.flush().await?)
+        Ok(())
     }
 
     async fn leave(&mut self) -> Result<(), Ended> {

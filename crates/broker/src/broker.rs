@@ -14,7 +14,7 @@ use bytes::BytesMut;
 use clock::Clock;
 use model::{SourceName, TopicFilter};
 use parking_lot::Mutex;
-use source::{Inbound, Inlet, Outcome, Parting, RefusedView, Reply, SessionView, Sessions, Settle, Watch};
+use source::{Inbound, Inlet, Outcome, Own, Parting, RefusedView, Reply, SessionView, Sessions, Settle, Watch};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -45,6 +45,7 @@ pub struct Broker {
     clock: Arc<dyn Clock>,
     source: SourceName,
     watch: Arc<dyn Watch>,
+    own: Arc<Own>,
     router: Router,
     retained: Retained,
     refusals: Refusals,
@@ -93,14 +94,21 @@ impl Broker {
     /// A broker that listens nowhere yet. `clock` stamps what is shown to people; everything else runs on tokio's time.
     #[must_use]
     pub fn new(limits: Limits, inlet: Inlet, clock: Arc<dyn Clock>) -> Arc<Self> {
-        Self::watched(limits, inlet, clock, Arc::new(Nobody))
+        Self::watched(limits, inlet, clock, Arc::new(Nobody), Arc::default())
     }
 
-    /// As [`Broker::new`]; `watch` is told of every session.
+    /// As [`Broker::new`]; `watch` is told of every session, and links of our `own` to external brokers are refused.
     #[must_use]
-    pub fn watched(limits: Limits, inlet: Inlet, clock: Arc<dyn Clock>, watch: Arc<dyn Watch>) -> Arc<Self> {
+    pub fn watched(
+        limits: Limits,
+        inlet: Inlet,
+        clock: Arc<dyn Clock>,
+        watch: Arc<dyn Watch>,
+        own: Arc<Own>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             watch,
+            own,
             router: Router::new(limits.subscriptions_total_max),
             retained: Retained::new(limits.retained_max, limits.retained_bytes_max),
             refusals: Refusals::new(limits.refusals_max, limits.log_lines_per_second),
@@ -327,6 +335,10 @@ impl Broker {
     /// Told when the broker stops.
     pub(crate) fn stopping(&self) -> &CancellationToken {
         &self.stopping
+    }
+
+    pub(crate) fn own(&self) -> &Own {
+        &self.own
     }
 
     pub(crate) fn limits(&self) -> &Limits {

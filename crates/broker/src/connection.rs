@@ -74,7 +74,7 @@ where
     tokio::select! {
         () = broker.stopping().cancelled() => Err(Reason::Stopping.into()),
         () = tokio::time::sleep(limits.connect_timeout) => Err(Reason::ConnectTimeout.into()),
-        greeting = greeting::read(input, reader, limits) => greeting,
+        greeting = greeting::read(input, reader, limits, broker.own()) => greeting,
     }
 }
 

@@ -74,7 +74,16 @@ pub(crate) struct Tally {
     pub wills: AtomicU64,
     pub bytes_in: AtomicU64,
     pub bytes_out: AtomicU64,
-    endings: [AtomicU64; Reason::ALL.len()],
+    endings: Endings,
+}
+
+/// One number for each reason.
+struct Endings([AtomicU64; Reason::ALL.len()]);
+
+impl Default for Endings {
+    fn default() -> Self {
+        Self([const { AtomicU64::new(0) }; Reason::ALL.len()])
+    }
 }
 
 /// Adds one.
@@ -90,13 +99,13 @@ pub(crate) fn count_many(counter: &AtomicU64, more: usize) {
 impl Tally {
     /// Counts one connection under the reason it ended for.
     pub(crate) fn ended(&self, reason: Reason) {
-        if let Some(counter) = self.endings.get(reason as usize) {
+        if let Some(counter) = self.endings.0.get(reason as usize) {
             count(counter);
         }
     }
 
     fn endings(&self, class: Class) -> Vec<(&'static str, u64)> {
-        let of_class = Reason::ALL.iter().zip(&self.endings).filter(|(reason, _)| reason.class() == class);
+        let of_class = Reason::ALL.iter().zip(&self.endings.0).filter(|(reason, _)| reason.class() == class);
         of_class.map(|(reason, counter)| (reason.as_str(), counter.load(Relaxed))).collect()
     }
 

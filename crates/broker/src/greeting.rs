@@ -10,6 +10,7 @@ use model::Topic;
 use rmqtt_codec::types::QoS;
 use rmqtt_codec::v5::PublishProperties;
 use rmqtt_codec::{v3, v5};
+use source::Own;
 use tokio::io::AsyncRead;
 use tokio_util::codec::{Decoder, Encoder};
 
@@ -49,12 +50,17 @@ impl From<Reason> for Rejection {
 }
 
 /// Reads the CONNECT. The caller bounds the time.
-pub(crate) async fn read<R>(input: &mut Input, reader: &mut R, limits: &Limits) -> Result<Greeting, Rejection>
+pub(crate) async fn read<R>(
+    input: &mut Input,
+    reader: &mut R,
+    limits: &Limits,
+    own: &Own,
+) -> Result<Greeting, Rejection>
 where
     R: AsyncRead + Unpin,
 {
     loop {
-        if let Some(greeting) = parse(&mut input.bytes, limits)? {
+        if let Some(greeting) = parse(&mut input.bytes, limits, own)? {
             return Ok(greeting);
         }
         let empty = input.bytes.is_empty();
@@ -66,7 +72,7 @@ where
     }
 }
 
-fn parse(bytes: &mut BytesMut, limits: &Limits) -> Result<Option<Greeting>, Rejection> {
+fn parse(bytes: &mut BytesMut, limits: &Limits, own: &Own) -> Result<Option<Greeting>, Rejection> {
     if bytes.first().is_some_and(|first| *first != CONNECT) {
         return Err(Reason::NotMqtt.into());
     }
@@ -84,6 +90,9 @@ fn parse(bytes: &mut BytesMut, limits: &Limits) -> Result<Option<Greeting>, Reje
     let Some(body) = bytes.get(header.offset..header.offset + header.length) else {
         return Ok(None);
     };
+    if bytes.get(..header.offset + header.length).is_some_and(|connect| own.recognises(connect)) {
+        return Err(with(Reason::OwnLink));
+    }
     check_flags(body).map_err(with)?;
     if announced == Version::V5 {
         // The codec asks for Clean Start with an empty client identifier; version 5 does not. Every session is a clean

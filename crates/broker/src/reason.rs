@@ -71,6 +71,7 @@ reasons! {
     WillInvalid, Refused, "will_invalid", 0x90, "The will has a topic that cannot be published to, or is too large.";
     WillQos2, Refused, "will_qos2_unsupported", 0x9b, "The will asks for QoS 2, which is not supported.";
     Authentication, Refused, "authentication_method", 0x8c, "The CONNECT asks for an authentication method that is not supported.";
+    OwnLink, Refused, "own_link", 0x87, "A link of this server to an external broker came to this server itself.";
     Stopping, Refused, "stopping", 0x88, "The broker is stopping.";
     Malformed, Protocol, "malformed", 0x81, "A packet cannot be read.";
     PacketTooLarge, Protocol, "packet_too_large", 0x95, "A packet is longer than is taken.";

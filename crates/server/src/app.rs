@@ -13,6 +13,7 @@ use broker::Broker;
 use broker_client::External;
 use clock::{Clock, SystemClock};
 use ingest::{Ingest, IngestTasks, TimePolicy};
+use source::Own;
 use store::{Catalog, Readings};
 use store_embedded::EmbeddedStore;
 use tokio::net::TcpListener;
@@ -70,14 +71,14 @@ impl App {
         )
         .await
         .context("the catalogue cannot be read")?;
-        let held = Arc::new(Held(ingest.clone()));
+        let own = Arc::new(Own::listening(greeting::every(mqtt.local_addr()?)));
         let key = config.data.join(store_embedded::SECRETS);
-        let external = External::start(Arc::clone(&catalog), inlet.clone(), Arc::clone(&clock), &key).await;
-        let external = external.context("the external brokers cannot be read")?;
+        let external = External::start(Arc::clone(&catalog), inlet.clone(), Arc::clone(&own), Arc::clone(&clock), &key);
+        let external = external.await.context("the external brokers cannot be read")?;
+        let (held, watch) = (Arc::new(Held(ingest.clone())), Arc::new(ingest.clone()));
         let upkeep = Upkeep::start(Arc::clone(&readings), catalog, Arc::clone(&clock), held).await;
         let upkeep = Arc::new(upkeep.context("the retention policy cannot be read")?);
-        let watch = Arc::new(ingest.clone());
-        let broker = Broker::watched(broker::Limits::default(), inlet.clone(), Arc::clone(&clock), watch);
+        let broker = Broker::watched(broker::Limits::default(), inlet.clone(), Arc::clone(&clock), watch, own);
         let demo = config.demo.then(|| Arc::new(Demo::new(ingest.clone(), mqtt.local_addr(), Arc::clone(&clock))));
         let access = Arc::new(access::state(&config));
         let started_ms = clock.now().millis();

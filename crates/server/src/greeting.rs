@@ -17,13 +17,15 @@ impl Reach {
     /// An unspecified address is every address of this machine, the network's before loopback.
     pub fn of(http: SocketAddr, mqtt: SocketAddr) -> Self {
         let urls = |scheme: &str, address: SocketAddr| {
-            addresses(address.ip())
-                .into_iter()
-                .map(|ip| format!("{scheme}://{}", SocketAddr::new(ip, address.port())))
-                .collect()
+            every(address).into_iter().map(|address| format!("{scheme}://{address}")).collect()
         };
         Self { http: urls("http", http), mqtt: urls("mqtt", mqtt) }
     }
+}
+
+/// Every address that a listener is reached at.
+pub fn every(address: SocketAddr) -> Vec<SocketAddr> {
+    addresses(address.ip()).into_iter().map(|ip| SocketAddr::new(ip, address.port())).collect()
 }
 
 fn addresses(ip: IpAddr) -> Vec<IpAddr> {

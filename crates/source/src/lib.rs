@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod external;
+mod own;
 mod sessions;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use tokio::sync::mpsc;
 pub use external::{
     BrokerSettings, BrokerView, Brokers, BrokersError, Gap, LinkState, LinkView, Protocol, Subscription, Tls,
 };
+pub use own::{Own, Saying};
 pub use sessions::{Parting, RefusedView, SessionView, Sessions, Watch};
 
 /// Bytes on a topic, with whom to tell about their fate.
