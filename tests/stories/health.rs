@@ -227,6 +227,28 @@ fn who_was_not_let_in_stands_in_the_inbox_with_the_reason() {
 }
 
 #[test]
+fn a_board_that_is_lost_and_comes_back_every_moment_is_told() {
+    let story = Story::begin();
+    let operator = story.operator();
+    story.device("brown-out").publish(TOPIC, r#"{"temp":21.5}"#);
+    for _ in 0..8 {
+        // Seen as lost before it comes back: else it takes its session over.
+        expect("the connection to be gone", || {
+            let connection = health(&operator)["connection"]["address"].clone();
+            if connection.is_null() { Ok(()) } else { Err(connection) }
+        });
+        drop(story.rude_client("brown-out"));
+    }
+    expect("it to be told", || {
+        let codes = codes(&operator);
+        if codes.iter().any(|code| code == "flapping") { Ok(()) } else { Err(codes) }
+    });
+    let hints = health(&operator)["hints"].to_string();
+    assert!(hints.contains("flapping") && !hints.contains("client_conflict"), "{hints}");
+    story.finish();
+}
+
+#[test]
 fn two_boards_with_one_client_id_are_told() {
     let story = Story::begin();
     let operator = story.operator();

@@ -216,8 +216,8 @@ pub struct EventPage {
 pub struct EventItem {
     /// Epoch ms, server time.
     t: i64,
-    /// `appeared`, `online`, `stale`, `offline`, `restarted`, `clock_bad`, `clock_good`, `client_conflict`, `frozen` or
-    /// `hardware_replaced`.
+    /// `appeared`, `online`, `stale`, `offline`, `restarted`, `clock_bad`, `clock_good`, `client_conflict`,
+    /// `flapping`, `frozen` or `hardware_replaced`.
     code: &'static str,
     /// The key of the device, if it is known.
     device: Option<String>,

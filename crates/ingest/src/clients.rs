@@ -9,9 +9,14 @@ use source::Parting;
 
 use crate::status::Session;
 
-/// Take-overs within [`CONFLICT_MS`] that make a conflict: a single one is a device that came back before it was missed.
+/// Take-overs within [`WITHIN_MS`] that make a conflict: a single one is a device that came back before it was missed.
 const CONFLICT_TAKEOVERS: u32 = 3;
-const CONFLICT_MS: i64 = 60_000;
+/// Connections within [`WITHIN_MS`], each after one that was lost, that make a flapping client: a board that starts anew every
+/// few seconds, or the edge of a network. It is told and not held up, because a connection costs little.
+const FLAPPING_RETURNS: u32 = 6;
+const WITHIN_MS: i64 = 60_000;
+/// So long a trouble counts as the same one after it was last seen.
+const LASTS_MS: i64 = 10 * 60_000;
 /// Clients remembered that are gone and for which no device has spoken: its message may still be on its way to the disk.
 /// More: the oldest is forgotten.
 const PARTED_MAX: usize = 1_024;
@@ -29,9 +34,45 @@ struct Client {
     /// The last of them.
     device: Option<DeviceId>,
     session: Option<Held>,
-    takeovers: u32,
-    takeovers_since: Option<Timestamp>,
-    conflict_at: Option<Timestamp>,
+    conflict: Spell,
+    flapping: Spell,
+}
+
+/// What is no trouble once and is one if it happens often.
+#[derive(Debug, Default)]
+struct Spell {
+    count: u32,
+    since: Option<Timestamp>,
+    seen: Option<Timestamp>,
+}
+
+/// What is wrong with the connections of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// Two take its sessions from each other.
+    Conflict,
+    /// It is lost and comes back again and again.
+    Flapping,
+}
+
+impl Spell {
+    /// It happened once more. True where that makes a trouble that was not there before.
+    fn happened(&mut self, enough: u32, now: Timestamp) -> bool {
+        if self.since.is_none_or(|since| now.millis() - since.millis() > WITHIN_MS) {
+            (self.count, self.since) = (0, Some(now));
+        }
+        self.count += 1;
+        if self.count < enough {
+            return false;
+        }
+        let fresh = !self.lasts(now);
+        self.seen = Some(now);
+        fresh
+    }
+
+    fn lasts(&self, now: Timestamp) -> bool {
+        self.seen.is_some_and(|seen| now.millis() - seen.millis() <= LASTS_MS)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -66,25 +107,24 @@ impl Clients {
         }
     }
 
-    /// A session began. Tells a conflict, with the device that the client speaks for: another one that will not give way.
-    pub(crate) fn came(&mut self, client: &Arc<str>, number: u64, now: Timestamp) -> Option<Option<DeviceId>> {
+    /// A session began. Tells a trouble when it begins, with the device that the client speaks for.
+    pub(crate) fn came(
+        &mut self,
+        client: &Arc<str>,
+        number: u64,
+        now: Timestamp,
+    ) -> Option<(Trouble, Option<DeviceId>)> {
         let entry = self.by_id.entry(Arc::clone(client)).or_default();
-        let taken_over = entry.session.is_some_and(|held| held.ended.is_none());
+        let before = entry.session.map(|held| held.ended.map(|(parting, _)| parting));
         if entry.session.is_none_or(|held| held.number < number) {
             entry.session = Some(Held { number, ended: None });
         }
-        if !taken_over {
-            return None;
-        }
-        if entry.takeovers_since.is_none_or(|since| now.millis() - since.millis() > CONFLICT_MS) {
-            (entry.takeovers, entry.takeovers_since) = (0, Some(now));
-        }
-        entry.takeovers += 1;
-        let fresh = entry.takeovers == CONFLICT_TAKEOVERS;
-        if entry.takeovers >= CONFLICT_TAKEOVERS {
-            entry.conflict_at = Some(now);
-        }
-        fresh.then_some(entry.device)
+        let (trouble, fresh) = match before {
+            Some(None) => (Trouble::Conflict, entry.conflict.happened(CONFLICT_TAKEOVERS, now)),
+            Some(Some(Parting::Lost)) => (Trouble::Flapping, entry.flapping.happened(FLAPPING_RETURNS, now)),
+            Some(Some(Parting::Goodbye | Parting::TakenOver | Parting::Stopped)) | None => return None,
+        };
+        fresh.then_some((trouble, entry.device))
     }
 
     /// A session ended.
@@ -115,11 +155,11 @@ impl Clients {
         }
     }
 
-    /// Whether two connections fought for the client id in the last minutes.
-    pub(crate) fn in_conflict(&self, client: Option<&Arc<str>>, now: Timestamp) -> bool {
-        let entry = client.and_then(|client| self.by_id.get(client));
-        let at = entry.and_then(|entry| entry.conflict_at);
-        at.is_some_and(|at| now.millis() - at.millis() <= 10 * CONFLICT_MS)
+    /// What was wrong with its connections in the last minutes.
+    pub(crate) fn troubles(&self, client: Option<&Arc<str>>, now: Timestamp) -> Vec<Trouble> {
+        let Some(entry) = client.and_then(|client| self.by_id.get(client)) else { return Vec::new() };
+        let both = [(Trouble::Conflict, &entry.conflict), (Trouble::Flapping, &entry.flapping)];
+        both.into_iter().filter(|(_, spell)| spell.lasts(now)).map(|(trouble, _)| trouble).collect()
     }
 }
 
@@ -173,10 +213,33 @@ mod tests {
         clients.speaks(DeviceId(1), &board, None);
         let told: Vec<_> = (0..8).map(|turn| clients.came(&board, turn, at(1_000 * turn as i64)).is_some()).collect();
         assert_eq!(told.iter().filter(|told| **told).count(), 1);
-        assert!(clients.in_conflict(Some(&board), at(10_000)));
+        assert_eq!(clients.troubles(Some(&board), at(10_000)), [Trouble::Conflict]);
+        assert!(clients.troubles(Some(&board), at(10_000_000)).is_empty());
         let mut clients = Clients::default();
         for turn in 0..8 {
             assert_eq!(clients.came(&board, turn, at(100_000 * turn as i64)), None);
         }
+    }
+
+    #[test]
+    fn one_that_is_lost_every_few_seconds_flaps_and_one_that_sleeps_in_between_does_not() {
+        let lives = |every: i64, parting| {
+            let mut clients = Clients::default();
+            let board: Arc<str> = "board".into();
+            clients.speaks(DeviceId(1), &board, None);
+            let told: Vec<_> = (0..400)
+                .filter_map(|turn: u64| {
+                    let now = every * turn as i64;
+                    let told = clients.came(&board, turn, at(now));
+                    clients.went(&board, turn, parting, at(now + 1_000));
+                    told
+                })
+                .collect();
+            (told, clients.troubles(Some(&board), at(every * 400)))
+        };
+        let once = vec![(Trouble::Flapping, Some(DeviceId(1)))];
+        assert_eq!(lives(3_000, Parting::Lost), (once, vec![Trouble::Flapping]));
+        assert_eq!(lives(3_000, Parting::Goodbye), (vec![], vec![]));
+        assert_eq!(lives(30_000, Parting::Lost), (vec![], vec![]));
     }
 }

@@ -24,6 +24,8 @@ pub enum EventCode {
     ClockGood,
     /// Two connections fight for its client id.
     ClientConflict,
+    /// Its connection is lost and made again every few seconds.
+    Flapping,
     /// A metric stands still.
     Frozen,
     /// A person put other hardware in its place.
@@ -43,6 +45,7 @@ impl EventCode {
             Self::ClockBad => "clock_bad",
             Self::ClockGood => "clock_good",
             Self::ClientConflict => "client_conflict",
+            Self::Flapping => "flapping",
             Self::Frozen => "frozen",
             Self::HardwareReplaced => "hardware_replaced",
         }

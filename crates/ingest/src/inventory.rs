@@ -7,7 +7,7 @@ use model::{DeviceId, DeviceKey, Flaw, Judgement, Reading, SeriesId, Timestamp, 
 use store::{DeviceRecord, Entry, Gone, HiddenRecord, MergeRecord, Restored, SeriesRecord};
 
 use crate::arrival::Arrival;
-use crate::clients::Clients;
+use crate::clients::{Clients, Trouble};
 use crate::document::DeviceDocument;
 use crate::health::{Change, Counters, DeviceHealth, SeriesHealth};
 use crate::rhythm::Rhythm;
@@ -306,9 +306,9 @@ impl Inventory {
         heard && said_nothing && device.health.told == Some(Status::Online)
     }
 
-    /// Whether the device's client id is fought for.
-    pub(crate) fn in_conflict(&self, device: &Device, now: Timestamp) -> bool {
-        self.clients.in_conflict(device.health.client.as_ref().filter(|_| device.health.of_broker), now)
+    /// What is wrong with the connections of the device's client.
+    pub(crate) fn troubles(&self, device: &Device, now: Timestamp) -> Vec<Trouble> {
+        self.clients.troubles(device.health.client.as_ref().filter(|_| device.health.of_broker), now)
     }
 
     /// Does what an entry that is alone in its batch does.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use model::{DeviceId, DeviceKey, SeriesId, Timestamp};
 use source::Parting;
 
+use crate::clients::Trouble;
 use crate::draft::Effects;
 use crate::events::{Event, EventCode};
 use crate::health::{Change, HealthView, span};
@@ -125,10 +126,17 @@ impl Registry {
     /// A session of the broker began.
     pub(crate) fn client_came(&self, client: &Arc<str>, number: u64, now: Timestamp) {
         let mut inventory = self.write();
-        let Some(device) = inventory.clients.came(client, number, now) else { return };
+        let Some((trouble, device)) = inventory.clients.came(client, number, now) else { return };
         let device = device.and_then(|device| inventory.device(device)).map(|device| device.record.key.clone());
-        let sentence = format!("Two connections fight for the client id {client:?}.");
-        self.events.push(Event { time: now, code: EventCode::ClientConflict, device, sentence });
+        let (code, sentence) = match trouble {
+            Trouble::Conflict => {
+                (EventCode::ClientConflict, format!("Two connections fight for the client id {client:?}."))
+            }
+            Trouble::Flapping => {
+                (EventCode::Flapping, format!("The connection of {client:?} is lost and made again every few seconds."))
+            }
+        };
+        self.events.push(Event { time: now, code, device, sentence });
     }
 
     /// A session of the broker ended.

@@ -1376,8 +1376,8 @@ export interface components {
         /** @description Something that happened. */
         EventItem: {
             /**
-             * @description `appeared`, `online`, `stale`, `offline`, `restarted`, `clock_bad`, `clock_good`, `client_conflict`, `frozen` or
-             *     `hardware_replaced`.
+             * @description `appeared`, `online`, `stale`, `offline`, `restarted`, `clock_bad`, `clock_good`, `client_conflict`,
+             *     `flapping`, `frozen` or `hardware_replaced`.
              */
             code: string;
             /** @description The key of the device, if it is known. */

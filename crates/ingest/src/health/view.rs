@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use model::{Flaw, Judgement, Timestamp};
 
+use crate::clients::Trouble;
 use crate::inventory::{Device, Inventory, Series};
 use crate::status::{Signs, Status};
 
@@ -201,7 +202,7 @@ impl Inventory {
             hints: Vec::new(),
             metrics: series.iter().map(|series| series.view()).collect(),
         };
-        view.hints = hints(&view, health.losses.numbered(), self.in_conflict(device, now));
+        view.hints = hints(&view, health.losses.numbered(), &self.troubles(device, now));
         view
     }
 }
@@ -222,12 +223,20 @@ fn sentence(signs: &Signs, status: Status, now: Timestamp) -> String {
     }
 }
 
-fn hints(view: &HealthView, numbered: bool, conflict: bool) -> Vec<Hint> {
+fn hints(view: &HealthView, numbered: bool, troubles: &[Trouble]) -> Vec<Hint> {
     let mut hints = Vec::new();
     let mut hint = |code, sentence: String| hints.push(Hint { code, sentence });
-    if conflict {
-        let sentence = "Two connections fight for its client id: give each device one of its own.";
-        hint("client_conflict", sentence.to_owned());
+    for trouble in troubles {
+        let (code, sentence) = match trouble {
+            Trouble::Conflict => {
+                ("client_conflict", "Two connections fight for its client id: give each device one of its own.")
+            }
+            Trouble::Flapping => (
+                "flapping",
+                "Its connection is lost and made again every few seconds: look at its power supply and its network.",
+            ),
+        };
+        hint(code, sentence.to_owned());
     }
     if let Some(loss) = view.loss {
         if loss.missing > 0 && loss.percent() >= SHARE_MAX {
