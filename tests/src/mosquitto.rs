@@ -4,6 +4,7 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use tempfile::TempDir;
 
@@ -21,11 +22,27 @@ pub struct Mosquitto {
     with: Vec<String>,
 }
 
-/// A port that is free now.
+/// A port that is free now, and stays so for somebody who comes back to it: none of those that the system gives to others.
 #[must_use]
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port of loopback");
-    listener.local_addr().expect("a bound listener has an address").port()
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    loop {
+        // Another process begins somewhere else.
+        let number = std::process::id().wrapping_mul(101).wrapping_add(TRIED.fetch_add(1, Relaxed));
+        let port = 10_000 + u16::try_from(number % 22_000).expect("it is less than 22,000");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// The file of passwords, in its desk.
+const PASSWORDS: &str = "passwords";
+
+fn set_password(file: &Path, user: &str, password: &str) {
+    let mut command = foreign("mosquitto_passwd");
+    command.arg("-b").args((!file.exists()).then_some("-c")).arg(file).args([user, password]);
+    assert_eq!(run_to_end(command).code, Some(0), "a password can be set");
 }
 
 impl Mosquitto {
@@ -51,6 +68,21 @@ impl Mosquitto {
         let mut mosquitto = Self { desk, port, child: None, with };
         mosquitto.start();
         mosquitto
+    }
+
+    /// As [`Mosquitto::begin_in`], for one that takes only who has a password. Its own tools use this one.
+    #[must_use]
+    pub fn begin_guarded(desk: TempDir, more: &str, user: &str, password: &str) -> Self {
+        let passwords = desk.path().join(PASSWORDS);
+        set_password(&passwords, user, password);
+        let more = format!("allow_anonymous false\npassword_file {}\n{more}", passwords.display());
+        Self::begin_in(desk, &more, &["-u", user, "-P", password])
+    }
+
+    /// Gives a user of a guarded one this password, which counts from now on.
+    pub fn set_password(&self, user: &str, password: &str) {
+        set_password(&self.desk.path().join(PASSWORDS), user, password);
+        self.signal("HUP");
     }
 
     /// Where it listens.

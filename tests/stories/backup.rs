@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::json;
-use stories::{Ended, Mosquitto, Story, foreign, python, run_to_end, server_program};
+use stories::{Ended, Mosquitto, Story, python, run_to_end, server_program};
 
 use crate::external_brokers::{add, change, expect_state, far};
 
@@ -134,13 +134,7 @@ fn a_flipped_byte_is_found_taken_out_and_the_rest_is_served() {
 
 #[test]
 fn a_restored_server_knows_the_passwords_of_its_external_brokers() {
-    let desk = tempfile::tempdir().unwrap();
-    let file = desk.path().join("passwords");
-    let mut made = foreign("mosquitto_passwd");
-    made.args(["-b", "-c"]).arg(&file).args(["gate", "right"]);
-    assert_eq!(run_to_end(made).code, Some(0));
-    let more = format!("allow_anonymous false\npassword_file {}", file.display());
-    let mosquitto = Mosquitto::begin_in(desk, &more, &["-u", "gate", "-P", "right"]);
+    let mosquitto = Mosquitto::begin_guarded(tempfile::tempdir().unwrap(), "", "gate", "right");
     let story = Story::begin();
     let mut settings = far(&mosquitto, &["tank/#"]);
     settings["username"] = json!("gate");

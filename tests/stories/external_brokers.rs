@@ -3,7 +3,7 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use stories::{Mosquitto, Operator, Story, expect, foreign, run_to_end};
+use stories::{Mosquitto, Operator, Story, expect};
 
 /// The settings of an external broker called `far`.
 pub fn far(mosquitto: &Mosquitto, filters: &[&str]) -> Value {
@@ -140,13 +140,7 @@ fn kills_with_messages_unacknowledged_lose_and_double_nothing() {
 
 #[test]
 fn a_wrong_password_is_a_sentence_and_never_answered() {
-    let desk = tempfile::tempdir().unwrap();
-    let file = desk.path().join("passwords");
-    let mut made = foreign("mosquitto_passwd");
-    made.args(["-b", "-c"]).arg(&file).args(["gate", "right"]);
-    assert_eq!(run_to_end(made).code, Some(0));
-    let more = format!("allow_anonymous false\npassword_file {}", file.display());
-    let mosquitto = Mosquitto::begin_in(desk, &more, &["-u", "gate", "-P", "right"]);
+    let mosquitto = Mosquitto::begin_guarded(tempfile::tempdir().unwrap(), "", "gate", "right");
     let story = Story::begin();
     let operator = story.operator();
     let mut settings = far(&mosquitto, &["tank/#"]);

@@ -3,18 +3,11 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::Path;
 
 use serde_json::{Value, json};
-use stories::{Mosquitto, Operator, Story, expect, foreign, free_port, run_to_end};
+use stories::{Mosquitto, Operator, Story, expect, free_port};
 
 use crate::external_brokers::{add, change, expect_received, expect_state, far, numbers};
-
-fn password(file: &Path, user: &str, password: &str) {
-    let mut made = foreign("mosquitto_passwd");
-    made.arg("-b").arg(file).args([user, password]);
-    assert_eq!(run_to_end(made).code, Some(0));
-}
 
 fn expect_detail(operator: &Operator, name: &str, words: &[&str]) {
     expect(&format!("{name} to say {words:?}"), || {
@@ -32,13 +25,8 @@ fn timed(n: u32) -> String {
 
 #[test]
 fn a_user_revoked_while_connected_is_told_and_what_came_meanwhile_is_there_afterwards() {
-    let desk = tempfile::tempdir().unwrap();
-    let file = desk.path().join("passwords");
-    fs::write(&file, "").unwrap();
-    password(&file, "gate", "first");
-    password(&file, "pump", "other");
-    let more = format!("allow_anonymous false\npassword_file {}", file.display());
-    let mosquitto = Mosquitto::begin_in(desk, &more, &["-u", "pump", "-P", "other"]);
+    let mosquitto = Mosquitto::begin_guarded(tempfile::tempdir().unwrap(), "", "pump", "other");
+    mosquitto.set_password("gate", "first");
     let story = Story::begin();
     let operator = story.operator();
     let mut settings = far(&mosquitto, &["tank/#"]);
@@ -50,8 +38,7 @@ fn a_user_revoked_while_connected_is_told_and_what_came_meanwhile_is_there_after
     mosquitto.publish(&[], "tank/one/level", &payloads[..10]);
     operator.expect_values("tank/one", "level", &values[..10]);
 
-    password(&file, "gate", "second");
-    mosquitto.signal("HUP");
+    mosquitto.set_password("gate", "second");
     expect_detail(&operator, "far", &["refused", "password"]);
     mosquitto.publish(&[], "tank/one/level", &payloads[10..]);
     change(&operator, &json!({"password": "second"}));

@@ -1,7 +1,7 @@
 //! External brokers in MQTT 5: what it does otherwise than 3.1.1, with a real Mosquitto.
 
 use serde_json::{Value, json};
-use stories::{Mosquitto, Operator, Story, expect, foreign, run_to_end};
+use stories::{Mosquitto, Operator, Story, expect};
 
 use crate::external_brokers::{add, change, expect_received, expect_state, far, numbers};
 
@@ -66,13 +66,7 @@ fn retained_messages_are_replayed_once_and_properties_change_nothing() {
 
 #[test]
 fn a_wrong_password_is_told() {
-    let desk = tempfile::tempdir().unwrap();
-    let file = desk.path().join("passwords");
-    let mut made = foreign("mosquitto_passwd");
-    made.args(["-b", "-c"]).arg(&file).args(["gate", "right"]);
-    assert_eq!(run_to_end(made).code, Some(0));
-    let more = format!("allow_anonymous false\npassword_file {}", file.display());
-    let mosquitto = Mosquitto::begin_in(desk, &more, &["-u", "gate", "-P", "right"]);
+    let mosquitto = Mosquitto::begin_guarded(tempfile::tempdir().unwrap(), "", "gate", "right");
     let story = Story::begin();
     let operator = story.operator();
     let mut settings = far_5(&mosquitto, &["tank/#"]);
