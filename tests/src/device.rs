@@ -13,7 +13,7 @@ const IN_FLIGHT_MAX: usize = 100;
 /// How often a device asks whether to give up.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long a PUBACK may take that can come before the story fails.
-const ACK_WITHIN: Duration = Duration::from_secs(30);
+const ACK_WITHIN: Duration = Duration::from_secs(90);
 
 /// One publish at QoS 1 that is sent by hand.
 #[derive(Clone, Debug)]

@@ -14,9 +14,12 @@ use crate::operator::Operator;
 use crate::program::server_program;
 use crate::socket::Socket;
 
-/// How long a condition may take to become true before the story fails. Only a failing story waits so long.
-const EXPECT_WITHIN: Duration = Duration::from_secs(20);
+/// How long a condition may take to become true before the story fails. Only a failing story waits so long, so it is far more
+/// than a loaded machine needs.
+const EXPECT_WITHIN: Duration = Duration::from_secs(90);
+/// The first pause between two looks; a condition that takes long is looked at less often, because looking costs what it waits for.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+const LOOK_EVERY_MAX: Duration = Duration::from_millis(200);
 
 /// Waits until `look` succeeds and returns what it found; its last failure is told if it never does.
 pub fn expect<T, E: Debug>(what: &str, mut look: impl FnMut() -> Result<T, E>) -> T {
@@ -25,7 +28,7 @@ pub fn expect<T, E: Debug>(what: &str, mut look: impl FnMut() -> Result<T, E>) -
         match look() {
             Ok(found) => return found,
             Err(last) if clock.monotonic() > EXPECT_WITHIN => panic!("expected {what}; last seen: {last:?}"),
-            Err(_) => std::thread::sleep(LOOK_EVERY),
+            Err(_) => std::thread::sleep((clock.monotonic() / 20).clamp(LOOK_EVERY, LOOK_EVERY_MAX)),
         }
     }
 }

@@ -147,7 +147,7 @@ fn an_open_page_hears_calibrated_values_from_the_change_on() {
     publish(&story, "attic", 0, &json!({"temperature": 10.0}));
     let http = story.server().http();
     let stream = TcpStream::connect(http).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(90))).unwrap();
     let (mut socket, _) = client(format!("ws://{http}/api/v1/live"), stream).unwrap();
     // Pings, books and the list of devices may be told at any moment.
     let hear_message = |socket: &mut WebSocket<TcpStream>| loop {

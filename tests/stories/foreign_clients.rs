@@ -23,7 +23,7 @@ fn publish(story: &Story, arguments: &[&str]) {
 /// Runs until it has got `count` messages, and says `topic payload` of each.
 fn subscribe(story: &Story, count: &str, filter: &str, version: &str) -> Child {
     let mut command = addressed(foreign("mosquitto_sub"), story);
-    command.args(["-t", filter, "-C", count, "-W", "20", "-F", "%t %p %r", "-V", version, "-q", "1"]);
+    command.args(["-t", filter, "-C", count, "-W", "80", "-F", "%t %p %r", "-V", version, "-q", "1"]);
     command.stdout(Stdio::piped()).spawn().unwrap()
 }
 
@@ -59,10 +59,12 @@ fn mosquitto_sub_gets_what_others_publish_and_what_was_retained() {
             device.publish("garden/door/state", "OPEN");
             subscriber.try_wait().unwrap().ok_or("still waiting")
         });
-        let lines = said(subscriber);
+        let mut lines = said(subscriber);
+        // Whether what is fresh or what was retained comes first is not promised.
+        lines.sort();
         assert_eq!(
             lines,
-            ["house/lamp/state ON 1", "house/door/state OPEN 0", "house/door/state OPEN 0"],
+            ["house/door/state OPEN 0", "house/door/state OPEN 0", "house/lamp/state ON 1"],
             "MQTT {version}"
         );
         story.finish();
@@ -77,21 +79,17 @@ fn a_will_is_published_when_its_client_is_gone_without_a_word() {
     command.args(["-t", "nothing", "--will-topic", "house/cellar/status", "--will-payload", "offline"]);
     command.args(["--will-retain", "--will-qos", "1"]);
     let mut doomed = command.stdout(Stdio::null()).spawn().unwrap();
-    // Once both are connected the will is armed; the log of refusals and the metrics are the only doors to see that.
+    // Once both have subscribed the will is armed and watched; the metrics are the only door to see that.
     let operator = story.operator();
-    expect("two clients to be connected", || {
+    expect("two clients to have subscribed", || {
         let metrics =
             ureq::get(format!("http://{}/metrics", operator.http())).call().unwrap().body_mut().read_to_string();
         let metrics = metrics.unwrap();
-        let connected = metrics.lines().find(|line| line.contains("connections") && line.ends_with(" 2"));
-        if connected.is_some() { Ok(()) } else { Err(metrics) }
+        if metrics.contains("\nsensorium_mqtt_subscriptions 2\n") { Ok(()) } else { Err(metrics) }
     });
     doomed.kill().unwrap();
     doomed.wait().unwrap();
-    // The last figure says whether it was retained: it was if the watcher, which is connected, had not subscribed yet.
-    let heard = said(watcher);
-    let [will] = heard.as_slice() else { panic!("{heard:?}") };
-    assert!(["house/cellar/status offline 0", "house/cellar/status offline 1"].contains(&will.as_str()), "{will}");
+    assert_eq!(said(watcher), ["house/cellar/status offline 0"]);
     story.finish();
 }
 
@@ -108,14 +106,14 @@ client.connect(host, port)
 client.loop_start()
 client.subscribe("paho/#", qos=1)
 import time
-deadline = time.time() + 20
+deadline = time.time() + 60
 while not subscribed and time.time() < deadline: time.sleep(0.01)
 assert subscribed, "SUBACK did not come"
 tickets = [client.publish(f"paho/{version}/temperature", f"{20 + n / 10:.1f}", qos=1) for n in range(200)]
 for ticket in tickets:
-    ticket.wait_for_publish(20)
+    ticket.wait_for_publish(60)
     assert ticket.is_published(), "PUBACK did not come"
-client.publish(f"paho/{version}/ping", "1", qos=0).wait_for_publish(20)
+client.publish(f"paho/{version}/ping", "1", qos=0).wait_for_publish(60)
 while len(got) < 201 and time.time() < deadline: time.sleep(0.01)
 assert len(got) == 201, f"{len(got)} messages came back"
 assert [payload for _, payload in got[:200]] == [f"{20 + n / 10:.1f}" for n in range(200)], "order"

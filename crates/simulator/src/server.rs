@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 
 /// How long a server may take until it announces itself, or to end after SIGTERM, before it counts as stuck.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(90);
 /// How often its announcement and its end are looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 /// The end of its log that goes into an error.

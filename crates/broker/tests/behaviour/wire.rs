@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// When a test that waits for something gives up.
-pub const GIVE_UP: Duration = Duration::from_secs(20);
+pub const GIVE_UP: Duration = Duration::from_secs(90);
 
 pub fn packet(first: u8, body: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first];
