@@ -1,7 +1,7 @@
 //! `a=1&b=2`, as web forms and some weather stations send it.
 
 /// Most pairs of one message. More: it is read as no form.
-const PAIRS_MAX: usize = 512;
+const PAIRS_MAX: usize = crate::json::NODES_MAX;
 
 /// The decoded pairs, where the whole text is such a form.
 pub(crate) fn pairs(text: &str) -> Option<Vec<(String, String)>> {

@@ -42,10 +42,17 @@ impl<'k> Harvest<'k> {
     }
 
     /// Adds `prefix` + `named`, which the device called `key`.
-    pub(crate) fn push(&mut self, prefix: &str, key: &'k str, named: Named, judged: Judged) {
+    pub(crate) fn push(&mut self, prefix: &str, key: &'k str, mut named: Named, judged: Judged) {
         let mut metric = named.name;
         if !prefix.is_empty() {
             metric.insert_str(0, prefix);
+        }
+        let volts = match &judged.value {
+            Ok(Value::Number(number)) => judge::battery_unit(*number, named.class, named.unit_source),
+            Ok(Value::Bool(_) | Value::Text(_)) | Err(_) => None,
+        };
+        if volts.is_some() {
+            (named.unit, named.class) = (volts, Class::Other);
         }
         // What is on or off is in no unit, whatever its name says.
         let known = named.unit.filter(|_| !matches!(judged.value, Ok(Value::Bool(_) | Value::Text(_))));

@@ -1,7 +1,7 @@
 //! What can be said against values from one message alone: sentinels of well-known sensors, and ranges of quantities.
 //! Values are never changed. What needs earlier messages (jumps, stuck values) is judged elsewhere.
 
-use model::{Flaw, Judgement, Value};
+use model::{Flaw, Judgement, UnitSource, Value};
 
 use crate::Found;
 use crate::harvest::{Note, VALUES_MAX, is_bad};
@@ -12,6 +12,13 @@ use crate::unit::Known;
 const SENTINELS: [f64; 5] = [-999.0, 65_535.0, -32_768.0, 2_147_483_647.0, -9999.0];
 /// Coldest and hottest that a temperature can be, in °C. The upper end leaves room for kilns.
 const TEMPERATURE_RANGE: std::ops::RangeInclusive<f64> = -273.15..=2000.0;
+
+/// Batteries from a nearly empty cell to those of 48 V.
+const MILLIVOLTS_MIN: f64 = 500.0;
+const MILLIVOLTS_MAX: f64 = 60_000.0;
+/// From an empty pair of alkaline cells to a full lithium one.
+const CELL_VOLTS_MIN: f64 = 1.8;
+const CELL_VOLTS_MAX: f64 = 4.4;
 
 /// Judges every value that nothing was said against yet.
 pub(crate) fn judge(found: &mut [Found], notes: &[Note<'_>]) {
@@ -48,6 +55,19 @@ fn just_started(found: &mut [Found]) {
         for found in found.iter_mut().filter(|found| found.judgement == power_on) {
             found.judgement = Judgement::Bad(Flaw::Ds18b20PowerOn85);
         }
+    }
+}
+
+/// A battery of which nobody says the unit tells its charge in percent, unless the number cannot be one: then it tells its voltage.
+/// What the numbers of a name that tells a unit mean is not doubted.
+pub(crate) fn battery_unit(number: f64, class: Class, source: UnitSource) -> Option<Known> {
+    let unsaid = class == Class::Battery && source == UnitSource::Assumed;
+    match number {
+        _ if !unsaid || SENTINELS.contains(&number) => None,
+        MILLIVOLTS_MIN..=MILLIVOLTS_MAX => Some(Known::Millivolt),
+        // A cell, in volts: no charge of so few percent is told so finely.
+        CELL_VOLTS_MIN..=CELL_VOLTS_MAX if number.fract() != 0.0 => Some(Known::Volt),
+        _ => None,
     }
 }
 

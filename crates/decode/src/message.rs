@@ -49,6 +49,12 @@ impl<'m> std::ops::Deref for Levels<'m> {
     }
 }
 
+/// A text ends in front of the zero bytes behind it: a sketch that publishes `sizeof(buffer)` sends them along.
+fn without_end(payload: &[u8]) -> &[u8] {
+    let end = payload.iter().rposition(|byte| *byte != 0).map_or(payload.len(), |last| last + 1);
+    payload.get(..end).unwrap_or(payload)
+}
+
 /// What every decoder is given.
 pub(crate) struct Message<'m> {
     /// Whole.
@@ -56,7 +62,7 @@ pub(crate) struct Message<'m> {
     /// Levels without an empty last one; at least one.
     pub(crate) levels: Levels<'m>,
     pub(crate) payload: &'m [u8],
-    /// The payload where it is text: UTF-8 without a byte order mark and without control characters below the tab.
+    /// The payload where it is text, without the zero bytes behind it that a C buffer leaves: UTF-8 without a byte order mark and without control characters below the tab.
     pub(crate) text: Option<&'m str>,
     json: OnceCell<Option<Result<Json<'m>, Fault>>>,
 }
@@ -64,7 +70,7 @@ pub(crate) struct Message<'m> {
 impl<'m> Message<'m> {
     pub(crate) fn new(topic: &'m Topic, payload: &'m [u8]) -> Self {
         let levels = Levels::of(topic.as_str());
-        let text = std::str::from_utf8(payload)
+        let text = std::str::from_utf8(without_end(payload))
             .ok()
             .filter(|text| {
                 !text.starts_with('\u{feff}') && !text.bytes().fold(false, |found, byte| found | (byte < b'\t'))

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use model::{Kind, UnitSource};
 
+use crate::judge;
 use crate::unit::Known;
 
 /// What a judgement of the value needs to know.
@@ -32,6 +33,14 @@ pub(crate) struct Quantity {
 }
 
 impl Quantity {
+    /// What that number of it means.
+    pub(crate) fn measuring(self, number: f64) -> Self {
+        match judge::battery_unit(number, self.class, self.unit_source) {
+            None => self,
+            unit => Self { unit, class: Class::Other, ..self },
+        }
+    }
+
     /// Temperature or humidity, which one sensor measures together.
     pub(crate) fn is_climate(&self) -> bool {
         matches!(self.class, Class::Temperature | Class::Humidity)

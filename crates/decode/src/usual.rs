@@ -59,6 +59,7 @@ fn number(topic: &str, payload: &[u8]) -> Option<Decoded> {
     let leaf = leaf_of(topic)?;
     let device = topic.get(..topic.len().checked_sub(leaf.len() + 1)?)?;
     let Role::Quantity(quantity) = role_of_bytes(leaf.as_bytes())? else { return None };
+    let quantity = quantity.measuring(value);
     let judgement = judge::alone(value, quantity.class, quantity.unit);
     if value == 0.0 && quantity.is_climate() {
         return None;
@@ -77,6 +78,7 @@ fn object(topic: &str, inner: &[u8]) -> Option<Decoded> {
         let Member { key, number, digits, ended, behind } = one_member(rest)?;
         match role_of_bytes(key)? {
             Role::Quantity(quantity) => {
+                let quantity = quantity.measuring(number);
                 let judgement = judge::alone(number, quantity.class, quantity.unit);
                 let twin = readings.iter().any(|other| other.metric == quantity.name);
                 // Zero, one and what is suspect may be judged by their siblings.

@@ -205,7 +205,7 @@ fn what_cannot_be_read_says_why_and_where() {
         (b"{\"a\":\"\\ud800\"}", "json_invalid", "JSON goes wrong at byte 12"),
         (&[0xff, 0xfe, 0x31], "not_text", "the bytes are no text: UTF-8 ends at byte 0"),
         (b"\xef\xbb\xbf1", "not_text", "the text starts with a byte order mark"),
-        (&[b'1', 0], "not_text", "the bytes are no text: a control character stands at byte 1"),
+        (&[b'1', 0, b'2'], "not_text", "the bytes are no text: a control character stands at byte 1"),
         (&[b'['; 40], "too_deep", "JSON is nested more than 32 deep"),
     ] {
         match decode(&Topic::parse("a/b").unwrap(), payload, None).content {
@@ -234,5 +234,63 @@ fn sentinels_are_kept_and_judged() {
         let found = readings(topic, payload);
         assert_eq!(found[0].judgement, judgement, "{topic} {payload}");
         assert!(matches!(found[0].value, Ok(Value::Number(number)) if !number.is_nan()));
+    }
+}
+
+#[test]
+fn a_battery_is_in_percent_unless_its_number_cannot_be() {
+    for (topic, payload, expected) in [
+        ("a/b", r#"{"battery":2900}"#, "a/b battery 2900 mV"),
+        ("a/b", r#"{"battery":3.92,"x":1}"#, "a/b battery 3.92 V"),
+        ("a/battery", "2900", "a battery 2900 mV"),
+        ("a/battery", "12600", "a battery 12600 mV"),
+        ("a/b", r#"{"battery":98}"#, "a/b battery 98 %"),
+        ("a/b", r#"{"battery":3}"#, "a/b battery 3 %"),
+        ("a/b", r#"{"battery":"2900 mV"}"#, "a/b battery 2900 mV"),
+        ("a/b", r#"{"battery_percent":2900}"#, "a/b battery 2900 %"),
+    ] {
+        assert_eq!(told(topic, payload)[0], expected, "{payload}");
+    }
+    let judged = |payload| readings("a/b", payload)[0].judgement;
+    assert_eq!((judged(r#"{"battery":2900}"#), judged(r#"{"battery":104}"#).quality()), (Judgement::Good, 1));
+    assert_eq!(judged(r#"{"battery":65535}"#), Judgement::Bad(Flaw::OutOfRange), "no voltage but a failed read");
+}
+
+#[test]
+fn zero_bytes_behind_a_text_are_not_of_it() {
+    assert_eq!(told("a/temperature", "21.5\0\0\0"), ["a temperature 21.5 °C"]);
+    assert_eq!(told("a/b", "{\"temperature\":21.5}\0"), ["a/b temperature 21.5 °C"]);
+    for inside in ["21\0.5", "\0", "\0\0", "\u{0}21.5"] {
+        assert!(matches!(content("a/temperature", inside), Content::Unreadable { .. }), "{inside:?}");
+    }
+}
+
+#[test]
+fn more_columns_than_a_message_may_bring_are_found_and_refused() {
+    let line = vec!["1.5"; 300].join(",");
+    let found = readings("a/b", &line);
+    let refused = found.iter().filter(|found| found.value == Err(RejectReason::Limit)).count();
+    assert_eq!((found.len(), refused), (300, 44));
+}
+
+#[test]
+fn chirpstack_3_is_read_wherever_it_comes() {
+    let payload = r#"{"applicationID":"1","deviceName":"cellar","devEUI":"0102030405060708","rxInfo":[
+        {"gatewayID":"a","time":"2023-11-14T22:13:20Z","rssi":-97,"loRaSNR":5.5},{"gatewayID":"b","rssi":-110,"loRaSNR":1}],
+        "txInfo":{"frequency":868100000,"dr":5},"fCnt":7,"fPort":2,"data":"AQ==","object":{"temperature":21.5}}"#;
+    let expected = [
+        "0102030405060708 temperature 21.5 °C",
+        "0102030405060708 signal_strength -97 dBm",
+        "0102030405060708 snr 5.5 dB",
+    ];
+    let old = payload.replace(r#""object":{"temperature":21.5}"#, r#""objectJSON":"{\"temperature\":21.5}""#);
+    for topic in
+        ["application/1/device/0102030405060708/event/up", "application/1/device/0102030405060708/rx", "flow/x"]
+    {
+        for payload in [payload, &old] {
+            assert_eq!(told(topic, payload), expected, "{topic}");
+            let at = ClaimedTime::At { ms: 1_700_000_000_000, source: TimeSource::Gateway };
+            assert!(readings(topic, payload).iter().all(|found| found.time == Some(at)), "{topic}");
+        }
     }
 }

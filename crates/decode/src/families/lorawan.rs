@@ -3,7 +3,7 @@
 
 use model::TimeSource;
 
-use crate::json::{Json, Object, member};
+use crate::json::{self, Json, Object, member};
 use crate::message::Message;
 use crate::name::{Named, metric_of};
 use crate::unit::Known;
@@ -23,8 +23,21 @@ pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
                 _ => Some(event()),
             }
         }
+        // ChirpStack 3 before 3.11.
+        ["application", _, "device", device, kind @ ("rx" | "status" | "join" | "ack" | "error")] => {
+            let value = message.value()?;
+            Some(if matches!(*kind, "rx" | "status") { chirp(device, value) } else { event() })
+        }
         _ => None,
     }
+}
+
+/// The same message on another topic: by way of a flow, another broker, or HTTP.
+pub(crate) fn read_elsewhere(message: &Message<'_>) -> Option<Content> {
+    let value = message.value()?;
+    value.get("rxInfo").and_then(Json::list)?;
+    let eui = value.get("deviceInfo").and_then(|info| info.get("devEui")).or_else(|| value.get("devEUI"));
+    Some(chirp(eui.and_then(Json::text).filter(|eui| !eui.trim().is_empty())?, value))
 }
 
 fn event() -> Content {
@@ -43,7 +56,12 @@ fn things<'k>(device: &str, value: &'k Json<'k>) -> Content {
 
 fn chirp<'k>(device: &str, value: &'k Json<'k>) -> Content {
     let heard = value.get("rxInfo").and_then(Json::list).unwrap_or_default();
-    let sent = value.get("time").and_then(claimed);
+    // Version 3 knows only when a gateway heard it, and some gateways do not know that.
+    let by_gateway = heard.iter().filter_map(|heard| heard.get("time")).find_map(claimed);
+    let sent = value.get("time").and_then(claimed).or(by_gateway);
+    // Where it writes bytes as JSON it writes the decoded object as a text.
+    let written = value.get("objectJSON").and_then(Json::text).map(json::parse);
+    let object = value.get("object").or_else(|| written.as_ref()?.as_ref().ok());
     let own: Vec<_> = [
         ("margin", Named::known("margin", Some(Known::Decibel))),
         ("batteryLevel", Named::known("battery", Some(Known::Percent))),
@@ -51,7 +69,7 @@ fn chirp<'k>(device: &str, value: &'k Json<'k>) -> Content {
     .into_iter()
     .filter_map(|(key, named)| Some((key, named, value.get(key)?)))
     .collect();
-    decoded(device, value.get("object"), heard, sent, &own)
+    decoded(device, object, heard, sent, &own)
 }
 
 fn claimed(value: &Json<'_>) -> Option<ClaimedTime> {
@@ -70,7 +88,7 @@ fn decoded<'k>(
         walk.object(members);
     }
     let best = heard.iter().filter_map(Json::object).max_by(|a, b| strength(a).total_cmp(&strength(b)));
-    for key in ["rssi", "snr"] {
+    for key in ["rssi", "snr", "loRaSNR"] {
         if let Some((judged, _)) = best.and_then(|heard| scalar(member(heard, key)?, true)) {
             walk.harvest.push("", key, metric_of(key), judged);
         }

@@ -113,6 +113,7 @@ const FAMILIES: &[Family] = &[
     Family { id: DecoderId("airgradient"), asked: Asked::First, read: appliances::read_airgradient },
     Family { id: DecoderId("zwavejs"), asked: Asked::First, read: appliances::read_zwave },
     Family { id: DecoderId("victron"), asked: Asked::First, read: appliances::read_victron },
+    Family { id: DecoderId("lorawan"), asked: Asked::Json, read: lorawan::read_elsewhere },
     Family { id: DecoderId("weewx"), asked: Asked::Json, read: weather::read_weewx },
     Family { id: DecoderId("sensor_community"), asked: Asked::Json, read: appliances::read_sensor_community },
     Family { id: DecoderId("meshtastic"), asked: Asked::Json, read: appliances::read_meshtastic },

@@ -9,8 +9,8 @@ use crate::number;
 use crate::quantity::{Role, role_of};
 use crate::{Content, form, place};
 
-/// Most columns of one line. More: it is text.
-const COLUMNS_MAX: usize = 64;
+/// Longest line in bytes that is tried as columns. A longer one is text.
+const LINE_BYTES_MAX: usize = 16 * 1024;
 
 /// `a=1&b=2` with one number at least.
 pub(crate) fn read_form(message: &Message<'_>) -> Option<Content> {
@@ -35,11 +35,10 @@ pub(crate) fn read_form(message: &Message<'_>) -> Option<Content> {
 /// `23.4, 55.5`: at least two columns, all of them numbers or failed reads. Their names come from the words of the
 /// topic's last level if there are as many, else they are `value_0`, `value_1` …
 pub(crate) fn read_columns(message: &Message<'_>) -> Option<Content> {
-    let text = message.text.filter(|text| text.len() <= 1024 && !text.contains('\n'))?;
+    let text = message.text.filter(|text| text.len() <= LINE_BYTES_MAX && !text.contains('\n'))?;
     let separator = [';', '\t', '|', ','].into_iter().find(|separator| text.contains(*separator))?;
     let columns: Vec<_> = text.split(separator).map(number::single).collect::<Option<_>>()?;
-    if columns.len() < 2 || columns.len() > COLUMNS_MAX || !columns.iter().any(|(judged, _)| judged.finite().is_some())
-    {
+    if columns.len() < 2 || !columns.iter().any(|(judged, _)| judged.finite().is_some()) {
         return None;
     }
     let leaf = message.leaf();
