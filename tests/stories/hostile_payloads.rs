@@ -1,6 +1,7 @@
 //! Payloads made to hurt: numbers and texts at their edges, names that are code, sizes at the limit, messages that come again.
 
 use serde_json::{Value, json};
+use simulator::api::segment;
 use stories::{Operator, Publish, Story};
 
 const PAYLOAD_BYTES_MAX: usize = 256 * 1024;
@@ -232,7 +233,7 @@ fn names_that_are_code_stay_words() {
             // It is found again by its name, and a spreadsheet runs nothing.
             let readings = operator.readings(key, name);
             assert!(!readings.is_empty(), "{key} {name}");
-            let url = format!("/readings?format=csv&device={}&metric={}", percent(key), percent(name));
+            let url = format!("/readings?format=csv&device={}&metric={}", segment(key), segment(name));
             let csv = operator.get(&url).body.as_str().unwrap().to_owned();
             let mut rows = csv.lines();
             assert_eq!(rows.next(), Some("time,device,metric,value,unit,quality"));
@@ -257,8 +258,4 @@ fn blanks_around_a_name_make_no_other_metric() {
     assert_eq!(device["metrics"].as_array().map(Vec::len), Some(1), "{device}");
     assert_eq!(operator.values("tank", "level"), [1.0, 2.0, 3.0, 4.0].map(|value| json!(value)));
     story.finish();
-}
-
-fn percent(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
 }

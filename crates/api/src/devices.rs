@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use ingest::{DeviceDocument, DeviceView, MetricTold, MetricView, NewDevice, Status};
 use model::{DeviceKey, TopicFilter};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -458,16 +459,11 @@ pub(crate) fn filters(texts: &[String]) -> Result<Vec<TopicFilter>, Problem> {
     texts.iter().map(parse).collect()
 }
 
+/// What stands as it is in a segment of a path (RFC 3986, section 2.3).
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
 fn percent_encoded(key: &str) -> String {
-    let mut encoded = String::with_capacity(key.len());
-    for byte in key.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
+    utf8_percent_encode(key, UNRESERVED).to_string()
 }
 
 /// The version that `If-Match` names.

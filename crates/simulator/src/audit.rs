@@ -9,7 +9,7 @@ use clock::{Clock, SystemClock};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use crate::api::{Api, ApiError};
+use crate::api::{Api, ApiError, segment};
 use crate::fleet::Ran;
 use crate::profiles::Truth;
 
@@ -94,7 +94,7 @@ pub fn audit(api: &Api, ran: &Ran) -> Result<Audit, ApiError> {
     }
     audit.devices = devices.len();
     for (device, series) in devices {
-        let path = format!("/devices/{}", encoded(device));
+        let path = format!("/devices/{}", segment(device));
         let shown: Device = match api.get(&path, &[]) {
             Ok(shown) => shown,
             Err(ApiError::Refused { status: 404, .. }) => {
@@ -174,17 +174,4 @@ fn compare(audit: &mut Audit, series: &str, mut expected: Vec<Pair>, found: Vec<
 
 fn spelled(value: &Json) -> String {
     value.as_f64().map_or_else(|| value.to_string(), |number| format!("{:016x}", number.to_bits()))
-}
-
-/// A key as one part of a path.
-fn encoded(key: &str) -> String {
-    let mut path = String::with_capacity(key.len());
-    for byte in key.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            path.push(char::from(byte));
-        } else {
-            path.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    path
 }
