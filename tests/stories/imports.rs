@@ -6,21 +6,14 @@ use std::time::Duration;
 
 use clock::{Clock, SystemClock};
 use serde_json::{Value, json};
+use simulator::api::segment;
 use simulator::office_room::{CSV, rows};
 use stories::{Answer, Operator, Socket, Story, expect};
 
 const START: i64 = 1_700_000_000_000;
 
-fn encoded(text: &str) -> String {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    text.bytes().fold(String::new(), |mut out, byte| {
-        let _ = if plain(&byte) { write!(out, "{}", char::from(byte)) } else { write!(out, "%{byte:02X}") };
-        out
-    })
-}
-
 fn import(operator: &Operator, mapping: &Value, text: &[u8]) -> Answer {
-    let path = format!("/imports?name=file.csv&mapping={}", encoded(&mapping.to_string()));
+    let path = format!("/imports?name=file.csv&mapping={}", segment(&mapping.to_string()));
     operator.send("POST", &path, &[("content-type", "text/csv")], Some(text))
 }
 
@@ -46,7 +39,7 @@ fn levels(count: i64) -> String {
 /// The head of an import whose body comes in pieces, and its mapping.
 fn open_import(story: &Story) -> Socket {
     let mut socket = Socket::open(story.operator().http());
-    let path = format!("/api/v1/imports?mapping={}", encoded(&plain().to_string()));
+    let path = format!("/api/v1/imports?mapping={}", segment(&plain().to_string()));
     let head = "Host: localhost\r\nContent-Type: text/csv\r\nTransfer-Encoding: chunked\r\n\r\n";
     socket.send(format!("POST {path} HTTP/1.1\r\n{head}").as_bytes());
     socket
@@ -77,7 +70,7 @@ fn the_real_office_is_understood_imported_and_one_however_often_it_comes() {
 
     let mut mapping = preview.body["mapping"].clone();
     mapping["time"]["zone"] = json!("UTC");
-    let path = format!("/imports/preview?mapping={}", encoded(&mapping.to_string()));
+    let path = format!("/imports/preview?mapping={}", segment(&mapping.to_string()));
     let read = operator.send("POST", &path, &[], Some(head)).body;
     assert_eq!((&read["readings"][0]["t"], &read["readings"][0]["v"]), (&json!(rows[0].time), &json!(23.7)), "{read}");
     assert_eq!(read["readings"][0]["unit"], "°C");
@@ -114,6 +107,29 @@ fn another_value_at_the_same_time_replaces_and_both_are_counted() {
     assert_eq!(operator.readings("tank", "level")[7], (START + 7_000, json!(7.25)));
     let book = operator.book("import");
     assert_eq!((book.readings.decoded, book.readings.stored, book.readings.replaced), (2_000, 1_000, 100));
+    story.finish();
+}
+
+#[test]
+fn a_failed_read_never_takes_the_place_of_a_value() {
+    let story = Story::begin();
+    let operator = story.operator();
+    imported(&operator, &plain(), levels(10).as_bytes());
+    // The same table with a sensor that failed in three rows, one of which was never read before, and twice in one row's place.
+    let failed = levels(11).replace(",3.5", ",nan").replace(",7.5", ",nan").replace(",10.5", ",nan");
+    let failed = format!("{failed}{},nan\n{},20.5\n{},nan\n", START + 9_000, START + 20_000, START + 20_000);
+    let import = imported(&operator, &plain(), failed.as_bytes());
+    let counts = [&import["stored"], &import["duplicate"], &import["replaced"]];
+    assert_eq!(counts, [&json!(2), &json!(8), &json!(0)], "{import}");
+    assert_eq!(import["rejected"], json!({"failed_read": 4}), "{import}");
+    assert!(import["errors"][0]["detail"].as_str().unwrap().contains("which stays"), "{import}");
+    let found: Vec<Value> = operator.values("tank", "level");
+    let expected = (0..10).map(|n| json!(f64::from(n) + 0.5)).chain([Value::Null, json!(20.5)]);
+    assert_eq!(found, expected.collect::<Vec<Value>>());
+    let again = imported(&operator, &plain(), levels(11).as_bytes());
+    assert_eq!(again["replaced"], 1, "a value takes the place of a failed read: {again}");
+    assert_eq!(operator.settled_books().readings.replaced, 1);
+    assert!(operator.see("/imports")["since"].as_i64().is_some_and(|since| since > START));
     story.finish();
 }
 

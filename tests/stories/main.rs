@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 
 mod announced;
+mod answers;
 mod backup;
 mod bad_payloads;
 mod bad_requests;

@@ -103,8 +103,8 @@ pub async fn retry(State(state): State<ApiState>, Path(id): Path<String>) -> Res
     let unknown = || Problem::not_found("message_unknown", format!("no unread message has the id {id:?}"));
     let parsed = parse_id(&id).ok_or_else(unknown)?;
     match state.ingest.retry_unread(parsed).await? {
-        Retried::Done(outcome) => published(outcome).map(axum::Json),
-        Retried::StillUnread => published(Outcome::Unread).map(axum::Json),
+        Retried::Done(outcome) => published(outcome.into()).map(axum::Json),
+        Retried::StillUnread => published(Outcome::Unread.into()).map(axum::Json),
         Retried::NotFound => Err(unknown()),
     }
 }

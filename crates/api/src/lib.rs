@@ -24,10 +24,12 @@ mod inbox;
 mod line_write;
 mod live;
 mod metrics;
+mod packed;
 mod params;
 mod problem;
 mod publish;
 mod readings;
+mod refusals;
 mod refused;
 mod removal;
 mod retention;
@@ -45,6 +47,7 @@ use axum::http::{HeaderValue, Method, Uri, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use tower_http::decompression::RequestDecompressionLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -138,6 +141,8 @@ pub fn router(state: ApiState, page: Router) -> Router {
         .route("/api", get(unknown_path))
         .route("/api/{*rest}", axum::routing::any(unknown_path))
         .method_not_allowed_fallback(wrong_method)
+        .layer(RequestDecompressionLayer::new())
+        .layer(from_fn(packed::check))
         .layer(from_fn(no_store))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(state.clone())

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::StatusCode;
 use bytes::Bytes;
 use decode::{Found, Precision, VALUES_MAX, read_line};
 use model::Topic;
@@ -32,18 +32,14 @@ struct Part {
 /// Takes lines; 204 when all of them are durable. A line that cannot be read is a 400 that names it, and then none is stored.
 /// Where a limit refuses some, the answer says how many readings were stored. Lines of texts only are counted as messages without
 /// a reading.
-#[utoipa::path(post, path = "/api/v2/write", params(("precision" = Option<String>, Query, description = "ns, us, ms or s; by magnitude if absent")), request_body(content = String, content_type = "text/plain"), responses((status = 204), (status = 400, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem), (status = 507, body = Problem)))]
+#[utoipa::path(post, path = "/api/v2/write", params(("precision" = Option<String>, Query, description = "ns, us, ms or s; by magnitude if absent")), request_body(content = String, content_type = "text/plain"), responses((status = 204), (status = 400, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem), (status = 507, body = Problem)))]
 pub async fn write(
     State(state): State<ApiState>,
     Query(asked): Query<Asked>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    headers: HeaderMap,
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Result<StatusCode, Problem> {
     let precision = asked.precision.as_deref().map(precision).transpose()?;
-    if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
-        return Err(Problem::bad_request("encoding_unknown", "lines are taken uncompressed only"));
-    }
     let body = body.map_err(Problem::from)?;
     let text = std::str::from_utf8(&body)
         .map_err(|error| Problem::bad_request("line_invalid", format!("the lines are no UTF-8: {error}")))?;

@@ -1,5 +1,6 @@
 //! The one place where errors become HTTP: status, stable code, and a sentence (RFC 9457).
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 
 use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
@@ -10,6 +11,7 @@ use serde::Serialize;
 use store::{CatalogError, StoreError};
 use utoipa::ToSchema;
 
+use crate::BODY_BYTES_MAX;
 use crate::removal::Going;
 
 /// Problem details. `code` never changes its meaning; `detail` is one sentence for a person.
@@ -24,6 +26,10 @@ pub struct Problem {
     /// What would go, where a deletion has to be confirmed.
     #[serde(skip_serializing_if = "Option::is_none")]
     going: Option<Box<Going>>,
+    /// Readings refused by reason, where the message or request was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<String, u64>>)]
+    rejected: Option<Box<BTreeMap<&'static str, u64>>>,
     /// Which member of what was sent is wrong, such as `fields[0].path`.
     #[serde(skip_serializing_if = "Option::is_none")]
     member: Option<String>,
@@ -39,6 +45,7 @@ impl Problem {
             code,
             detail: detail.into(),
             going: None,
+            rejected: None,
             member: None,
         }
     }
@@ -85,6 +92,12 @@ impl Problem {
         Self { going: Some(Box::new(going)), ..self }
     }
 
+    /// Tells how many readings were refused, by why.
+    #[must_use]
+    pub fn counting(self, rejected: BTreeMap<&'static str, u64>) -> Self {
+        Self { rejected: Some(Box::new(rejected)), ..self }
+    }
+
     /// Tells which member is wrong.
     #[must_use]
     pub fn at(self, member: String) -> Self {
@@ -101,6 +114,11 @@ impl Problem {
     /// 413.
     pub fn too_large(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+    }
+
+    /// 415: packed in a way that is not unpacked here.
+    pub fn packed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "encoding_unknown", detail)
     }
 
     /// 422: understood, and not acceptable.
@@ -232,6 +250,11 @@ impl From<JsonRejection> for Problem {
 
 impl From<BytesRejection> for Problem {
     fn from(rejection: BytesRejection) -> Self {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            return Self::too_large(format!(
+                "a body may have {BODY_BYTES_MAX} bytes (BODY_BYTES_MAX), counted unpacked"
+            ));
+        }
         Self::new(rejection.status(), "body_invalid", rejection.body_text())
     }
 }

@@ -1,5 +1,6 @@
 //! A message over HTTP: the same way in as one over MQTT.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, State};
@@ -10,7 +11,7 @@ use serde::Serialize;
 use source::Outcome;
 use utoipa::ToSchema;
 
-use crate::delivery::{Parcel, can_store, hand_over, sender};
+use crate::delivery::{Fate, Parcel, can_store, hand_over, refused, sender};
 use crate::params::Path;
 use crate::problem::Problem;
 use crate::state::ApiState;
@@ -25,20 +26,63 @@ pub struct Published {
     pub(crate) outcome: &'static str,
     /// Readings accepted.
     pub(crate) readings: u32,
+    /// Readings refused, by the reason under which the books count them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = Option<BTreeMap<String, u64>>)]
+    pub(crate) rejected: BTreeMap<&'static str, u64>,
+    /// Why there is nothing stored: of an unread message the code with which it is listed, else what it is (`text`, `discovery` …).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<&'static str>,
+    /// The same, or why readings were refused, as a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) detail: Option<String>,
+}
+
+impl Published {
+    /// With nothing to explain.
+    pub fn plain(outcome: &'static str, readings: u32) -> Self {
+        Self { outcome, readings, rejected: BTreeMap::new(), reason: None, detail: None }
+    }
+
+    /// Another message of the same request. Only what is told first is told in words.
+    pub fn join(&mut self, other: Self) {
+        self.readings += other.readings;
+        if other.outcome != "duplicate" {
+            self.outcome = other.outcome;
+        }
+        for (reason, count) in other.rejected {
+            *self.rejected.entry(reason).or_default() += count;
+        }
+        self.reason = self.reason.or(other.reason);
+        self.detail = self.detail.take().or(other.detail);
+    }
 }
 
 /// The answer to a settled message.
 ///
 /// # Errors
 /// 422 when it was rejected, 507 when it was not stored.
-pub fn published(outcome: Outcome) -> Result<Published, Problem> {
+pub fn published(Fate { outcome, account }: Fate) -> Result<Published, Problem> {
     match outcome {
-        Outcome::Stored { readings } => Ok(Published { outcome: "stored", readings }),
-        Outcome::Duplicate => Ok(Published { outcome: "duplicate", readings: 0 }),
-        Outcome::Unread => Ok(Published { outcome: "unread", readings: 0 }),
-        Outcome::NoReading { .. } => Ok(Published { outcome: "no_reading", readings: 0 }),
+        Outcome::Stored { readings } => {
+            let (rejected, detail) = refused(&account, readings);
+            Ok(Published { rejected, detail, ..Published::plain("stored", readings) })
+        }
+        Outcome::Duplicate => Ok(Published::plain("duplicate", 0)),
+        Outcome::Unread => {
+            let (reason, detail) = account.unread.unzip();
+            let detail = detail.map(|detail| format!("{detail}; it is kept in the list of unread messages"));
+            Ok(Published { reason, detail, ..Published::plain("unread", 0) })
+        }
+        Outcome::NoReading { kind } => {
+            let detail = Some(format!("there was nothing to store in it ({kind})"));
+            Ok(Published { reason: Some(kind), detail, ..Published::plain("no_reading", 0) })
+        }
         Outcome::Rejected(reason) => {
-            Err(Problem::unprocessable(reason.as_str(), format!("the message was rejected: {}", reason.as_str())))
+            let (rejected, detail) = refused(&account, 0);
+            let detail = detail.unwrap_or_else(|| reason.as_str().to_owned());
+            Err(Problem::unprocessable(reason.as_str(), format!("the message was rejected: {detail}"))
+                .counting(rejected))
         }
         Outcome::Unknown => Err(Problem::not_stored("the message was not stored; send it again")),
     }
@@ -62,6 +106,6 @@ pub async fn publish(
     }
     can_store(&state)?;
     let (client, repeat) = sender(&headers, peer)?;
-    let outcome = hand_over(&state, Parcel { source: "http", client, topic, payload, read: None, repeat }).await?;
-    published(outcome.await.unwrap_or(Outcome::Unknown)).map(axum::Json)
+    let mut fate = hand_over(&state, Parcel { source: "http", client, topic, payload, read: None, repeat }).await?;
+    published(fate.told().await).map(axum::Json)
 }

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use decode::Found;
-use ingest::{TimePolicy, TopicView, TracedMessage, TracedRule};
+use ingest::{Announces, TimePolicy, TopicView, TracedMessage, TracedRule};
 use model::{Judgement, Timestamp, Topic};
 use serde::{Deserialize, Serialize};
 use source::Outcome;
@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::params::{Query, bounded};
 use crate::problem::Problem;
+use crate::refusals::refused_in_words;
 use crate::state::ApiState;
 use crate::wire::{Cell, hex};
 
@@ -244,6 +245,11 @@ fn traced(state: &ApiState, topic: &Topic, message: &TracedMessage) -> TraceMess
     if let Some(rule) = &message.rule {
         steps.insert(1, rule_step(state, rule));
     }
+    if let Some(told) = &message.announces {
+        steps.push(sentence(announced(told)));
+    }
+    let stored = if let Outcome::Stored { readings } = message.outcome { readings } else { 0 };
+    steps.extend(refused_in_words(&message.refused, stored).map(sentence));
     if message.payload.len() < message.bytes {
         steps.push("Only its start is kept here, so its values are not shown.".to_owned());
     }
@@ -297,6 +303,35 @@ fn past_days(readings: &[TraceReading], received: Timestamp, now: Timestamp) -> 
 
 fn time_text(t: i64) -> String {
     jiff::Timestamp::from_millisecond(t).map_or_else(|_| format!("{t} ms"), |time| time.to_string())
+}
+
+fn sentence(words: String) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
+}
+
+fn left_out(told: &Announces) -> String {
+    match told.left_out {
+        0 => String::new(),
+        left => format!(
+            "; {left} of {} are left out: they cannot be read here, or are too many",
+            told.metrics + left as usize
+        ),
+    }
+}
+
+/// What an announcement tells, without an end.
+fn announced(told: &Announces) -> String {
+    let device = told.device.as_ref().map_or_else(|| "no device".to_owned(), |device| format!("device {device}"));
+    let of = match told.devices {
+        0 | 1 => device,
+        devices => format!("{device} and {} more", devices - 1),
+    };
+    match told.metrics {
+        0 if told.devices == 0 => "it withdraws what was announced here before".to_owned(),
+        1 => format!("it announces 1 value of {of}, which comes on another topic{}", left_out(told)),
+        metrics => format!("it announces {metrics} values of {of}, which come on other topics{}", left_out(told)),
+    }
 }
 
 fn rule_step(state: &ApiState, rule: &TracedRule) -> String {
@@ -368,7 +403,10 @@ fn why(last: &TracedMessage, shown: &TraceMessage) -> (bool, String) {
         Outcome::NoReading { kind: "routed" } => {
             "It is not charted: its rule says that its messages are passed on and not read.".to_owned()
         }
-        Outcome::NoReading { kind } => format!("It is not charted: its last message holds no values ({kind})."),
+        Outcome::NoReading { kind } => match &last.announces {
+            Some(told) => format!("It is not charted: {}.", announced(told)),
+            None => format!("It is not charted: its last message holds no values ({kind})."),
+        },
         Outcome::Rejected(reason) => format!("It is not charted: its last message was refused ({}).", reason.as_str()),
         Outcome::Duplicate => "Its last message repeats one that is stored.".to_owned(),
         Outcome::Unknown => "It is not known whether its last message was stored.".to_owned(),

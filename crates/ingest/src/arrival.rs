@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use decode::{ClaimedTime, Content, Found};
-use model::{DeviceId, Reading, TimeSource, Timestamp, Value};
-use source::Inbound;
+use decode::{ClaimedTime, Content, Found, VALUES_MAX};
+use model::{DeviceId, Reading, RejectReason, TimeSource, Timestamp, Value};
+use source::{Account, Inbound};
 
 use crate::draft::Effects;
 use crate::health::Counters;
@@ -33,6 +33,17 @@ pub(crate) struct Arrival {
     pub(crate) same: u32,
     /// And how many take its place with another value.
     pub(crate) replaced: u32,
+    /// The message had more values than one may bring.
+    pub(crate) cut: Option<Cut>,
+}
+
+/// A message of which only a part was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cut {
+    /// Values that were found in it.
+    pub(crate) values: usize,
+    /// Of these, how many were refused.
+    pub(crate) refused: u32,
 }
 
 impl Arrival {
@@ -51,10 +62,19 @@ impl Arrival {
                 readings: 0,
                 same: 0,
                 replaced: 0,
+                cut: None,
             });
             all.len() - 1
         });
         &mut all[at]
+    }
+
+    /// Of so many values of its message the account says how many were refused.
+    pub(crate) fn cut_of(&mut self, values: usize, account: &Account) {
+        if values > VALUES_MAX {
+            let refused = account.refused.iter().find(|(reason, _)| *reason == RejectReason::Limit);
+            self.cut = refused.map(|(_, refused)| Cut { values, refused: *refused });
+        }
     }
 
     /// A reading of it was accepted.

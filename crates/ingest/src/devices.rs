@@ -238,6 +238,23 @@ impl Ingest {
         .await
     }
 
+    /// Takes the mark *New* from the devices that tables brought: whoever brought the table knows them. How many there were.
+    ///
+    /// # Errors
+    /// The catalogue failed; those before are accepted.
+    pub async fn accept_imported(&self) -> Result<usize, DeviceError> {
+        let imported = self.shared.registry.imported();
+        for key in &imported {
+            let change = DeviceChange { accepted: Some(true), ..DeviceChange::default() };
+            match self.change_device(key.as_str(), None, change).await {
+                // Somebody was faster.
+                Ok(_) | Err(DeviceError::Unknown(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(imported.len())
+    }
+
     /// Marks that the hardware behind a device was replaced; its history goes on. With `expected` only if it is still at that
     /// version.
     ///

@@ -1,5 +1,6 @@
 //! A batch in the making, and what has to happen once it is durable.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use decode::Presence;
@@ -8,10 +9,10 @@ use source::{Outcome, Reply};
 use store::{Batch, BookDelta, Commit, DeviceRecord, Entry, SeriesReading, SeriesRecord, StoreError};
 use tokio::sync::oneshot;
 
-use crate::Heard;
 use crate::arrival::Arrival;
 use crate::command::{Added, Decided, Retried};
 use crate::traces::Note;
+use crate::{Heard, IMPORT};
 
 /// Entries for the log and effects for afterwards, filled message by message.
 #[derive(Default)]
@@ -28,8 +29,12 @@ pub(crate) struct Draft {
 pub(crate) struct Effects {
     pub(crate) devices: Vec<DeviceRecord>,
     pub(crate) series: Vec<SeriesRecord>,
+    /// Those of the devices that a table brought.
+    pub(crate) imported: Vec<DeviceId>,
     pub(crate) arrivals: Vec<Arrival>,
     pub(crate) readings: Vec<SeriesReading>,
+    /// Which of these stood in tables.
+    pub(crate) of_tables: Vec<Range<usize>>,
     pub(crate) availability: Vec<(DeviceId, Presence)>,
     /// Devices of which a marked repeat came.
     pub(crate) repeated: Vec<DeviceId>,
@@ -120,7 +125,13 @@ impl Draft {
             match entry {
                 Entry::Device(record) => self.effects.devices.push(record.clone()),
                 Entry::Series(record) => self.effects.series.push(record.clone()),
-                Entry::Message(record) => self.effects.readings.extend_from_slice(&record.readings),
+                Entry::Message(record) => {
+                    let before = self.effects.readings.len();
+                    self.effects.readings.extend_from_slice(&record.readings);
+                    if record.source.as_str() == IMPORT {
+                        self.effects.of_tables.push(before..self.effects.readings.len());
+                    }
+                }
                 Entry::Unread(_) | Entry::UnreadDone(_) => self.effects.inbox_changed = true,
                 // What a decision does is told by `decision`.
                 Entry::Book(_)

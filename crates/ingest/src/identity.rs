@@ -114,6 +114,13 @@ impl Identity {
         id
     }
 
+    /// Whether `found` may be the first reading of a device that does not exist yet.
+    pub(crate) fn admits_new(&self, found: &Found, limits: &Limits) -> Result<(), RejectReason> {
+        MetricName::parse(&found.metric).map_err(|_| RejectReason::Name)?;
+        let full = limits.metrics_per_device_max == 0 || self.series_count >= limits.series_max;
+        if full { Err(RejectReason::Cardinality) } else { Ok(()) }
+    }
+
     /// The series of `found` on `device`, made if it is new, better described if the message knows its unit better; and its
     /// value, judged by those before it.
     pub(crate) fn series(

@@ -34,6 +34,8 @@ pub(crate) struct Device {
     pub(crate) away: bool,
     /// It said that it sleeps.
     pub(crate) asleep: bool,
+    /// A table brought it, since the server started.
+    pub(crate) imported: bool,
     pub(crate) clock_bad: u64,
     pub(crate) health: DeviceHealth,
     pub(crate) series: Vec<SeriesId>,
@@ -66,11 +68,17 @@ impl Series {
         if self.latest.as_ref().is_some_and(|latest| latest.key > reading.key) || !self.shows(reading.key.time) {
             return;
         }
-        self.rhythm.beat(reading.key.time);
         if self.latest.as_ref().is_none_or(|latest| latest.value != reading.value) {
             self.health.same_since = Some(reading.key.time);
         }
         self.latest = Some(reading.clone());
+    }
+
+    /// It measured at that time, which teaches its rhythm.
+    fn beat(&mut self, time: Timestamp) {
+        if self.shows(time) {
+            self.rhythm.beat(time);
+        }
     }
 
     fn shows(&self, time: Timestamp) -> bool {
@@ -183,6 +191,7 @@ impl Inventory {
             arrivals: Rhythm::default(),
             away: false,
             asleep: false,
+            imported: false,
             clock_bad: 0,
             health: DeviceHealth::default(),
             series: Vec::new(),
@@ -232,10 +241,19 @@ impl Inventory {
     pub(crate) fn newest(&mut self, id: SeriesId, reading: &Reading) {
         let Some(series) = self.series.get_mut(&id) else { return };
         series.follow(reading);
+        series.beat(reading.key.time);
     }
 
     /// A reading is stored. True if it is the first that says that its series stands still.
     pub(crate) fn stored(&mut self, id: SeriesId, reading: &Reading) -> bool {
+        if let Some(series) = self.series.get_mut(&id) {
+            series.beat(reading.key.time);
+        }
+        self.stored_of_table(id, reading)
+    }
+
+    /// The same of a table, which says nothing about how often its device speaks.
+    pub(crate) fn stored_of_table(&mut self, id: SeriesId, reading: &Reading) -> bool {
         let Some(series) = self.series.get_mut(&id) else { return false };
         let frozen = Judgement::Suspect(Flaw::Frozen);
         let freezes = reading.judgement == frozen && series.latest.as_ref().is_some_and(|it| it.judgement != frozen);

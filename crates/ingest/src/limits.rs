@@ -13,6 +13,9 @@ pub struct Limits {
     pub commits_waiting_max: usize,
     /// Devices that nobody has accepted yet. Full: readings of further new devices are rejected as `cardinality`.
     pub new_devices_max: usize,
+    /// Devices that tables brought and nobody has accepted yet; the end of an import accepts them. Full: readings of further new devices
+    /// of a table are rejected as `cardinality`.
+    pub imported_devices_max: usize,
     /// Metrics of one device. Full: readings of further metrics are rejected as `cardinality`.
     pub metrics_per_device_max: usize,
     /// Series in all. Full: readings of further series are rejected as `cardinality`.
@@ -45,6 +48,7 @@ impl Default for Limits {
             batch_bytes_max: 1024 * 1024,
             commits_waiting_max: 8,
             new_devices_max: 20_000,
+            imported_devices_max: 2_000,
             metrics_per_device_max: 1_024,
             series_max: 200_000,
             announced_subjects_max: 20_000,

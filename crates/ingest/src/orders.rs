@@ -3,7 +3,7 @@
 
 use decode::Content;
 use model::{DeviceKey, ReadingKey, SourceName, Topic};
-use source::Outcome;
+use source::{Account, Outcome};
 use store::{Entry, StoreError, UnreadId};
 use tokio::sync::{mpsc, oneshot};
 
@@ -77,7 +77,9 @@ impl Taker {
         };
         let outcome = match content {
             Content::Unreadable { .. } => return Ok(Retry::Answer(Retried::StillUnread)),
-            Content::Readings(found) => self.readings(&arriving, found, device.as_ref(), &mut draft),
+            Content::Readings(found) => {
+                self.readings(&arriving, found, device.as_ref(), &mut Account::default(), &mut draft)
+            }
             Content::NoReading { kind, .. } => Outcome::NoReading { kind },
             Content::Announced(told) => self.announced(&arriving, *told, &mut draft),
         };

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use decode::Presence;
-use model::{DeviceId, SeriesId, Timestamp};
+use model::{DeviceId, DeviceKey, SeriesId, Timestamp};
 use store::{Entry, Gone, Readings, Restored, SeriesReading, SeriesRecord, Version};
 use tokio::sync::watch;
 use windows::Calibrations;
@@ -14,6 +14,7 @@ use crate::document::DeviceDocument;
 use crate::draft::Effects;
 use crate::events::{EventCode, Events};
 use crate::inventory::{Device, Followed, Inventory};
+use crate::newcomers::Unaccepted;
 use crate::view::DeviceView;
 
 /// See the module.
@@ -62,6 +63,11 @@ impl Registry {
             inventory.add_device(record.clone());
             let sentence = "It is in the list for the first time.".to_owned();
             self.tell(&inventory, record.id, record.created, EventCode::Appeared, sentence);
+        }
+        for id in &effects.imported {
+            if let Some(device) = inventory.device_mut(*id) {
+                device.imported = true;
+            }
         }
         for record in &effects.series {
             inventory.describe(record.clone());
@@ -184,8 +190,19 @@ impl Registry {
     }
 
     /// Devices nobody has accepted, for the limit on new ones.
-    pub(crate) fn unaccepted(&self) -> usize {
-        self.read().devices().filter(|device| !device.document.accepted).count()
+    pub(crate) fn unaccepted(&self) -> Unaccepted {
+        let mut counts = Unaccepted::default();
+        for device in self.read().devices().filter(|device| !device.document.accepted) {
+            *(if device.imported { &mut counts.imported } else { &mut counts.heard }) += 1;
+        }
+        counts
+    }
+
+    /// Devices that tables brought and nobody has accepted.
+    pub(crate) fn imported(&self) -> Vec<DeviceKey> {
+        let inventory = self.read();
+        let imported = inventory.devices().filter(|device| device.imported && !device.document.accepted);
+        imported.map(|device| device.record.key.clone()).collect()
     }
 
     pub(crate) fn counts(&self) -> (usize, usize) {

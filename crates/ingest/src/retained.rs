@@ -2,7 +2,7 @@
 
 use decode::Found;
 use model::{DeviceKey, RejectReason};
-use source::Outcome;
+use source::{Account, Outcome};
 
 use crate::draft::Draft;
 use crate::take::{Arriving, Taker, name_device};
@@ -16,15 +16,17 @@ impl Taker {
         arriving: &Arriving<'_>,
         mut found: Vec<Found>,
         device: Option<&DeviceKey>,
+        account: &mut Account,
         draft: &mut Draft,
     ) -> Outcome {
         for value in &mut found {
             name_device(value, device, arriving.client);
         }
         if found.iter().all(|value| self.is_news(value, arriving)) {
-            return self.readings(arriving, found, None, draft);
+            return self.readings(arriving, found, None, account, draft);
         }
         for _ in &found {
+            account.refuse(RejectReason::RetainedStale);
             draft.count_reading(arriving.source, Some(RejectReason::RetainedStale));
         }
         Outcome::Rejected(RejectReason::RetainedStale)

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use clock::Clock;
 use decode::{Availability, Content, DecoderId, Found};
 use model::{DeviceId, DeviceKey, Reading, ReadingKey, RejectReason, SourceName, TimeSource, Timestamp, Topic};
-use source::{Inbound, Outcome};
+use source::{Account, Inbound, Outcome};
 use store::{
     Entry, MessageRecord, Readings, RepeatMark, RepeatWindow, Restored, SeriesReading, UnreadId, UnreadRecord,
 };
@@ -16,10 +16,10 @@ use tokio::sync::{mpsc, watch};
 use crate::arrival::Arrival;
 use crate::bindings::Bound;
 use crate::command::Command;
-use crate::draft::{Draft, Waiting, excerpt};
-use crate::heard::{Heard, HeardReading};
+use crate::draft::{Draft, Waiting};
 use crate::identity::Identity;
 use crate::ids::Ids;
+use crate::newcomers::{Known, Newcomers};
 use crate::past::Seen;
 use crate::reader::{Read, Reader};
 use crate::repeats::message_hash;
@@ -27,7 +27,7 @@ use crate::rules::RuleSet;
 use crate::shared::Shared;
 use crate::stamp::Stamper;
 use crate::time_policy::{IMPORT, Judged};
-use crate::traces::{Note, TopicTrace, TracedMessage, TracedRule, start_of};
+use crate::traces::{Announces, Note, TopicTrace, TracedMessage, TracedRule, start_of};
 use crate::{Limits, TimePolicy};
 
 pub(crate) struct Taker {
@@ -35,15 +35,14 @@ pub(crate) struct Taker {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) ids: Ids,
-    limits: Limits,
+    pub(crate) limits: Limits,
     pub(crate) policy: TimePolicy,
     pub(crate) identity: Identity,
     repeats: RepeatWindow,
     stamper: Stamper,
     pub(crate) reader: Reader,
     last_unread: u64,
-    unaccepted: usize,
-    recounted: Timestamp,
+    pub(crate) newcomers: Newcomers,
     /// See [`Waiting`].
     epoch: u64,
     /// Unread messages ingested again whose batch is under way or durable: their ids are never used again.
@@ -59,6 +58,13 @@ pub(crate) struct Arriving<'a> {
     pub(crate) stamp: ReadingKey,
     pub(crate) mark: Option<RepeatMark>,
     pub(crate) bound: &'a Bound,
+}
+
+/// What is told of a message beside its outcome.
+#[derive(Clone, Default)]
+struct Beside {
+    account: Account,
+    announces: Option<Announces>,
 }
 
 impl Taker {
@@ -78,8 +84,7 @@ impl Taker {
             stamper: Stamper::resume(restored.last_received),
             reader: Reader::new(limits.topics_max),
             last_unread: restored.last_unread.map_or(0, |id| id.0),
-            unaccepted: shared.registry.unaccepted(),
-            recounted: Timestamp::MIN,
+            newcomers: Newcomers::counted(&shared.registry),
             epoch: 0,
             retried: HashSet::new(),
             store,
@@ -193,35 +198,56 @@ impl Taker {
             mark,
             bound,
         };
-        let mut why_unread = None;
-        let outcome = match content {
-            Content::Readings(found) if inbound.replayed => self.replayed(&arriving, found, device.as_ref(), draft),
-            Content::Readings(found) => self.readings(&arriving, found, device.as_ref(), draft),
-            Content::NoReading { kind, availability } => {
-                self.availability(availability, device.as_ref(), bound, draft);
-                if kind == "clear" {
-                    self.cleared(&arriving, draft);
-                }
-                Outcome::NoReading { kind }
-            }
-            Content::Announced(told) => self.announced(&arriving, *told, draft),
-            Content::Unreadable { reason, detail } => {
-                let detail: Arc<str> = detail.into();
-                why_unread = Some((reason, Arc::clone(&detail)));
-                self.unread(&inbound, &arriving, reason, detail, draft);
-                Outcome::Unread
-            }
-        };
+        let mut beside = Beside::default();
+        let outcome = self.fate(&inbound, &arriving, content, device.as_ref(), &mut beside, draft);
         if let (Some(mark), Outcome::Stored { .. } | Outcome::Unread) = (&arriving.mark, outcome) {
             self.repeats.accept(mark);
         }
         if let Some(trace) = trace {
             let rule = rule.map(|held| TracedRule { id: Arc::clone(&held.id), version: held.version });
-            draft.effects.traces.push(note(trace, &arriving, (decoder, rule), outcome, why_unread));
+            draft.effects.traces.push(note(trace, &arriving, (decoder, rule), outcome, beside.clone()));
+        }
+        if !beside.account.is_empty() {
+            inbound.reply.because(beside.account);
         }
         draft.weigh(entries_before);
         draft.count(&inbound.source, outcome);
         draft.effects.replies.push((inbound.reply, outcome));
+    }
+
+    /// Does what a message says.
+    fn fate(
+        &mut self,
+        inbound: &Inbound,
+        arriving: &Arriving<'_>,
+        content: Content,
+        device: Option<&DeviceKey>,
+        beside: &mut Beside,
+        draft: &mut Draft,
+    ) -> Outcome {
+        match content {
+            Content::Readings(found) if inbound.replayed => {
+                self.replayed(arriving, found, device, &mut beside.account, draft)
+            }
+            Content::Readings(found) => self.readings(arriving, found, device, &mut beside.account, draft),
+            Content::NoReading { kind, availability } => {
+                self.availability(availability, device, arriving.bound, draft);
+                if kind == "clear" {
+                    self.cleared(arriving, draft);
+                }
+                Outcome::NoReading { kind }
+            }
+            Content::Announced(told) => {
+                beside.announces = Some(Announces::of(&told));
+                self.announced(arriving, *told, draft)
+            }
+            Content::Unreadable { reason, detail } => {
+                let detail: Arc<str> = detail.into();
+                beside.account.unread = Some((reason, Arc::clone(&detail)));
+                self.unread(inbound, arriving, reason, detail, draft);
+                Outcome::Unread
+            }
+        }
     }
 
     /// Gives each value its series, time and key. The message is stored if at least one value was accepted.
@@ -230,9 +256,11 @@ impl Taker {
         arriving: &Arriving<'_>,
         found: Vec<Found>,
         device: Option<&DeviceKey>,
+        account: &mut Account,
         draft: &mut Draft,
     ) -> Outcome {
         let entries_before = draft.entries.len();
+        let values = found.len();
         let received = arriving.stamp.time;
         let mut accepted: Vec<SeriesReading> = Vec::with_capacity(found.len());
         let mut arrivals: Vec<Arrival> = Vec::new();
@@ -251,6 +279,7 @@ impl Taker {
                 }
                 Err(reason) => {
                     refused = reason;
+                    account.refuse(reason);
                     draft.count_reading(arriving.source, Some(reason));
                 }
             }
@@ -262,6 +291,9 @@ impl Taker {
         let readings = u32::try_from(accepted.len()).unwrap_or(u32::MAX);
         if arriving.source.as_str() != IMPORT {
             // A table says nothing about whether its devices speak now.
+            for arrival in &mut arrivals {
+                arrival.cut_of(values, account);
+            }
             draft.effects.arrivals.extend(arrivals);
         }
         draft.entries.push(Entry::Message(MessageRecord {
@@ -281,7 +313,7 @@ impl Taker {
         draft: &mut Draft,
     ) -> Result<(DeviceId, SeriesReading, Seen), RejectReason> {
         let stamp = arriving.stamp;
-        let device = self.device(&found.device, arriving.bound, stamp.time, draft)?;
+        let known = self.known(&found.device, arriving.bound)?;
         let value = found.value.clone()?;
         let trusted = self.trusts(stamp);
         let judged = self.policy.of(arriving.source).judge(found.time, stamp.time, trusted);
@@ -291,6 +323,14 @@ impl Taker {
             Judged::Absent => (stamp, TimeSource::Server, None),
             Judged::Disbelieved(_) if arriving.source.as_str() == IMPORT => return Err(RejectReason::Time),
             Judged::Disbelieved(ms) => (stamp, TimeSource::Server, Some(ms)),
+        };
+        let device = match known {
+            Known::As(id) => id,
+            Known::New(new) => {
+                // A device comes to be by a reading that is stored, so nothing may be left that refuses it.
+                self.identity.admits_new(found, &self.limits)?;
+                self.welcome(new, arriving.source, stamp.time, draft)?
+            }
         };
         let resolved = self.identity.series(device, found, value, key, &self.limits, &mut draft.entries)?;
         let stamped = key == stamp;
@@ -309,84 +349,6 @@ impl Taker {
     /// A stamp goes on from the log where the clock is behind it, so trust is decided on the clock itself.
     fn clock_reading(&self, stamp: ReadingKey) -> Timestamp {
         self.stamper.clock_reading().unwrap_or(stamp.time)
-    }
-
-    fn device(
-        &mut self,
-        key: &str,
-        bound: &Bound,
-        now: Timestamp,
-        draft: &mut Draft,
-    ) -> Result<DeviceId, RejectReason> {
-        if let Some(id) = self.known_device(key, bound)? {
-            return Ok(id);
-        }
-        let key = DeviceKey::parse(key).map_err(|_| RejectReason::Name)?;
-        if let Some(id) = self.known_device(key.as_str(), bound)? {
-            return Ok(id);
-        }
-        if self.unaccepted >= self.limits.new_devices_max {
-            self.recount_unaccepted(now);
-        }
-        if self.unaccepted >= self.limits.new_devices_max {
-            return Err(RejectReason::Cardinality);
-        }
-        self.unaccepted += 1;
-        Ok(self.identity.add_device(key, now, &mut draft.entries))
-    }
-
-    /// Whose key this is: a device's own, or that of one which became a part of it. An error if its messages are ignored.
-    fn known_device(&self, key: &str, bound: &Bound) -> Result<Option<DeviceId>, RejectReason> {
-        if bound.ignores(key) {
-            return Err(RejectReason::Ignored);
-        }
-        let own = self.identity.device(key);
-        match bound.merged_into(key) {
-            Some(into) if own.is_none() && bound.ignores(into.as_str()) => Err(RejectReason::Ignored),
-            Some(into) => Ok(own.or_else(|| self.identity.device(into.as_str()))),
-            None => Ok(own),
-        }
-    }
-
-    /// People may have accepted devices since: looked up at most once a second, since it goes through all of them.
-    fn recount_unaccepted(&mut self, now: Timestamp) {
-        if now.millis().abs_diff(self.recounted.millis()) >= 1_000 {
-            self.recounted = now;
-            self.unaccepted = self.shared.registry.unaccepted();
-        }
-    }
-
-    /// A message that brought a new device is told as a sentence.
-    fn tell(&self, arriving: &Arriving<'_>, told: Vec<(Found, DeviceId)>, from: usize, draft: &mut Draft) {
-        let new_device = draft.entries.iter().skip(from).find_map(|entry| match entry {
-            Entry::Device(record) => Some((record.id, record.key.clone())),
-            Entry::Series(_)
-            | Entry::Message(_)
-            | Entry::Unread(_)
-            | Entry::UnreadDone(_)
-            | Entry::Book(_)
-            | Entry::Hidden(_)
-            | Entry::DeviceDeleted(_)
-            | Entry::DeviceMerged(_)
-            | Entry::Expired(_) => None,
-        });
-        let Some((id, key)) = new_device else { return };
-        let of_device = told.into_iter().filter(|(_, device)| *device == id);
-        let readings = of_device.filter_map(|(found, _)| {
-            Some(HeardReading {
-                metric: model::MetricName::parse(&found.metric).ok()?,
-                value: found.value.ok()?,
-                unit: found.unit,
-                unit_source: found.unit_source,
-            })
-        });
-        draft.effects.heard.push(Heard {
-            time: arriving.stamp.time,
-            topic: arriving.topic.clone(),
-            text: excerpt(arriving.payload),
-            device: key,
-            readings: readings.collect(),
-        });
     }
 
     /// Only a device that is known can come or go: a word on a status topic makes none.
@@ -444,7 +406,7 @@ fn note(
     arriving: &Arriving<'_>,
     (decoder, rule): (DecoderId, Option<TracedRule>),
     outcome: Outcome,
-    unread: Option<(&'static str, Arc<str>)>,
+    Beside { account, announces }: Beside,
 ) -> Note {
     let message = TracedMessage {
         received: arriving.stamp.time,
@@ -455,7 +417,9 @@ fn note(
         decoder,
         rule,
         outcome,
-        unread,
+        unread: account.unread,
+        refused: account.refused,
+        announces,
     };
     Note { trace, message }
 }

@@ -1,14 +1,14 @@
 //! The last raw messages of every topic and what became of them, as of the last durable batch: why a topic is charted or
 //! is not. Bounded in topics, in messages of a topic and in bytes in all.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
-use decode::{Content, DecoderId, Found};
-use model::{SourceName, Timestamp, Topic};
+use decode::{Announcement, Content, DecoderId, Found};
+use model::{RejectReason, SourceName, Timestamp, Topic};
 use source::Outcome;
 
 use crate::Ingest;
@@ -21,7 +21,7 @@ pub const TRACED_MESSAGES_MAX: usize = 10;
 /// Bytes kept of one message. Longer ones are cut; their length is told.
 pub const TRACED_MESSAGE_BYTES_MAX: usize = 4 * 1024;
 /// What a message weighs beside its payload.
-const MESSAGE_BYTES: usize = 160;
+const MESSAGE_BYTES: usize = 256;
 
 /// One message of a topic and what became of it.
 #[derive(Clone, Debug)]
@@ -44,6 +44,38 @@ pub struct TracedMessage {
     pub outcome: Outcome,
     /// A stable code and a sentence, where it could not be read.
     pub unread: Option<(&'static str, Arc<str>)>,
+    /// Values that were found in it and refused, by why.
+    pub refused: Vec<(RejectReason, u32)>,
+    /// What it told about other topics.
+    pub announces: Option<Announces>,
+}
+
+/// What an announcement tells, in short.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announces {
+    /// Metrics; 0 where it withdraws what was announced before.
+    pub metrics: usize,
+    /// The device of the first one, as it calls itself.
+    pub device: Option<Arc<str>>,
+    /// Devices in all.
+    pub devices: usize,
+    /// Metrics that are not bound: of another kind, or more than one announcement may have.
+    pub left_out: u32,
+}
+
+impl Announces {
+    pub(crate) fn of(announcement: &Announcement) -> Self {
+        let of_metrics = announcement.metrics.iter().map(|metric| metric.device.as_str());
+        let of_devices = announcement.devices.iter().map(|about| about.device.as_str());
+        let devices: BTreeSet<&str> = of_metrics.clone().chain(of_devices.clone()).collect();
+        let first = of_metrics.chain(of_devices).next();
+        Self {
+            metrics: announcement.metrics.len(),
+            device: first.map(Arc::from),
+            devices: devices.len(),
+            left_out: announcement.left_out,
+        }
+    }
 }
 
 /// The rule that took a message, as it was then.

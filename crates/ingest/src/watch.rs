@@ -17,10 +17,14 @@ impl Registry {
     /// Counts what a durable batch says about the health of devices.
     pub(crate) fn count(&self, inventory: &mut Inventory, effects: &Effects) {
         let received = effects.arrivals.last().map_or(Timestamp::MIN, |arrival| arrival.received);
-        for entry in &effects.readings {
-            if inventory.stored(entry.series, &entry.reading)
-                && let Some(series) = inventory.series(entry.series)
-            {
+        for (place, entry) in effects.readings.iter().enumerate() {
+            let of_table = effects.of_tables.iter().any(|places| places.contains(&place));
+            let freezes = if of_table {
+                inventory.stored_of_table(entry.series, &entry.reading)
+            } else {
+                inventory.stored(entry.series, &entry.reading)
+            };
+            if freezes && let Some(series) = inventory.series(entry.series) {
                 let (device, metric) = (series.record.device, series.record.metric.clone());
                 let sentence = format!("{metric} stands still while others of the device move.");
                 self.tell(inventory, device, received, EventCode::Frozen, sentence);

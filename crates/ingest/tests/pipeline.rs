@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::Mutex;
 
 use clock::{Clock, ManualClock};
-use ingest::{DeviceChange, DeviceDocument, Ingest, Limits, NewDevice, Retried, Status, TimePolicy};
+use decode::{Told, ToldValue};
+use ingest::{DeviceChange, DeviceDocument, IMPORT, Ingest, Limits, NewDevice, Retried, Status, TimePolicy};
 use model::{DeviceKey, SourceName, TimeRange, Timestamp, Topic, TopicFilter, Value};
 use source::{Inbound, Inlet, Outcome, Repeat, Reply, Settle};
 use store::{Catalog, Fault, FlakyStore, MemoryStore, Order, Readings};
@@ -86,6 +87,23 @@ impl Bench {
             payload: payload.to_owned().into(),
             read: None,
             replayed: true,
+            repeat: None,
+            reply: Reply::new(Arc::clone(&self.sink), 0),
+        };
+        self.inlet.deliver(inbound).await.unwrap();
+        self.outcomes.recv().await.unwrap().1
+    }
+
+    /// A row of a table, two days old.
+    async fn import(&mut self, device: &str) -> Outcome {
+        let told = ToldValue::plain("level", Told::Number("1"));
+        let inbound = Inbound {
+            source: SourceName::parse(IMPORT).unwrap(),
+            client: "desk".into(),
+            topic: Topic::parse(IMPORT).unwrap(),
+            payload: "1".into(),
+            read: Some(decode::told(device, &[told], Some(NOW - 2 * 86_400_000)).unwrap()),
+            replayed: false,
             repeat: None,
             reply: Reply::new(Arc::clone(&self.sink), 0),
         };
@@ -251,6 +269,52 @@ async fn limits_refuse_the_excess_and_count_it() {
     bench.ingest.change_device("a", None, accept).await.unwrap();
     bench.clock.advance(1_000);
     assert_eq!(bench.publish("c/temperature", "1").await, Outcome::Stored { readings: 1 });
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn a_device_comes_to_be_by_a_reading_that_is_stored_and_by_nothing_less() {
+    let store = Arc::new(MemoryStore::default());
+    let limits = Limits { series_max: 2, ..Limits::default() };
+    let mut bench = Bench::on(Arc::clone(&store) as _, store, limits).await;
+    let refused = |reason| Outcome::Rejected(reason);
+    assert_eq!(bench.publish("a/level", "9007199254740993").await, refused(model::RejectReason::Precision));
+    assert!(bench.ingest.device("a").is_none(), "nothing of it was stored");
+    let long = format!("a/{}", "x".repeat(300));
+    assert_eq!(bench.publish(&long, "1").await, refused(model::RejectReason::Name));
+    assert!(bench.ingest.devices().is_empty());
+    let part = r#"{"x":9007199254740993,"y":1}"#;
+    assert_eq!(bench.publish("b", part).await, Outcome::Stored { readings: 1 });
+    assert_eq!(bench.publish("a/level", "1").await, Outcome::Stored { readings: 1 });
+    assert_eq!(bench.publish("c/level", "1").await, refused(model::RejectReason::Cardinality));
+    let keys: Vec<String> = bench.ingest.devices().iter().map(|it| it.record.key.as_str().to_owned()).collect();
+    assert_eq!(keys, ["b", "a"], "and none for what no series was left for");
+    let rejected = bench.ingest.books().total.readings.rejected;
+    assert_eq!(rejected.values().sum::<u64>(), 4);
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn tables_do_not_take_the_places_of_devices_that_speak() {
+    let store = Arc::new(MemoryStore::default());
+    let limits = Limits { new_devices_max: 1, imported_devices_max: 2, ..Limits::default() };
+    let mut bench = Bench::on(Arc::clone(&store) as _, store, limits).await;
+    let cardinality = Outcome::Rejected(model::RejectReason::Cardinality);
+    for (device, expected) in
+        [("t1", Outcome::Stored { readings: 1 }), ("t2", Outcome::Stored { readings: 1 }), ("t3", cardinality)]
+    {
+        assert_eq!(bench.import(device).await, expected, "{device}");
+    }
+    assert_eq!(bench.publish("a/level", "1").await, Outcome::Stored { readings: 1 });
+    assert_eq!(bench.publish("b/level", "1").await, cardinality);
+    assert_eq!(bench.ingest.accept_imported().await.unwrap(), 2);
+    let accepted = |key: &str| bench.ingest.device(key).unwrap().document.accepted;
+    assert_eq!((accepted("t1"), accepted("a")), (true, false), "only those of the table");
+    assert_eq!(bench.ingest.device("t1").unwrap().status, Status::NeverSeen);
+    let sentence = bench.ingest.health("t1").unwrap().sentence;
+    assert_eq!(sentence, "It has never been heard; its newest reading, from a table, is 2 days old.");
+    bench.clock.advance(1_000);
+    assert_eq!(bench.import("t3").await, Outcome::Stored { readings: 1 });
     bench.finish().await;
 }
 

@@ -78,10 +78,41 @@ pub enum Outcome {
     Unknown,
 }
 
+/// Why a message is not stored, or not all of it: what an [`Outcome`] has no room for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// A stable code and a sentence, where it could not be read.
+    pub unread: Option<(&'static str, Arc<str>)>,
+    /// Values that were found in it and refused, by why; each reason once.
+    pub refused: Vec<(RejectReason, u32)>,
+}
+
+impl Account {
+    /// One more value was refused.
+    pub fn refuse(&mut self, reason: RejectReason) {
+        match self.refused.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, count)) => *count += 1,
+            None => self.refused.push((reason, 1)),
+        }
+    }
+
+    /// Whether there is nothing to tell.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.unread.is_none() && self.refused.is_empty()
+    }
+}
+
 /// Where outcomes go. Called from the ingest task: must return at once and must not block.
 pub trait Settle: Send + Sync {
     /// `token` is what the source put into the [`Reply`].
     fn settle(&self, token: u64, outcome: Outcome);
+
+    /// The same with why. A source whose protocol has no words for it leaves it out.
+    fn settle_because(&self, token: u64, outcome: Outcome, account: Account) {
+        drop(account);
+        self.settle(token, outcome);
+    }
 }
 
 /// A source's own number for a message, and where to send its outcome.
@@ -89,18 +120,27 @@ pub trait Settle: Send + Sync {
 pub struct Reply {
     sink: Arc<dyn Settle>,
     token: u64,
+    account: Option<Box<Account>>,
 }
 
 impl Reply {
     /// `token` comes back with the outcome.
     #[must_use]
     pub fn new(sink: Arc<dyn Settle>, token: u64) -> Self {
-        Self { sink, token }
+        Self { sink, token, account: None }
+    }
+
+    /// What is to be told with the outcome.
+    pub fn because(&mut self, account: Account) {
+        self.account = Some(Box::new(account));
     }
 
     /// Tells the source. Consumes the reply, so that it is told once.
     pub fn settle(self, outcome: Outcome) {
-        self.sink.settle(self.token, outcome);
+        match self.account {
+            Some(account) => self.sink.settle_because(self.token, outcome, *account),
+            None => self.sink.settle(self.token, outcome),
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! Imports since start and how far they are. Kept in memory: after a restart the list is empty, and what was stored is stored.
+//! Imports since start and how far they are. Kept in memory: after a restart the list is empty and says since when it is one, and
+//! what was stored is stored.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -240,6 +241,13 @@ impl Job {
                 devices.insert(device.clone(), (ms, ms));
             }
         }
+    }
+
+    /// Values that were read and are not handed over.
+    pub fn refuse(&self, row: u64, reason: &'static str, count: u64, detail: String) {
+        let mut progress = self.lock();
+        *progress.refused.entry(reason).or_default() += count;
+        progress.tell(row, detail);
     }
 
     /// Something that the books count was not stored.

@@ -13,12 +13,15 @@ use ingest::{IMPORT, TimePolicy};
 use model::Topic;
 use source::Outcome;
 use table::{Mapping, Reader, Row, Rows};
-use tokio::sync::{oneshot, watch};
-use tokio::time::timeout;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
 
+use super::failed;
 use super::jobs::{Import, ImportState, Job, counts};
-use crate::delivery::{Parcel, can_store, hand_over};
+use crate::delivery::{Fate, Parcel, Waiting, can_store, hand_over};
+use crate::packed::UNPACKED_TABLE_BYTES_MAX;
 use crate::problem::Problem;
+use crate::refusals::refused_in_words;
 use crate::state::ApiState;
 
 /// Messages of an import that are under way. Beyond it the file is not read: with so few it fills neither the inlet nor a batch,
@@ -33,6 +36,11 @@ const SILENCE_MAX: Duration = Duration::from_secs(60);
 const SETTLE_WITHIN: Duration = Duration::from_secs(30);
 /// So long the rest of a table that is not wanted any more is taken in. Then the connection is closed.
 const DRAIN_WITHIN: Duration = Duration::from_secs(30);
+/// The least that must come while an import waits for its sender, in bytes of each [`PACE_OVER`]. Less: the import has failed, since
+/// nobody else can bring a table meanwhile. So slow is no line, and no program that reads a file.
+const PACE_BYTES_MIN: u64 = 1024;
+/// Only the time that the import waits for its sender counts.
+const PACE_OVER: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Why an import ended early.
@@ -60,7 +68,7 @@ pub struct Load {
     rows: Option<Rows>,
     header: bool,
     parts: Vec<Part>,
-    in_flight: VecDeque<(u64, oneshot::Receiver<Outcome>)>,
+    in_flight: VecDeque<(u64, Waiting)>,
     stop: watch::Receiver<bool>,
     client: Arc<str>,
     topic: Topic,
@@ -136,9 +144,9 @@ impl Load {
     ///
     /// # Errors
     /// 422 when the file could not be read to its end, 507 when some of it was not stored.
-    pub async fn run(mut self, body: Body) -> Result<Import, Problem> {
+    pub async fn run(mut self, body: Body, packed: bool) -> Result<Import, Problem> {
         let mut chunks = body.into_data_stream();
-        let read = self.read(&mut chunks).await;
+        let read = self.read(&mut chunks, packed).await;
         let settled = timeout(SETTLE_WITHIN, self.settle_all()).await;
         let ended = read.and(settled.unwrap_or_else(|_| Err(Ended::Store(later()))));
         let durable = self.in_flight.is_empty() && self.state.store.flush().await.is_ok();
@@ -160,16 +168,24 @@ impl Load {
             }
         };
         self.job.end(state, detail, now, after);
-        drain(chunks).await;
+        if let Err(error) = self.state.ingest.accept_imported().await {
+            tracing::warn!(%error, "devices that a table brought could not all be accepted");
+        }
+        // No browser sends a packed table, and to unpack what nobody wants can take for ever.
+        if !packed {
+            drain(chunks).await;
+        }
         match problem {
             Some(problem) => Err(problem),
             None => Ok(self.job.view(&counts(&self.state))),
         }
     }
 
-    async fn read(&mut self, chunks: &mut BodyDataStream) -> Result<(), Ended> {
+    async fn read(&mut self, chunks: &mut BodyDataStream, packed: bool) -> Result<(), Ended> {
         let mut stop = self.stop.clone();
+        let (mut pace, mut unpacked) = (Pace::default(), 0_u64);
         loop {
+            let asked = Instant::now();
             let chunk = tokio::select! {
                 chunk = timeout(SILENCE_MAX, chunks.next()) => chunk,
                 _ = stop.wait_for(|stop| *stop) => return Err(Ended::Cancelled),
@@ -186,6 +202,20 @@ impl Load {
                     return Err(Ended::File(format!("the file broke off: {error}; bring it again, nothing doubles")));
                 }
                 Some(Ok(chunk)) => {
+                    if !pace.keeps(chunk.len() as u64, asked.elapsed()) {
+                        return Err(Ended::File(format!(
+                            "it came slower than {PACE_BYTES_MIN} bytes in {} s (PACE_BYTES_MIN), and no other table can come \
+                             meanwhile; bring it again, nothing doubles",
+                            PACE_OVER.as_secs()
+                        )));
+                    }
+                    unpacked += chunk.len() as u64;
+                    if packed && unpacked > UNPACKED_TABLE_BYTES_MAX {
+                        return Err(Ended::File(format!(
+                            "unpacked it has more than {UNPACKED_TABLE_BYTES_MAX} bytes (UNPACKED_TABLE_BYTES_MAX); bring it in \
+                             parts, or not packed"
+                        )));
+                    }
                     for piece in chunk.chunks(PIECE_BYTES) {
                         self.piece(piece).await?;
                     }
@@ -238,7 +268,13 @@ impl Load {
     /// Hands messages over, but for the last `kept`, which more rows may join.
     async fn hand_over(&mut self, kept: usize) -> Result<(), Ended> {
         let ready = self.parts.len().saturating_sub(kept);
-        for part in self.parts.drain(..ready).collect::<Vec<_>>() {
+        for mut part in self.parts.drain(..ready).collect::<Vec<_>>() {
+            if failed::any(&part.found) {
+                self.leave_out_failed(&mut part).await?;
+                if part.found.is_empty() {
+                    continue;
+                }
+            }
             while self.in_flight.len() >= IN_FLIGHT_MAX {
                 self.settle_one(true).await?;
             }
@@ -256,6 +292,20 @@ impl Load {
         Ok(())
     }
 
+    /// What failed and would take the place of a value is refused; that needs to know what is there.
+    async fn leave_out_failed(&mut self, part: &mut Part) -> Result<(), Ended> {
+        while !self.in_flight.is_empty() {
+            self.settle_one(true).await?;
+        }
+        let left_out = failed::leave_out(&self.state, &mut part.found).await;
+        let count = left_out.map_err(|error| Ended::Store(format!("what is stored could not be read: {error}")))?;
+        if count > 0 {
+            let of = format!("{count} failed reads from this row on stand where a value is stored, which stays");
+            self.job.refuse(part.row, failed::FAILED_READ, count as u64, of);
+        }
+        Ok(())
+    }
+
     async fn settle_all(&mut self) -> Result<(), Ended> {
         let mut ended = Ok(());
         while !self.in_flight.is_empty() {
@@ -267,14 +317,20 @@ impl Load {
     /// Waits for the oldest message under way; a person may not want to wait.
     async fn settle_one(&mut self, stoppable: bool) -> Result<(), Ended> {
         let mut stop = self.stop.clone();
-        let Some((row, outcome)) = self.in_flight.front_mut() else { return Ok(()) };
-        let (row, outcome) = tokio::select! {
-            outcome = outcome => (*row, outcome.unwrap_or(Outcome::Unknown)),
+        let Some((row, waiting)) = self.in_flight.front_mut() else { return Ok(()) };
+        let (row, Fate { outcome, account }) = tokio::select! {
+            fate = waiting.told() => (*row, fate),
             _ = stop.wait_for(|stop| *stop), if stoppable => return Err(Ended::Cancelled),
         };
         self.in_flight.pop_front();
         match outcome {
-            Outcome::Stored { .. } | Outcome::Duplicate | Outcome::NoReading { .. } | Outcome::Unread => Ok(()),
+            Outcome::Stored { readings } => {
+                if let Some(words) = refused_in_words(&account.refused, readings) {
+                    self.job.tell(row, format!("of a message that begins with this row: {words}"));
+                }
+                Ok(())
+            }
+            Outcome::Duplicate | Outcome::NoReading { .. } | Outcome::Unread => Ok(()),
             Outcome::Rejected(reason) => {
                 self.job.tell(row, format!("all values from this row on were refused ({})", reason.as_str()));
                 Ok(())
@@ -283,6 +339,27 @@ impl Load {
                 "rows from {row} on were not all stored; bring the file again, nothing doubles"
             ))),
         }
+    }
+}
+
+/// How fast a table comes.
+#[derive(Debug, Default)]
+struct Pace {
+    waited: Duration,
+    came: u64,
+}
+
+impl Pace {
+    /// Whether so many bytes after such a wait are fast enough.
+    fn keeps(&mut self, bytes: u64, waited: Duration) -> bool {
+        self.waited += waited;
+        self.came += bytes;
+        if self.waited < PACE_OVER {
+            return true;
+        }
+        let enough = self.came >= PACE_BYTES_MIN;
+        *self = Self::default();
+        enough
     }
 }
 
@@ -297,4 +374,18 @@ async fn drain(mut chunks: BodyDataStream) {
 
 fn later() -> String {
     "what is under way is not stored yet; bring the file again, nothing doubles".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_now_and_then_is_no_pace_and_a_slow_line_is_one() {
+        let (mut pace, second) = (Pace::default(), Duration::from_secs(1));
+        assert!((0..59).all(|_| pace.keeps(1, second)), "not judged before a minute");
+        assert!(!pace.keeps(1, second), "60 bytes in a minute");
+        assert!((0..600).all(|_| pace.keeps(18, second)), "a line of 18 bytes a second is slow and goes on");
+        assert!((0..600).all(|_| pace.keeps(1, Duration::ZERO)), "only waiting for the sender counts");
+    }
 }

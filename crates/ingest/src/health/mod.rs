@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use model::{Flaw, Judgement, Reading, Timestamp};
 
-use crate::arrival::Arrival;
+use crate::arrival::{Arrival, Cut};
 use crate::status::Status;
 
 use drift::Drift;
@@ -35,6 +35,8 @@ pub(crate) struct DeviceHealth {
     pub(crate) of_broker: bool,
     /// Its last message had a time that was not believed.
     pub(crate) clock_is_bad: bool,
+    /// Its last message that had more values than one may bring.
+    cut: Option<Cut>,
     /// The status that was told as an event.
     pub(crate) told: Option<Status>,
 }
@@ -54,6 +56,7 @@ impl DeviceHealth {
         self.messages += 1;
         self.duplicates += u64::from(again || arrival.same == arrival.readings);
         self.replaced += u64::from(arrival.replaced);
+        self.cut = arrival.cut.or(self.cut);
         let mut clock = None;
         if let Some(offset) = arrival.offset_ms {
             self.drift.note(offset);

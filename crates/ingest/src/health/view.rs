@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use decode::VALUES_MAX;
 use model::{Flaw, Judgement, Timestamp};
 
+use crate::arrival::Cut;
 use crate::clients::Trouble;
 use crate::inventory::{Device, Inventory, Series};
 use crate::status::{Signs, Status};
@@ -134,6 +136,14 @@ impl Series {
         self.latest.as_ref()?.charted()
     }
 
+    fn newest(&self) -> Option<Timestamp> {
+        Some(self.latest.as_ref()?.key.time)
+    }
+
+    fn in_percent(&self) -> bool {
+        self.record.unit.as_ref().is_some_and(|unit| unit.as_str() == "%")
+    }
+
     fn frozen_since(&self) -> Option<Timestamp> {
         let frozen = self.latest.as_ref()?.judgement == Judgement::Suspect(Flaw::Frozen);
         self.health.same_since.filter(|_| frozen)
@@ -183,7 +193,7 @@ impl Inventory {
         let status = signs.status(now);
         let mut view = HealthView {
             status,
-            sentence: sentence(&signs, status, now),
+            sentence: sentence(&signs, status, series.iter().filter_map(|series| series.newest()).max(), now),
             interval_ms: signs.interval_ms,
             jitter_ms: signs.jitter_ms,
             messages: health.messages,
@@ -196,22 +206,32 @@ impl Inventory {
             bad: health.flaws(2),
             suspect: health.flaws(1),
             rssi: newest("signal_strength"),
-            battery: newest("battery"),
+            battery: series
+                .iter()
+                .find(|series| series.is("battery") && series.in_percent())
+                .and_then(|it| it.number()),
             client: health.client.clone(),
             of_broker: health.of_broker,
             hints: Vec::new(),
             metrics: series.iter().map(|series| series.view()).collect(),
         };
         view.hints = hints(&view, health.losses.numbered(), &self.troubles(device, now));
+        view.hints.extend(health.cut.map(|cut| too_many(&cut)));
         view
     }
 }
 
-fn sentence(signs: &Signs, status: Status, now: Timestamp) -> String {
+fn sentence(signs: &Signs, status: Status, newest: Option<Timestamp>, now: Timestamp) -> String {
     let silent = signs.last_seen.map_or_else(String::new, |seen| span(now.millis() - seen.millis()));
     let usual = signs.interval_ms.map(|interval| span(i64::from(interval)));
     match (status, usual) {
-        (Status::NeverSeen, _) => "It has never been heard.".to_owned(),
+        (Status::NeverSeen, _) => match newest {
+            None => "It has never been heard.".to_owned(),
+            Some(newest) => {
+                let age = span(now.millis().saturating_sub(newest.millis()));
+                format!("It has never been heard; its newest reading, from a table, is {age} old.")
+            }
+        },
         (Status::Online, Some(usual)) => format!("It speaks about every {usual}; last {silent} ago."),
         (Status::Online, None) => format!("It was heard {silent} ago; its rhythm is not known yet."),
         (Status::Sleeping, Some(usual)) => format!("It sleeps: it speaks about every {usual}, last {silent} ago."),
@@ -276,6 +296,15 @@ fn hints(view: &HealthView, numbered: bool, troubles: &[Trouble]) -> Vec<Hint> {
         hint("battery_low", format!("Its battery is at {battery} %."));
     }
     hints
+}
+
+/// What is said of a message that was taken in part.
+fn too_many(cut: &Cut) -> Hint {
+    let Cut { values, refused } = cut;
+    let sentence = format!(
+        "A message of it had {values} values, of which {refused} were refused: one message may bring {VALUES_MAX}."
+    );
+    Hint { code: "too_many_values", sentence }
 }
 
 /// Why a reading is not good, for the middle of a sentence.
