@@ -47,7 +47,6 @@ use axum::http::{HeaderValue, Method, Uri, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use tower_http::decompression::RequestDecompressionLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -141,8 +140,7 @@ pub fn router(state: ApiState, page: Router) -> Router {
         .route("/api", get(unknown_path))
         .route("/api/{*rest}", axum::routing::any(unknown_path))
         .method_not_allowed_fallback(wrong_method)
-        .layer(RequestDecompressionLayer::new())
-        .layer(from_fn(packed::check))
+        .layer(from_fn(packed::unpack))
         .layer(from_fn(no_store))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(state.clone())

@@ -1,10 +1,16 @@
 //! Bodies that come packed: gzip is unpacked on the way in, and nothing else is. What a handler reads is unpacked already, so its
 //! limits count unpacked bytes, and memory never holds more of a body than they allow.
 
+use std::io;
+
+use async_compression::tokio::bufread::GzipDecoder;
+use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::TryStreamExt;
+use tokio_util::io::{ReaderStream, StreamReader};
 
 use crate::problem::Problem;
 
@@ -16,20 +22,30 @@ pub const UNPACKED_TABLE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 #[derive(Clone, Copy, Debug)]
 pub struct Packed;
 
-/// The middleware in front of what unpacks: refuses other packings, and writes the names of this one as one.
-pub async fn check(mut request: Request, next: Next) -> Response {
+/// Bytes that are unpacked at a time.
+const PIECE_BYTES: usize = 16 * 1024;
+
+/// The middleware that unpacks what is packed with gzip, all members of it, and refuses other packings.
+pub async fn unpack(request: Request, next: Next) -> Response {
     match packing(request.headers()) {
-        Ok(false) => _ = request.headers_mut().remove(header::CONTENT_ENCODING),
-        Ok(true) => {
-            request.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            request.extensions_mut().insert(Packed);
-        }
+        Ok(false) => next.run(request).await,
+        Ok(true) => next.run(unpacked(request)).await,
         Err(problem) => {
             let accepted = (header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-            return ([accepted], problem).into_response();
+            ([accepted], problem).into_response()
         }
     }
-    next.run(request).await
+}
+
+/// The request as it would have come without its packing; of what length nobody knows.
+fn unpacked(request: Request) -> Request {
+    let (mut parts, body) = request.into_parts();
+    parts.headers.remove(header::CONTENT_ENCODING);
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.extensions.insert(Packed);
+    let mut decoder = GzipDecoder::new(StreamReader::new(body.into_data_stream().map_err(io::Error::other)));
+    decoder.multiple_members(true);
+    Request::from_parts(parts, Body::from_stream(ReaderStream::with_capacity(decoder, PIECE_BYTES)))
 }
 
 /// Whether the body is packed with gzip.

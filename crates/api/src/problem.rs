@@ -32,7 +32,8 @@ pub struct Problem {
     rejected: Option<Box<BTreeMap<&'static str, u64>>>,
     /// Which member of what was sent is wrong, such as `fields[0].path`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    member: Option<String>,
+    #[schema(value_type = Option<String>)]
+    member: Option<Box<str>>,
 }
 
 impl Problem {
@@ -101,7 +102,7 @@ impl Problem {
     /// Tells which member is wrong.
     #[must_use]
     pub fn at(self, member: String) -> Self {
-        Self { member: Some(member), ..self }
+        Self { member: Some(member.into()), ..self }
     }
 
     /// Says beside what is wrong what is true all the same.

@@ -405,6 +405,7 @@ fn why(last: &TracedMessage, shown: &TraceMessage) -> (bool, String) {
         }
         Outcome::NoReading { kind } => match &last.announces {
             Some(told) => format!("It is not charted: {}.", announced(told)),
+            None if kind == "discovery" => "It is not charted: it announces nothing that can be read here.".to_owned(),
             None => format!("It is not charted: its last message holds no values ({kind})."),
         },
         Outcome::Rejected(reason) => format!("It is not charted: its last message was refused ({}).", reason.as_str()),
