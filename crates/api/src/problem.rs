@@ -18,18 +18,20 @@ use crate::removal::Going;
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Problem {
     /// A relative reference made of the code.
-    r#type: String,
+    #[schema(value_type = String)]
+    r#type: Box<str>,
     title: &'static str,
     status: u16,
     code: &'static str,
-    detail: String,
+    #[schema(value_type = String)]
+    detail: Box<str>,
     /// What would go, where a deletion has to be confirmed.
     #[serde(skip_serializing_if = "Option::is_none")]
     going: Option<Box<Going>>,
     /// Readings refused by reason, where the message or request was.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<BTreeMap<String, u64>>)]
-    rejected: Option<Box<BTreeMap<&'static str, u64>>>,
+    rejected: Option<BTreeMap<&'static str, u64>>,
     /// Which member of what was sent is wrong, such as `fields[0].path`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -40,11 +42,11 @@ impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");
         Self {
-            r#type: format!("/problems/{code}"),
+            r#type: format!("/problems/{code}").into(),
             title,
             status: status.as_u16(),
             code,
-            detail: detail.into(),
+            detail: Into::<String>::into(detail).into_boxed_str(),
             going: None,
             rejected: None,
             member: None,
@@ -84,7 +86,7 @@ impl Problem {
     /// Its code and its sentence, for one outcome among many.
     #[must_use]
     pub fn told(self) -> (&'static str, String) {
-        (self.code, self.detail)
+        (self.code, self.detail.into())
     }
 
     /// Tells what would go.
@@ -96,7 +98,7 @@ impl Problem {
     /// Tells how many readings were refused, by why.
     #[must_use]
     pub fn counting(self, rejected: BTreeMap<&'static str, u64>) -> Self {
-        Self { rejected: Some(Box::new(rejected)), ..self }
+        Self { rejected: Some(rejected), ..self }
     }
 
     /// Tells which member is wrong.
@@ -108,7 +110,7 @@ impl Problem {
     /// Says beside what is wrong what is true all the same.
     #[must_use]
     pub fn although(mut self, sentence: &str) -> Self {
-        self.detail = format!("{}; {sentence}", self.detail);
+        self.detail = format!("{}; {sentence}", self.detail).into();
         self
     }
 
