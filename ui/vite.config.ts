@@ -106,7 +106,10 @@ function leanChart(): Plugin {
 
 /** What pages share goes in few chunks: each has a price, and packs worse than a larger one. */
 const chunks = [
-  { name: 'frame', test: /\/node_modules\/(@preact|preact)\/|\/src\/(main|app|i18n\/index)\.tsx?$/ },
+  {
+    name: 'frame',
+    test: /\/node_modules\/(@preact|preact)\/|\/src\/(main|app|i18n\/index)\.tsx?$/,
+  },
   {
     name: 'parts',
     test: /\/src\/(components\/(DemoBadge|Failure|lazily|StatusMark|Unit)|state\/status|chart\/hue)\.tsx?$/,
