@@ -1,5 +1,6 @@
 /** What came that nobody has named yet, what could not be read, and who could not come in? */
 import { Notice } from '../components/Notice.tsx';
+import { Silence } from '../components/Silence.tsx';
 import { formatCount } from '../format/number.ts';
 import inboxWords from '../i18n/en.inbox.json';
 import messageWords from '../i18n/en.messages.json';
@@ -28,29 +29,37 @@ export function Inbox() {
     unread: unread.value.data?.total ?? null,
     refused: refused.value.data?.length ?? null,
   };
-  const isEmpty = counts.new === 0 && counts.unread === 0;
+  const received = totalBook.value?.messages.received ?? null;
+  const isEmpty = counts.new === 0 && counts.unread === 0 && received !== null;
+  const isSilent = isEmpty && received === 0 && counts.refused === 0;
   return (
     <div class="page inbox">
       <header class="page-head">
         <h1>{t('nav.inbox')}</h1>
-        <p class="views">
-          {(['new', 'unread', 'refused'] as const).map((part) => (
-            <a key={part} href={`#${part}`}>
-              {t(`inbox.part_${part}`)}{' '}
-              <span class="muted">{counts[part] === null ? '' : formatCount(counts[part])}</span>
-            </a>
-          ))}
-        </p>
-        {isEmpty && (
-          <p class="tally">
-            {t('inbox.empty', { n: formatCount(totalBook.value?.messages.received ?? 0) })}
+        {!isSilent && (
+          <p class="views">
+            {(['new', 'unread', 'refused'] as const).map((part) => (
+              <a key={part} href={`#${part}`}>
+                {t(`inbox.part_${part}`)}{' '}
+                <span class="muted">{counts[part] === null ? '' : formatCount(counts[part])}</span>
+              </a>
+            ))}
           </p>
+        )}
+        {isEmpty && received > 0 && (
+          <p class="tally">{t('inbox.empty', { n: formatCount(received) })}</p>
         )}
       </header>
       <Notice of={notice} />
-      <NewDevices />
-      <Unread />
-      <RefusedConnections />
+      {isSilent ? (
+        <Silence what={t('inbox.silence')} />
+      ) : (
+        <>
+          <NewDevices />
+          <Unread />
+          <RefusedConnections />
+        </>
+      )}
       <RuleDialog />
     </div>
   );

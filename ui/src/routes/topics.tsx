@@ -1,8 +1,8 @@
 /** What is on the wire, and why is it on my chart or not? */
 import { useEffect, useRef } from 'preact/hooks';
-import { CopyLine } from '../components/CopyLine.tsx';
 import { Failure } from '../components/Failure.tsx';
 import { Notice } from '../components/Notice.tsx';
+import { Silence } from '../components/Silence.tsx';
 import { formatCount } from '../format/number.ts';
 import messageWords from '../i18n/en.messages.json';
 import pageWords from '../i18n/en.pages.json';
@@ -11,7 +11,6 @@ import { addWords, t } from '../i18n/index.ts';
 import { notice } from '../rules/editing.ts';
 import { RuleDialog } from '../rules/RuleDialog.tsx';
 import { RulesView } from '../rules/RulesView.tsx';
-import { about } from '../state/fleet.ts';
 import {
   loadRules,
   loadTopics,
@@ -38,13 +37,14 @@ const rulesMs = 10_000;
 
 export function Topics() {
   const isRules = query.value.get('view') === 'rules';
+  const isSilent = topics.value.data?.items.length === 0 && !query.value.get('q');
   useEvery(rulesMs, loadRules, []);
   return (
     <div class="page topics">
       <header class="page-head">
         <h1>{t('nav.topics')}</h1>
         <Views isRules={isRules} />
-        {!isRules && <Search />}
+        {!isRules && !isSilent && <Search />}
       </header>
       <Notice of={notice} />
       {isRules ? <RulesView /> : <Wire />}
@@ -124,21 +124,5 @@ function Wire() {
         </div>
       </div>
     </>
-  );
-}
-
-/** Before the first message: where to send one. */
-function Silence() {
-  const mqtt = about.value.data?.mqtt[0];
-  const http = about.value.data?.http[0] ?? location.origin;
-  return (
-    <section class="silence">
-      <h2>{t('topics.silence')}</h2>
-      <p class="muted">{mqtt ? t('topics.send_to', { address: mqtt }) : t('nothing.waiting')}</p>
-      <CopyLine
-        line={`curl -d '{"temperature":21.5}' ${http}/api/v1/ingest/home/kitchen/climate`}
-        label={t('nothing.by_http')}
-      />
-    </section>
   );
 }

@@ -47,14 +47,13 @@ export function RulesView() {
         <h2 id="rules-title" class="sr-only">
           {t('topics.view_rules')}
         </h2>
-        <p class="muted">{t('rules.order_why')}</p>
+        <p class="muted">{t(data?.items.length === 0 ? 'rules.none' : 'rules.order_why')}</p>
         <button type="button" class="is-first" onClick={newRule}>
           {t('rules.new')}
         </button>
       </div>
       {failure && <Failure what={t('rules.failed')} why={failure} again={() => void loadRules()} />}
       <Undo />
-      {data?.items.length === 0 && <p class="muted">{t('rules.none')}</p>}
       {data && <List list={data} />}
     </section>
   );
