@@ -1,7 +1,19 @@
 // Inbox: what a decision came to is in sight where it was taken; and times that lie far away.
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { ask, desk, freshKey, onPage, phone, publish, url, useBrowser } from './harness.mjs';
+import {
+  ask,
+  axeFindings,
+  desk,
+  freshKey,
+  onPage,
+  phone,
+  publish,
+  shots,
+  url,
+  useBrowser,
+} from './harness.mjs';
 
 useBrowser();
 
@@ -76,3 +88,45 @@ test('a time of another year has its year, and the chart is opened there', async
     await page.getByText(/^Its time 1970-01-01T00:00:12Z is not believed/).waitFor();
   });
 });
+
+for (const [name, size] of Object.entries({ desk, phone })) {
+  test(`inbox: many new devices are accepted or ignored at once, and taken back, ${name}`, async () => {
+    const base = freshKey('many');
+    const keys = ['a', 'b', 'c'].map((part) => `${base}/${part}`);
+    for (const key of keys) await publish(key, { temperature: 21 });
+    const isNew = async () =>
+      (await ask('/devices?limit=2000')).items
+        .filter((one) => keys.includes(one.key))
+        .map((one) => one.new);
+    await onPage(
+      '/inbox',
+      async (page) => {
+        const mark = (key) => page.getByLabel(`Mark ${key}`);
+        for (const key of keys) await mark(key).check(patience);
+        await page.getByRole('button', { name: 'Accept 3' }).click();
+        await page.getByText('3 devices accepted.').waitFor(patience);
+        await mark(keys[0]).waitFor({ state: 'detached', ...patience });
+        assert.deepEqual(await isNew(), [false, false, false]);
+        await inSight(page, page.getByText('3 devices accepted.'));
+
+        await page.getByRole('button', { name: 'Undo' }).click();
+        await mark(keys[0]).waitFor(patience);
+        assert.deepEqual(await isNew(), [true, true, true]);
+
+        await mark(keys[0]).check();
+        await mark(keys[1]).check();
+        await page.getByRole('button', { name: 'Ignore 2' }).click();
+        await page.getByText('2 devices are ignored.').waitFor(patience);
+        await mark(keys[0]).waitFor({ state: 'detached', ...patience });
+        assert.equal((await publish(keys[0], { temperature: 22 })).code, 'ignored');
+        await page.getByRole('button', { name: 'Undo' }).click();
+        await mark(keys[0]).waitFor(patience);
+        assert.deepEqual(await axeFindings(page), []);
+        await page.screenshot({ path: join(shots, `inbox-many-${name}.png`) });
+      },
+      { size, bypassCSP: true },
+    );
+    assert.equal((await publish(keys[0], { temperature: 23 })).outcome, 'stored', 'heard again');
+    assert.deepEqual(await isNew(), [true, true, true]);
+  });
+}

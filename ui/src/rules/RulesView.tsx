@@ -1,5 +1,4 @@
 /** All rules in the order in which they are asked. The first that is for a topic decides. */
-import { signal } from '@preact/signals';
 import {
   changeRule,
   createRule,
@@ -14,17 +13,6 @@ import { plural, t } from '../i18n/index.ts';
 import { failureText } from '../state/fleet.ts';
 import { loadRules, rules } from '../state/topics.ts';
 import { changeOf, newRule, notice } from './editing.ts';
-
-/** How long a deletion can be taken back. */
-const undoMs = 10_000;
-
-interface Deleted {
-  rule: Rule;
-  at: number;
-}
-
-const deleted = signal<Deleted | null>(null);
-let undoTimer: ReturnType<typeof setTimeout> | undefined;
 
 async function act(change: () => Promise<unknown>): Promise<boolean> {
   notice.value = null;
@@ -53,7 +41,6 @@ export function RulesView() {
         </button>
       </div>
       {failure && <Failure what={t('rules.failed')} why={failure} again={() => void loadRules()} />}
-      <Undo />
       {data && <List list={data} />}
     </section>
   );
@@ -178,30 +165,14 @@ function told({ rule: { format, fields, route_only } }: Rule): string {
 
 async function remove(rule: Rule, at: number): Promise<void> {
   if (!(await act(() => removeRule(rule)))) return;
-  deleted.value = { rule, at };
-  clearTimeout(undoTimer);
-  undoTimer = setTimeout(() => {
-    deleted.value = null;
-  }, undoMs);
-}
-
-function Undo() {
-  const gone = deleted.value;
-  if (!gone) return null;
-  const undo = () =>
-    act(async () => {
-      const made = await createRule(gone.rule.rule, gone.rule.enabled);
-      deleted.value = null;
-      const ids = (rules.value.data?.items ?? []).map((one) => one.id);
-      ids.splice(gone.at, 0, made.id);
-      await orderRules(ids);
-    });
-  return (
-    <p class="notice" role="status">
-      {t('rules.deleted', { name: gone.rule.rule.name ?? gone.rule.rule.match })}{' '}
-      <button type="button" onClick={() => void undo()}>
-        {t('rules.undo')}
-      </button>
-    </p>
-  );
+  notice.value = {
+    sentence: t('rules.deleted', { name: rule.rule.name ?? rule.rule.match }),
+    undo: () =>
+      act(async () => {
+        const made = await createRule(rule.rule, rule.enabled);
+        const ids = (rules.value.data?.items ?? []).map((one) => one.id);
+        ids.splice(at, 0, made.id);
+        await orderRules(ids);
+      }),
+  };
 }

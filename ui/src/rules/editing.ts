@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals';
 import { Failure } from '../api/client.ts';
 import { getRule, type Rule, type RuleSpec, suggestRule, type Wanted } from '../api/topics.ts';
+import type { Told } from '../components/Notice.tsx';
 import { t } from '../i18n/index.ts';
 import { failureText } from '../state/fleet.ts';
 import { bareSpec } from './draft.ts';
@@ -19,7 +20,7 @@ export interface Editing {
 
 export const editing = signal<Editing | null>(null);
 /** What the last action came to, told once at the head of the page. */
-export const notice = signal<string | null>(null);
+export const notice = signal<Told | null>(null);
 
 async function open(find: () => Promise<Editing>): Promise<void> {
   notice.value = null;
