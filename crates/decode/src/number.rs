@@ -138,31 +138,35 @@ pub(crate) fn decimal(text: &str) -> Option<Judged> {
 
 /// The usual case: up to fifteen digits, perhaps with a sign and a point. Both doubles are exact then.
 pub(crate) fn short_decimal(bytes: &[u8]) -> Option<f64> {
-    let (negative, digits) = match bytes {
-        [b'-', digits @ ..] => (true, digits),
-        digits => (false, digits),
+    let (number, behind) = short_decimal_before(bytes)?;
+    behind.is_empty().then_some(number)
+}
+
+/// Such a number at the beginning of `bytes`, and what stands behind it.
+pub(crate) fn short_decimal_before(bytes: &[u8]) -> Option<(f64, &[u8])> {
+    let (negative, unsigned) = match bytes {
+        [b'-', unsigned @ ..] => (true, unsigned),
+        unsigned => (false, unsigned),
     };
-    if digits.is_empty() || digits.len() > 15 {
-        return None;
-    }
-    let (mut mantissa, mut behind, mut point) = (0_u64, 0_usize, 0_usize);
-    for byte in digits {
+    let (mut mantissa, mut decimals, mut point, mut length) = (0_u64, 0_usize, 0_usize, 0_usize);
+    for byte in unsigned {
         let digit = byte.wrapping_sub(b'0');
         if digit < 10 {
-            // Fifteen digits cannot wrap.
+            // What wraps is too long and refused below.
             mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
-            behind = behind.wrapping_add(point);
+            decimals = decimals.wrapping_add(point);
         } else if *byte == b'.' && point == 0 {
             point = 1;
         } else {
-            return None;
+            break;
         }
+        length = length.wrapping_add(1);
     }
-    if digits.len() == point {
+    if length == point || length > 15 {
         return None;
     }
-    let size = mantissa as f64 / TENS.get(behind)?;
-    Some(if negative { -size } else { size })
+    let size = mantissa as f64 / TENS.get(decimals)?;
+    Some((if negative { -size } else { size }, unsigned.get(length..)?))
 }
 
 /// Words of a sensor that could not be read.

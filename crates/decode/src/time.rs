@@ -23,13 +23,8 @@ pub(crate) fn millis(value: &Json<'_>) -> Option<i64> {
 /// Seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by magnitude. The borders are those at
 /// which the smaller unit would mean the year 5138 and the larger one 1973, so that nothing of our time is ambiguous.
 pub(crate) fn of_number(text: &str) -> Option<i64> {
-    if let Ok(whole) = text.parse::<i64>() {
-        return Some(match whole.unsigned_abs() {
-            0..100_000_000_000 => whole * 1000,
-            100_000_000_000..100_000_000_000_000 => whole,
-            100_000_000_000_000..100_000_000_000_000_000 => whole.div_euclid(1000),
-            _ => whole.div_euclid(1_000_000),
-        });
+    if let Ok(whole) = text.parse() {
+        return Some(of_whole(whole));
     }
     let plain = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E'));
     let number: f64 = if plain { text.parse().ok()? } else { return None };
@@ -41,6 +36,16 @@ pub(crate) fn of_number(text: &str) -> Option<i64> {
     };
     // A float's cast saturates; the time policy refuses what is that far away.
     ms.is_finite().then(|| ms.round() as i64)
+}
+
+/// The same for a whole number.
+pub(crate) fn of_whole(whole: i64) -> i64 {
+    match whole.unsigned_abs() {
+        0..100_000_000_000 => whole * 1000,
+        100_000_000_000..100_000_000_000_000 => whole,
+        100_000_000_000_000..100_000_000_000_000_000 => whole.div_euclid(1000),
+        _ => whole.div_euclid(1_000_000),
+    }
 }
 
 /// RFC 3339 with `Z` or an offset, to the millisecond below.

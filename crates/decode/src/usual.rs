@@ -7,8 +7,8 @@
 
 use model::{Judgement, TimeSource, Value};
 
-use crate::families::FIRSTS;
-use crate::number::short_decimal;
+use crate::families::is_first;
+use crate::number::{short_decimal, short_decimal_before};
 use crate::place::is_carrier;
 use crate::quantity::{Quantity, Role, role_of_bytes};
 use crate::{ClaimedTime, Content, Decoded, DecoderId, Found, judge, time};
@@ -45,7 +45,7 @@ fn leaf_of(topic: &str) -> Option<&str> {
 }
 
 fn is_known_first(level: &str) -> bool {
-    FIRSTS.contains(&level) || matches!(level, "rtl_433" | "homeassistant" | "esphome" | "spBv1.0")
+    is_first(level) || matches!(level, "rtl_433" | "homeassistant" | "esphome" | "spBv1.0")
 }
 
 /// Levels by which a family may know a topic wherever they stand.
@@ -75,7 +75,7 @@ fn object(topic: &str, inner: &[u8]) -> Option<Decoded> {
     let mut claimed = None;
     let mut rest = inner;
     loop {
-        let Member { key, number, digits, ended, behind } = one_member(rest)?;
+        let Member { key, number, ended, behind } = one_member(rest)?;
         match role_of_bytes(key)? {
             Role::Quantity(quantity) => {
                 let quantity = quantity.measuring(number);
@@ -89,7 +89,12 @@ fn object(topic: &str, inner: &[u8]) -> Option<Decoded> {
                 readings.push(found(device, &quantity, number, judgement));
             }
             Role::Time if claimed.is_none() => {
-                claimed = Some(time::of_number(std::str::from_utf8(digits).ok()?)?);
+                // Fifteen digits are a whole number exactly.
+                let whole = number as i64;
+                if whole as f64 != number {
+                    return None;
+                }
+                claimed = Some(time::of_whole(whole));
             }
             Role::Time | Role::Device | Role::DeviceName | Role::Meta => return None,
         }
@@ -113,7 +118,6 @@ fn object(topic: &str, inner: &[u8]) -> Option<Decoded> {
 struct Member<'b> {
     key: &'b [u8],
     number: f64,
-    digits: &'b [u8],
     /// Whether the object ends behind it.
     ended: bool,
     behind: &'b [u8],
@@ -125,16 +129,18 @@ fn one_member(bytes: &[u8]) -> Option<Member<'_>> {
     let (key, bytes) = bytes.split_at_checked(key_end)?;
     let [b'"', b':', bytes @ ..] = bytes else { return None };
     let bytes = without_blank(bytes);
-    let end = bytes.iter().position(|byte| matches!(byte, b',' | b'}'))?;
-    let (digits, bytes) = bytes.split_at_checked(end)?;
+    let (number, rest) = short_decimal_before(bytes)?;
+    let digits = bytes.get(..bytes.len().checked_sub(rest.len())?)?;
     let unsigned = if let [b'-', unsigned @ ..] = digits { unsigned } else { digits };
-    // What JSON has against `05`, `.5` and `5.`; the rest is checked with the digits.
+    // What JSON has against `05`, `.5` and `5.`.
     if matches!(unsigned, [b'0', b'0'..=b'9', ..] | [b'.', ..] | [.., b'.']) {
         return None;
     }
-    let number = short_decimal(digits)?;
-    let (end, behind) = bytes.split_first()?;
-    Some(Member { key, number, digits, ended: *end == b'}', behind })
+    match rest {
+        [b',', behind @ ..] => Some(Member { key, number, ended: false, behind }),
+        [b'}', behind @ ..] => Some(Member { key, number, ended: true, behind }),
+        _ => None,
+    }
 }
 
 fn without_blank(bytes: &[u8]) -> &[u8] {

@@ -46,7 +46,7 @@ pub(crate) struct Family {
 enum Asked {
     /// Always.
     Any,
-    /// When the first level of the topic is one of [`FIRSTS`].
+    /// When the first level of the topic is one of [`is_first`].
     First,
     /// When the payload begins like JSON.
     Json,
@@ -54,30 +54,34 @@ enum Asked {
     Text,
 }
 
-/// First levels by which families are known.
-pub(crate) const FIRSTS: &[&str] = &[
-    "$aws",
-    "N",
-    "airgradient",
-    "application",
-    "channels",
-    "devices",
-    "domoticz",
-    "ecowitt2mqtt",
-    "homie",
-    "iot",
-    "ruuvi",
-    "shellies",
-    "v1",
-    "v2",
-    "v3",
-    "zigbee2mqtt",
-    "zwave",
-];
+/// Whether families are known by that first level.
+pub(crate) fn is_first(level: &str) -> bool {
+    // A match and no list: it is asked for every message, and compares lengths before texts.
+    matches!(
+        level,
+        "$aws"
+            | "N"
+            | "airgradient"
+            | "application"
+            | "channels"
+            | "devices"
+            | "domoticz"
+            | "ecowitt2mqtt"
+            | "homie"
+            | "iot"
+            | "ruuvi"
+            | "shellies"
+            | "v1"
+            | "v2"
+            | "v3"
+            | "zigbee2mqtt"
+            | "zwave"
+    )
+}
 
 /// The families that may know this message, in their order.
 pub(crate) fn asked(message: &Message<'_>) -> impl Iterator<Item = &'static Family> {
-    let first = message.level(0).is_some_and(|level| FIRSTS.contains(&level));
+    let first = message.level(0).is_some_and(is_first);
     let json = message.is_json();
     FAMILIES.iter().filter(move |family| match family.asked {
         Asked::Any => true,
