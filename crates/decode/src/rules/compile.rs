@@ -6,11 +6,12 @@ use crate::name::snake;
 use crate::unit::{Known, normalise};
 
 use super::path::Path;
+use super::read::of_components;
 use super::template::Template;
 use super::words::Words;
 use super::{
-    BAD_MAX, COLUMN_MAX, DeviceSpec, FIELDS_MAX, Field, FieldSpec, Format, NAME_BYTES_MAX, Rule, RuleError, RuleSpec,
-    Time, TimeSpec,
+    BAD_MAX, COLUMN_MAX, DeviceSpec, FIELDS_MAX, Field, FieldSpec, Format, Metric, NAME_BYTES_MAX, Rule, RuleError,
+    RuleSpec, Time, TimeSpec,
 };
 
 /// Longest zone name that is looked up; the longest of the database has 32 bytes.
@@ -117,8 +118,10 @@ fn field_of(field: &FieldSpec, at: usize, format: Format, template: &Template) -
         (_, None, None) => return Err(wrong(member("path"), "say where the value stands")),
         (_, Some(text), None) => Path::parse(text).map_err(|sentence| wrong(member("path"), sentence))?,
     };
-    let metric = Words::parse(&field.metric, template).map_err(|sentence| wrong(member("metric"), sentence))?;
-    check_metric(&field.metric, &metric).map_err(|sentence| wrong(member("metric"), sentence))?;
+    let words = Words::parse(&field.metric, template).map_err(|sentence| wrong(member("metric"), sentence))?;
+    check_metric(&field.metric, &words).map_err(|sentence| wrong(member("metric"), sentence))?;
+    let fixed = words.plain().map(|text| Metric::Fixed(of_components(text.into())));
+    let metric = fixed.unwrap_or(Metric::OfTopic(words));
     let unit = match field.unit.as_deref().map(str::trim).filter(|unit| !unit.is_empty()) {
         None => None,
         Some(unit) => Some(normalise(unit).ok_or_else(|| wrong(member("unit"), format!("{unit:?} cannot be a unit")))?),

@@ -25,6 +25,7 @@ pub use suggest::suggest;
 use jiff::tz::TimeZone;
 use model::{Kind, Topic, TopicFilter, Unit};
 
+use crate::name::Named;
 use crate::unit::Known;
 use crate::{Decoded, DecoderId};
 use path::Path;
@@ -78,7 +79,7 @@ struct Field {
     /// As it was written; for formats whose values have names instead of places.
     name: String,
     path: Path,
-    metric: Words,
+    metric: Metric,
     unit: Option<Unit>,
     known: Option<Known>,
     kind: Option<Kind>,
@@ -86,6 +87,15 @@ struct Field {
     offset: f64,
     valid: Option<[f64; 2]>,
     bad: Vec<f64>,
+}
+
+/// The metric of a field.
+#[derive(Clone, Debug)]
+enum Metric {
+    /// Whatever the topic is.
+    Fixed(Named),
+    /// With what names of the topic stand for.
+    OfTopic(Words),
 }
 
 impl Rule {

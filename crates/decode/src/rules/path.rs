@@ -1,6 +1,6 @@
 //! Dotted paths into JSON: `a.b`, `*`, `[n]`, and `"a.b"` for keys with dots.
 
-use crate::json::Json;
+use crate::json::{Json, NODES_MAX};
 use crate::name::snake;
 
 /// Longest path in bytes. Longer: the rule is refused.
@@ -18,6 +18,25 @@ enum Step {
 /// A path that was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Path(Vec<Step>);
+
+/// Steps that all paths of a rule may take in one message. More: the whole message is unreadable, `too_many_values`.
+pub(super) const VISITS_MAX: usize = 8 * NODES_MAX;
+
+/// What one `*` stood for on the way.
+#[derive(Clone, Copy)]
+enum Star<'j> {
+    Key(&'j str),
+    Item(usize),
+}
+
+impl Star<'_> {
+    fn name(self) -> String {
+        match self {
+            Self::Key(key) => snake(key),
+            Self::Item(index) => (index + 1).to_string(),
+        }
+    }
+}
 
 /// A place that a path leads to.
 pub(super) struct Place<'j, 'p> {
@@ -62,15 +81,21 @@ impl Path {
         Self(vec![Step::Index(usize::try_from(column).unwrap_or(usize::MAX).saturating_sub(1))])
     }
 
-    /// Calls `visit` with every place, in the order of the text, until it answers false.
-    pub(super) fn visit<'j, 'p>(&self, root: &'j Json<'p>, visit: &mut dyn FnMut(Place<'j, 'p>) -> bool) {
-        walk(&self.0, root, &mut Vec::new(), visit);
+    /// Calls `visit` with every place, in the order of the text, until it answers false or no step is left of `steps`.
+    pub(super) fn visit<'j, 'p>(
+        &self,
+        root: &'j Json<'p>,
+        steps: &mut usize,
+        visit: &mut dyn FnMut(Place<'j, 'p>) -> bool,
+    ) {
+        Walk { stars: Vec::new(), left: steps, visit }.on(&self.0, root);
     }
 
     /// The first place.
     pub(super) fn first<'j, 'p>(&self, root: &'j Json<'p>) -> Option<&'j Json<'p>> {
         let mut first = None;
-        self.visit(root, &mut |place| {
+        let mut steps = VISITS_MAX;
+        self.visit(root, &mut steps, &mut |place| {
             first = Some(place.value);
             false
         });
@@ -78,34 +103,39 @@ impl Path {
     }
 }
 
-/// The depth is that of the path, which is limited.
-fn walk<'j, 'p>(
-    steps: &[Step],
-    value: &'j Json<'p>,
-    stars: &mut Vec<String>,
-    visit: &mut dyn FnMut(Place<'j, 'p>) -> bool,
-) -> bool {
-    let Some((step, rest)) = steps.split_first() else {
-        return visit(Place { value, stars: stars.clone() });
-    };
-    match (step, value) {
-        (Step::Key(key), Json::Object(_)) => value.get(key).is_none_or(|value| walk(rest, value, stars, visit)),
-        (Step::Index(index), Json::List(items)) => {
-            items.get(*index).is_none_or(|value| walk(rest, value, stars, visit))
+struct Walk<'w, 'j, 'p> {
+    stars: Vec<Star<'j>>,
+    left: &'w mut usize,
+    visit: &'w mut dyn FnMut(Place<'j, 'p>) -> bool,
+}
+
+impl<'j, 'p> Walk<'_, 'j, 'p> {
+    /// False ends it. The depth is that of the path, which is limited.
+    fn on(&mut self, steps: &[Step], value: &'j Json<'p>) -> bool {
+        let Some(left) = self.left.checked_sub(1) else { return false };
+        *self.left = left;
+        let Some((step, rest)) = steps.split_first() else {
+            let stars = self.stars.iter().map(|star| star.name()).collect();
+            return (self.visit)(Place { value, stars });
+        };
+        match (step, value) {
+            (Step::Key(key), Json::Object(_)) => value.get(key).is_none_or(|value| self.on(rest, value)),
+            (Step::Index(index), Json::List(items)) => items.get(*index).is_none_or(|value| self.on(rest, value)),
+            (Step::Any, Json::Object(members)) => {
+                members.iter().all(|(key, value)| self.below(Star::Key(key), rest, value))
+            }
+            (Step::Any, Json::List(items)) => {
+                items.iter().enumerate().all(|(index, value)| self.below(Star::Item(index), rest, value))
+            }
+            (Step::Key(_) | Step::Index(_) | Step::Any, _) => true,
         }
-        (Step::Any, Json::Object(members)) => members.iter().all(|(key, value)| {
-            stars.push(snake(key));
-            let on = walk(rest, value, stars, visit);
-            stars.pop();
-            on
-        }),
-        (Step::Any, Json::List(items)) => items.iter().enumerate().all(|(index, value)| {
-            stars.push((index + 1).to_string());
-            let on = walk(rest, value, stars, visit);
-            stars.pop();
-            on
-        }),
-        (Step::Key(_) | Step::Index(_) | Step::Any, _) => true,
+    }
+
+    fn below(&mut self, star: Star<'j>, steps: &[Step], value: &'j Json<'p>) -> bool {
+        self.stars.push(star);
+        let on = self.on(steps, value);
+        self.stars.pop();
+        on
     }
 }
 

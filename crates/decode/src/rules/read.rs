@@ -13,8 +13,9 @@ use crate::unit::Known;
 use crate::walk::scalar;
 use crate::{ClaimedTime, Content, Found, cbor, families, form, judge, leftover, place};
 
+use super::path::VISITS_MAX;
 use super::template::Captures;
-use super::{Field, Format, Rule, label};
+use super::{Field, Format, Metric, Rule, label};
 
 /// Longest text that is tried as a number or kept as words. A longer one is no number, and refused as words.
 const TEXT_BYTES_MAX: usize = 1024;
@@ -185,15 +186,15 @@ impl Reading<'_> {
                 found.metric = format!("{}.{}", named.name, found.metric);
             }
         }
-        found.metric = self.with_component(std::mem::take(&mut found.metric), &[]);
+        found.metric = self.with_component(&found.metric, &[]);
     }
 
     /// `[component.][stars.]metric[.channel]`.
-    fn with_component(&self, metric: String, stars: &[String]) -> String {
+    fn with_component(&self, metric: &str, stars: &[String]) -> String {
         let component = self.capture("component").map(snake);
         let channel = self.capture("channel").map(snake);
-        let parts = component.iter().chain(stars).chain([&metric]).chain(&channel);
-        parts.map(String::as_str).collect::<Vec<_>>().join(".")
+        let stars = component.iter().chain(stars).map(String::as_str);
+        stars.chain([metric]).chain(channel.as_deref()).collect::<Vec<_>>().join(".")
     }
 
     /// A device that the message says.
@@ -261,7 +262,8 @@ impl Reading<'_> {
                 let told = told.filter(|_| found.unit_source == UnitSource::Payload);
                 let judged = Judged { value: found.value.clone(), judgement: found.judgement };
                 let device = by_topic.clone().unwrap_or_else(|| found.device.clone());
-                self.push(field, &[], (judged, told), device, found.time);
+                let named = named(field, &self.captures);
+                self.push((field, &named), &[], (judged, told), device, found.time);
             }
         }
     }
@@ -269,22 +271,25 @@ impl Reading<'_> {
     /// All fields of one tree.
     fn place(&mut self, root: &Json<'_>) -> Result<(), Content> {
         let rule = self.rule;
+        // One more than may be taken: when none is left, there were too many.
+        let mut steps = VISITS_MAX + 1;
         let mut times = Vec::new();
         if let Some(time) = &rule.time {
-            time.path.visit(root, &mut |place| {
+            time.path.visit(root, &mut steps, &mut |place| {
                 times.extend(time.millis(place.value).map(|ms| (place.stars, ms)));
                 times.len() < VALUES_MAX
             });
         }
         let mut devices = Vec::new();
         if let Some(path) = &rule.device_path {
-            path.visit(root, &mut |place| {
+            path.visit(root, &mut steps, &mut |place| {
                 devices.extend(self.told(place.value).map(|device| (place.stars, device)));
                 devices.len() < VALUES_MAX
             });
         }
         for field in &rule.fields {
-            field.path.visit(root, &mut |place| {
+            let named = named(field, &self.captures);
+            field.path.visit(root, &mut steps, &mut |place| {
                 if let Some(raw) = raw(place.value, field.kind) {
                     let time = belonging(&times, &place.stars);
                     let device = belonging(&devices, &place.stars);
@@ -293,30 +298,29 @@ impl Reading<'_> {
                     let stars = place.stars.get(shared..).unwrap_or_default();
                     let time = time.map(|(_, ms)| ClaimedTime::At { ms: *ms, source: TimeSource::Device });
                     let device = device.map_or_else(|| self.device.clone(), |(_, device)| device.clone());
-                    self.push(field, stars, raw, device, time);
+                    self.push((field, &named), stars, raw, device, time);
                 }
                 self.found.len() <= NODES_MAX
             });
         }
-        if self.found.len() > NODES_MAX { Err(leftover::too_many()) } else { Ok(()) }
+        if steps == 0 || self.found.len() > NODES_MAX { Err(leftover::too_many()) } else { Ok(()) }
     }
 
     /// One value as the field wants it. Of two with one device, metric and time the first one counts.
     fn push(
         &mut self,
-        field: &Field,
+        (field, named): (&Field, &Named),
         stars: &[String],
         (judged, told): (Judged, Option<Known>),
         device: String,
         time: Option<ClaimedTime>,
     ) {
-        let named = named(field, &self.captures);
-        let metric = self.with_component(named.name.clone(), stars);
+        let metric = self.with_component(&named.name, stars);
         let same = |other: &Found| other.metric == metric && other.device == device && other.time == time;
         if self.found.iter().take(VALUES_MAX).any(same) {
             return;
         }
-        let mut found = settle(field, &named, judged, told);
+        let mut found = settle(field, named, judged, told);
         if self.found.len() >= VALUES_MAX {
             found.value = Err(RejectReason::Limit);
         }
@@ -344,11 +348,16 @@ fn belonging<'l, T>(all: &'l [(Vec<String>, T)], stars: &[String]) -> Option<&'l
 }
 
 /// The metric of a field. What the topic says is put into our words, what the rule says is left as it is.
-fn named(field: &Field, captures: &Captures<'_>) -> Named {
-    if field.metric.is_one_name() {
-        return metric_of(&field.metric.render(captures, str::to_owned));
+fn named<'f>(field: &'f Field, captures: &Captures<'_>) -> Cow<'f, Named> {
+    match &field.metric {
+        Metric::Fixed(named) => Cow::Borrowed(named),
+        Metric::OfTopic(words) if words.is_one_name() => Cow::Owned(metric_of(&words.render(captures, str::to_owned))),
+        Metric::OfTopic(words) => Cow::Owned(of_components(words.render(captures, snake))),
     }
-    let name = field.metric.render(captures, snake);
+}
+
+/// A metric of which the last component tells what it is.
+pub(super) fn of_components(name: String) -> Named {
     let last = metric_of(name.rsplit('.').next().unwrap_or(&name));
     Named { name, ..last }
 }

@@ -148,6 +148,20 @@ fn what_is_wrong_is_told_with_its_member() {
 }
 
 #[test]
+fn stars_that_lead_nowhere_are_not_followed_for_ever() {
+    let of_fields = |count| {
+        let fields = vec![r#"{"path":"*.v","metric":"depth"}"#; count].join(",");
+        rule(&format!(r#"{{"match":"a","fields":[{fields}]}}"#))
+    };
+    let payload = format!("[{}{{}}]", "{},".repeat(8_000));
+    for (fields, expected) in [(32, "rule_no_value"), (33, "too_many_values")] {
+        let decoded = of_fields(fields).read(&Topic::parse("a").unwrap(), payload.as_bytes());
+        let Content::Unreadable { reason, .. } = decoded.content else { panic!("{fields}") };
+        assert_eq!(reason, expected, "{fields} fields");
+    }
+}
+
+#[test]
 fn what_is_not_there_is_told() {
     let rule = rule(r#"{"match":"a","format":"json","fields":[{"path":"t.x","metric":"depth"}]}"#);
     let topic = Topic::parse("a").unwrap();

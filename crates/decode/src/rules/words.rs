@@ -40,6 +40,14 @@ impl Words {
         Ok(Self(pieces))
     }
 
+    /// The text, where no name stands in it.
+    pub(super) fn plain(&self) -> Option<&str> {
+        match self.0.as_slice() {
+            [Piece::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
     /// Whether it is one name and nothing else.
     pub(super) fn is_one_name(&self) -> bool {
         matches!(self.0.as_slice(), [Piece::Name(_)])
