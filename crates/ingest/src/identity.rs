@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use decode::Found;
 use model::{
-    DeviceId, DeviceKey, Judgement, MetricName, ReadingKey, RejectReason, SeriesId, Timestamp, UnitSource, Value,
+    ById, DeviceId, DeviceKey, Judgement, MetricName, ReadingKey, RejectReason, SeriesId, Timestamp, UnitSource, Value,
 };
 use store::{DeviceRecord, Entry, MergeRecord, Restored, SeriesRecord};
 
@@ -18,7 +18,7 @@ use crate::past::{Past, Seen, Sensors};
 #[derive(Debug, Default)]
 pub(crate) struct Identity {
     devices: HashMap<DeviceKey, DeviceId>,
-    metrics: HashMap<DeviceId, Metrics>,
+    metrics: ById<DeviceId, Metrics>,
     series_count: usize,
     last_device: u32,
     last_series: u32,
@@ -58,8 +58,7 @@ impl Identity {
             identity.series_count += 1;
             identity.metrics.entry(series.device).or_default().add(series.clone());
         }
-        let owner: HashMap<SeriesId, &SeriesRecord> =
-            restored.series.iter().map(|record| (record.id, record)).collect();
+        let owner: ById<SeriesId, &SeriesRecord> = restored.series.iter().map(|record| (record.id, record)).collect();
         for (id, newest, _) in &restored.latest {
             let known = owner
                 .get(id)

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use model::{DeviceId, DeviceKey, Flaw, Judgement, Reading, SeriesId, Timestamp, Value};
+use model::{ById, DeviceId, DeviceKey, Flaw, Judgement, Reading, SeriesId, Timestamp, Value};
 use store::{DeviceRecord, Entry, Gone, HiddenRecord, MergeRecord, Restored, SeriesRecord};
 
 use crate::arrival::Arrival;
@@ -19,7 +19,7 @@ pub(crate) struct Inventory {
     /// Ids are given in order, so this is the order of appearance.
     devices: BTreeMap<DeviceId, Device>,
     by_key: HashMap<DeviceKey, DeviceId>,
-    series: HashMap<SeriesId, Series>,
+    series: ById<SeriesId, Series>,
     pub(crate) clients: Clients,
 }
 

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod books;
+mod by_id;
 mod device;
 mod reading;
 mod time;
@@ -14,6 +15,7 @@ mod topic;
 mod unit;
 
 pub use books::{Book, Count, MessageCounts, ReadingCounts, RejectReason};
+pub use by_id::{ById, IdHasher};
 pub use device::{DeviceId, DeviceKey, InvalidName, Kind, MetricName, SeriesId, SourceName};
 pub use reading::{Flaw, Judgement, Reading, ReadingKey, TimeSource, Value};
 pub use time::{InvalidTime, Resolution, TimeRange, Timestamp};

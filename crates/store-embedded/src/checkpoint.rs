@@ -1,9 +1,9 @@
 //! What stands in the database beside frames and documents, with the cut: identities, newest readings, books, the repeat
 //! window, the unread list.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
-use model::{Book, Reading, ReadingKey, SeriesId, SourceName, TimeRange, Timestamp};
+use model::{Book, ById, Reading, ReadingKey, SeriesId, SourceName, TimeRange, Timestamp};
 use rusqlite::types::ToSql;
 use rusqlite::{Connection, params};
 use serde::de::DeserializeOwned;
@@ -192,13 +192,13 @@ pub(crate) fn write_series(connection: &Connection, record: &SeriesRecord, track
     .map_err(failed("writing a series"))
 }
 
-fn read_tracks(connection: &Connection) -> Result<HashMap<SeriesId, Track>, StoreError> {
+fn read_tracks(connection: &Connection) -> Result<ById<SeriesId, Track>, StoreError> {
     let reading = "reading what is known of the series";
     let mut statement = connection
         .prepare("SELECT id, latest, first_ms, last_ms, last_n, span_ms FROM series WHERE latest IS NOT NULL")
         .map_err(failed(reading))?;
     let mut rows = statement.query([]).map_err(failed(reading))?;
-    let mut tracks = HashMap::new();
+    let mut tracks = ById::default();
     while let Some(row) = rows.next().map_err(failed(reading))? {
         let (id, latest): (u32, Vec<u8>) = (row.get(0).map_err(failed(reading))?, row.get(1).map_err(failed(reading))?);
         let latest: (Reading, Timestamp) = unpacked(&latest, reading)?;
@@ -223,7 +223,7 @@ const COMPARED_ROWS_MAX: i64 = 100_000;
 
 /// No checksum covers the reach that stands beside a series, so it is taken from the rows where they reach farther: else
 /// readings would be passed over.
-fn widen(connection: &Connection, tracks: &mut HashMap<SeriesId, Track>) -> rusqlite::Result<()> {
+fn widen(connection: &Connection, tracks: &mut ById<SeriesId, Track>) -> rusqlite::Result<()> {
     let frames: i64 = connection.query_row("SELECT count(*) FROM frames", [], |row| row.get(0))?;
     if frames > COMPARED_ROWS_MAX {
         return Ok(());

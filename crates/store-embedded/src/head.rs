@@ -4,10 +4,12 @@
 //! reading moves one chunk at most. What does not fit into a slot (texts, claimed times, who is to be told about novelty)
 //! stands in a map beside it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{Flaw, Judgement, Reading, ReadingKey, SeriesId, SourceName, TimeRange, TimeSource, Timestamp, Value};
+use model::{
+    ById, Flaw, Judgement, Reading, ReadingKey, SeriesId, SourceName, TimeRange, TimeSource, Timestamp, Value,
+};
 
 /// Slots of one chunk; a full one is split in the middle.
 const CHUNK_SLOTS: usize = 512;
@@ -71,7 +73,7 @@ pub(crate) struct SeriesHead {
 /// One generation of the head.
 #[derive(Debug, Default)]
 pub(crate) struct Head {
-    series: HashMap<SeriesId, SeriesHead>,
+    series: ById<SeriesId, SeriesHead>,
     orphans: Vec<Orphan>,
     bytes: usize,
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use model::{Book, Reading, ReadingKey, SeriesId, SourceName, TimeRange, Timestamp, Value};
+use model::{Book, ById, Reading, ReadingKey, SeriesId, SourceName, TimeRange, Timestamp, Value};
 use store::{
     Batch, DeviceRecord, Entry, Gone, GoneCounts, MessageRecord, Novelty, RepeatMark, Restored, Sequence, SeriesRecord,
     State, UnreadId, UnreadRecord,
@@ -81,7 +81,7 @@ struct Changed {
 #[derive(Debug)]
 pub(crate) struct Memory {
     pub(crate) state: State,
-    pub(crate) tracks: HashMap<SeriesId, Track>,
+    pub(crate) tracks: ById<SeriesId, Track>,
     pub(crate) head: Head,
     pub(crate) frozen: Option<Arc<Frozen>>,
     pub(crate) durable: Sequence,
@@ -100,7 +100,7 @@ enum Earlier {
 }
 
 impl Memory {
-    pub(crate) fn resume(state: State, tracks: HashMap<SeriesId, Track>, cut: Sequence, distinct: u64) -> Self {
+    pub(crate) fn resume(state: State, tracks: ById<SeriesId, Track>, cut: Sequence, distinct: u64) -> Self {
         Self {
             state,
             tracks,

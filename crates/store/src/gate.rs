@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use model::{DeviceId, MetricName, SeriesId};
+use model::{ById, DeviceId, MetricName, SeriesId};
 
 use crate::{EXPIRY_SERIES_MAX, Entry, Gone, HIDDEN_RANGES_MAX, HiddenRecord, MergeRecord, State};
 
@@ -40,8 +40,8 @@ impl Refusal {
 #[derive(Clone, Debug, Default)]
 pub struct Gate {
     devices: HashSet<DeviceId>,
-    series: HashMap<SeriesId, (DeviceId, MetricName)>,
-    hidden: HashMap<SeriesId, Gone>,
+    series: ById<SeriesId, (DeviceId, MetricName)>,
+    hidden: ById<SeriesId, Gone>,
 }
 
 impl Gate {
