@@ -61,6 +61,15 @@ pub(crate) struct Waiting {
 }
 
 impl Draft {
+    /// With room for so many messages of the usual kind.
+    pub(crate) fn expecting(messages: usize) -> Self {
+        let mut draft = Self { entries: Vec::with_capacity(messages + 1), ..Self::default() };
+        draft.effects.arrivals.reserve(messages);
+        draft.effects.traces.reserve(messages);
+        draft.effects.replies.reserve(messages);
+        draft
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty() && self.books.is_empty()
     }

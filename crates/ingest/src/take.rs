@@ -127,7 +127,7 @@ impl Taker {
         self.catch_up().await;
         let now = self.clock.now();
         let (bound, rules) = (self.shared.bindings.current(), self.shared.rules.current());
-        let mut draft = Draft::default();
+        let mut draft = Draft::expecting(taken.len());
         for inbound in taken.drain(..) {
             self.take(inbound, now, &bound, &rules, &mut draft);
             if draft.bytes >= self.limits.batch_bytes_max && !self.submit(std::mem::take(&mut draft), waiting).await {
@@ -266,15 +266,20 @@ impl Taker {
         let mut arrivals: Vec<Arrival> = Vec::new();
         let mut told: Vec<(Found, DeviceId)> = Vec::new();
         let mut refused = RejectReason::Name;
+        // Mostly all values are of one device, which then is looked up once.
+        let mut before: Option<(String, DeviceId)> = None;
         for mut value in found {
             name_device(&mut value, device, arriving.client);
-            match self.reading(&value, arriving, &accepted, draft) {
+            let known = before.take().filter(|(key, _)| *key == value.device).map(|(_, id)| id);
+            match self.reading((&value, known), arriving, &accepted, draft) {
                 Ok((device, reading, seen)) => {
                     draft.count_reading(arriving.source, None);
                     Arrival::among(&mut arrivals, device, arriving).note(&value, &reading.reading, seen);
                     accepted.push(reading);
                     if draft.entries.len() > entries_before {
                         told.push((value, device));
+                    } else {
+                        before = Some((value.device, device));
                     }
                 }
                 Err(reason) => {
@@ -307,13 +312,16 @@ impl Taker {
 
     fn reading(
         &mut self,
-        found: &Found,
+        (found, before): (&Found, Option<DeviceId>),
         arriving: &Arriving<'_>,
         accepted: &[SeriesReading],
         draft: &mut Draft,
     ) -> Result<(DeviceId, SeriesReading, Seen), RejectReason> {
         let stamp = arriving.stamp;
-        let known = self.known(&found.device, arriving.bound)?;
+        let known = match before {
+            Some(id) => Known::As(id),
+            None => self.known(&found.device, arriving.bound)?,
+        };
         let value = found.value.clone()?;
         let trusted = self.trusts(stamp);
         let judged = self.policy.of(arriving.source).judge(found.time, stamp.time, trusted);
