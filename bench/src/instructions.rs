@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
+use decode::rules::Rule;
 use frame::{Cell, Charted, Column, Frame, encode};
 use model::{Judgement, ReadingKey, Resolution, TimeRange, TimeSource, Timestamp, Topic, Value};
 use simulator::server::Launch;
@@ -18,7 +19,7 @@ use crate::door::{self, Door, Pace};
 use crate::sets::{Message, START_MS, STEP_MS, Set};
 use crate::systems::program;
 use crate::verdicts::{Verdicts, short};
-use crate::{Bench, load, store as bare_store};
+use crate::{Bench, known, load, store as bare_store};
 
 /// The hidden word on the command line that makes this program do one operation so many times.
 pub const WORKER: &str = "operation-worker";
@@ -33,6 +34,13 @@ enum Operation {
     AppendSingle,
     AppendHundred,
     DecodeMessage,
+    RuleTwo,
+    RuleStars,
+    RuleFlood,
+    IngestLittle,
+    IngestMuch,
+    LookHeard,
+    LookSilent,
     FrameEncode,
     FrameChart,
     FrameReadings,
@@ -46,6 +54,13 @@ impl Operation {
             Self::AppendSingle => "store: a message of two values, a batch each, from append to frame",
             Self::AppendHundred => "store: a message of two values, 100 a batch, from append to frame",
             Self::DecodeMessage => "decode: a JSON message of two values and a time",
+            Self::RuleTwo => "decode: the same by a rule of two fields",
+            Self::RuleStars => "decode: a message of 64 values by a rule of 64 fields with `*`, a message",
+            Self::RuleFlood => "decode: 64 kB of empty objects by that rule, a message",
+            Self::IngestLittle => "ingest: a message of two values, store in memory, 1 device",
+            Self::IngestMuch => "ingest: the same with 10,000 devices, 100 rules and 2,000 announced metrics",
+            Self::LookHeard => "ingest: a look at 10,000 devices that speak, every 2 s",
+            Self::LookSilent => "ingest: a look at 10,000 silent devices, every 2 s",
             Self::FrameEncode => "frame: encode and prove, a value",
             Self::FrameChart => "frame: decode for a chart, a value",
             Self::FrameReadings => "frame: decode to readings, a value",
@@ -58,7 +73,10 @@ impl Operation {
     fn counts(self) -> (usize, usize) {
         match self {
             Self::AppendSingle | Self::AppendHundred => (4_000, 20_000),
-            Self::DecodeMessage => (1_000, 11_000),
+            Self::DecodeMessage | Self::RuleTwo => (1_000, 11_000),
+            Self::RuleStars => (10, 110),
+            Self::IngestLittle | Self::IngestMuch => (2_000, 12_000),
+            Self::LookHeard | Self::LookSilent | Self::RuleFlood => (2, 7),
             Self::FrameEncode | Self::FrameChart | Self::FrameReadings => (1, 5),
             Self::WindowsAll | Self::WindowsDay => (2, 12),
         }
@@ -68,7 +86,18 @@ impl Operation {
     fn parts(self) -> f64 {
         match self {
             Self::FrameEncode | Self::FrameChart | Self::FrameReadings => FRAME_ROWS as f64 * 2.0,
-            Self::AppendSingle | Self::AppendHundred | Self::DecodeMessage | Self::WindowsAll | Self::WindowsDay => 1.0,
+            Self::AppendSingle
+            | Self::AppendHundred
+            | Self::DecodeMessage
+            | Self::RuleTwo
+            | Self::RuleStars
+            | Self::RuleFlood
+            | Self::IngestLittle
+            | Self::IngestMuch
+            | Self::LookHeard
+            | Self::LookSilent
+            | Self::WindowsAll
+            | Self::WindowsDay => 1.0,
         }
     }
 }
@@ -160,6 +189,13 @@ pub fn worker(arguments: &[String]) -> Result<()> {
         Operation::AppendSingle => fill(&folder, count, 1),
         Operation::AppendHundred => fill(&folder, count, 100),
         Operation::DecodeMessage => decode(count),
+        Operation::RuleTwo => by_rule(&["temperature", "humidity"], &climate()?, count),
+        Operation::RuleStars => by_rule(&["rooms.*.temperature"; 64], &[rooms()], count),
+        Operation::RuleFlood => by_rule(&["*.*"; 64], &[format!("[{}{{}}]", "{},".repeat(21_000))], count),
+        Operation::IngestLittle => known::messages(known::LITTLE, count),
+        Operation::IngestMuch => known::messages(known::MUCH, count),
+        Operation::LookHeard => known::looks(known::MUCH, count, false),
+        Operation::LookSilent => known::looks(known::MUCH, count, true),
         Operation::FrameEncode | Operation::FrameChart | Operation::FrameReadings => frames(operation, count),
         Operation::WindowsAll => charts(&folder, count, CHARTED as i64 * STEP_MS),
         Operation::WindowsDay => charts(&folder, count, DAY_MS),
@@ -177,11 +213,32 @@ fn fill(folder: &Path, messages: usize, per_batch: usize) -> Result<()> {
     })
 }
 
+fn climate() -> Result<Vec<String>> {
+    Ok(Set::A.messages(1, 100)?.map(|message| message.json(Set::A)).collect())
+}
+
 fn decode(count: usize) -> Result<()> {
     let topic = Topic::parse("bench/climate-0")?;
-    let messages: Vec<String> = Set::A.messages(1, 100)?.map(|message| message.json(Set::A)).collect();
-    for message in messages.iter().cycle().take(count) {
+    for message in climate()?.iter().cycle().take(count) {
         std::hint::black_box(decode::decode(&topic, message.as_bytes(), None));
+    }
+    Ok(())
+}
+
+/// 64 temperatures, each at one place.
+fn rooms() -> String {
+    let room = |number| format!(r#""room{number}":{{"temperature":20.5,"name":"{number}"}}"#);
+    format!(r#"{{"rooms":{{{}}}}}"#, (0..64).map(room).collect::<Vec<_>>().join(","))
+}
+
+fn by_rule(paths: &[&str], messages: &[String], count: usize) -> Result<()> {
+    let field = |(number, path): (usize, &&str)| serde_json::json!({"path": path, "metric": format!("m{number}")});
+    let fields: Vec<_> = paths.iter().enumerate().map(field).collect();
+    let spec = serde_json::json!({"match": "bench/{device}", "time": {"path": "ts"}, "fields": fields});
+    let rule = Rule::compile(&serde_json::from_value(spec)?)?;
+    let topic = Topic::parse("bench/climate-0")?;
+    for message in messages.iter().cycle().take(count) {
+        std::hint::black_box(rule.read(&topic, message.as_bytes()));
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ mod influx;
 mod ingest;
 mod instructions;
 mod kill;
+mod known;
 mod load;
 mod mosquitto;
 mod process;
