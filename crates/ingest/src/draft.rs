@@ -130,6 +130,8 @@ impl Draft {
 
     /// The batch, and what to do when it is durable. New devices and series become visible with it.
     pub(crate) fn close(mut self) -> (Batch, Effects) {
+        let readings = |entry: &Entry| if let Entry::Message(record) = entry { record.readings.len() } else { 0 };
+        self.effects.readings.reserve(self.entries.iter().map(readings).sum());
         for entry in &self.entries {
             match entry {
                 Entry::Device(record) => self.effects.devices.push(record.clone()),

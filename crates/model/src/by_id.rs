@@ -17,7 +17,7 @@ impl Hasher for IdHasher {
     }
 
     fn write_u32(&mut self, id: u32) {
-        // Odd, so ids in a row fall into buckets of their own; its upper bits tell ids of one bucket apart.
+        // Odd, so ids in a row differ in their lowest bits, by which a map chooses the place, and in the highest, by which it compares.
         self.0 = (self.0 ^ u64::from(id)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 

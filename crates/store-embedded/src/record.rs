@@ -2,9 +2,14 @@
 
 use store::Batch;
 
+/// Room for an entry of the usual size; larger ones make it grow.
+const ENTRY_BYTES: usize = 96;
+
 /// One batch, ready for a record.
 pub(crate) fn encode(batch: &Batch) -> Result<Vec<u8>, postcard::Error> {
-    let mut bytes = postcard::to_extend(batch, vec![0; 4])?;
+    let mut room = Vec::with_capacity(4 + batch.entries.len() * ENTRY_BYTES);
+    room.extend([0; 4]);
+    let mut bytes = postcard::to_extend(batch, room)?;
     let length = u32::try_from(bytes.len() - 4).map_err(|_| postcard::Error::SerializeBufferFull)?;
     if let Some(head) = bytes.first_chunk_mut::<4>() {
         *head = length.to_le_bytes();

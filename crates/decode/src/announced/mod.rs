@@ -12,6 +12,8 @@ pub(crate) use config::{read as read_config, withdrawn};
 pub(crate) use lists::{read_about, read_description, read_devices, read_tasmota, read_text};
 pub use usual::{Usual, usual};
 
+use std::borrow::Cow;
+
 use model::{Kind, Topic, Unit, UnitSource, Value};
 use serde::{Deserialize, Serialize};
 
@@ -259,9 +261,13 @@ fn at<'j, 'a>(json: &'j Json<'a>, path: &str) -> Option<&'j Json<'a>> {
 }
 
 /// The steps of a JSON pointer.
-fn steps(path: &str) -> impl Iterator<Item = String> {
+fn steps(path: &str) -> impl Iterator<Item = Cow<'_, str>> {
     // A pointer begins with a slash, so there is nothing in front of the first one.
-    path.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~"))
+    path.split('/').skip(1).map(written)
+}
+
+fn written(step: &str) -> Cow<'_, str> {
+    if step.contains('~') { step.replace("~1", "/").replace("~0", "~").into() } else { step.into() }
 }
 
 /// Puts one more step at the end of a JSON pointer.
@@ -293,7 +299,7 @@ fn add_the_rest(json: &Json<'_>, metrics: &[AnnouncedMetric], found: &mut Vec<Fo
     }
 }
 
-fn take_out(members: &mut Object<'_>, steps: &[String]) {
+fn take_out(members: &mut Object<'_>, steps: &[Cow<'_, str>]) {
     match steps {
         [] => {}
         [last] => members.retain(|(name, _)| name != last),

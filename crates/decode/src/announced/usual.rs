@@ -1,5 +1,7 @@
 //! What values are called where nothing was announced.
 
+use std::borrow::Cow;
+
 use model::Topic;
 
 use super::{AnnouncedMetric, Pick, steps};
@@ -47,7 +49,7 @@ pub(crate) fn knows_better(decoder: DecoderId) -> bool {
 }
 
 /// A JSON text in which the value is found by these steps.
-fn around(steps: &[String]) -> Option<String> {
+fn around(steps: &[Cow<'_, str>]) -> Option<String> {
     steps.iter().rev().try_fold(VALUE.to_owned(), |inside, step| match step.parse::<usize>() {
         Ok(place) if place <= PLACES_MAX => Some(format!("[{}{inside}]", "null,".repeat(place))),
         Ok(_) => None,
