@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
+use decode::AnnouncedMetric;
 use decode::rules::Rule;
 use frame::{Cell, Charted, Column, Frame, encode};
 use model::{Judgement, ReadingKey, Resolution, TimeRange, TimeSource, Timestamp, Topic, Value};
@@ -34,6 +35,8 @@ enum Operation {
     AppendSingle,
     AppendHundred,
     DecodeMessage,
+    AnnouncedTwo,
+    AnnouncedMost,
     RuleTwo,
     RuleStars,
     RuleFlood,
@@ -54,6 +57,8 @@ impl Operation {
             Self::AppendSingle => "store: a message of two values, a batch each, from append to frame",
             Self::AppendHundred => "store: a message of two values, 100 a batch, from append to frame",
             Self::DecodeMessage => "decode: a JSON message of two values and a time",
+            Self::AnnouncedTwo => "decode: the same where both values were announced",
+            Self::AnnouncedMost => "decode: a message of 256 values that were all announced, a message",
             Self::RuleTwo => "decode: the same by a rule of two fields",
             Self::RuleStars => "decode: a message of 64 values by a rule of 64 fields with `*`, a message",
             Self::RuleFlood => "decode: 64 kB of empty objects by that rule, a message",
@@ -73,8 +78,8 @@ impl Operation {
     fn counts(self) -> (usize, usize) {
         match self {
             Self::AppendSingle | Self::AppendHundred => (4_000, 20_000),
-            Self::DecodeMessage | Self::RuleTwo => (1_000, 11_000),
-            Self::RuleStars => (10, 110),
+            Self::DecodeMessage | Self::AnnouncedTwo | Self::RuleTwo => (1_000, 11_000),
+            Self::AnnouncedMost | Self::RuleStars => (10, 110),
             Self::IngestLittle | Self::IngestMuch => (2_000, 12_000),
             Self::LookHeard | Self::LookSilent | Self::RuleFlood => (2, 7),
             Self::FrameEncode | Self::FrameChart | Self::FrameReadings => (1, 5),
@@ -89,6 +94,8 @@ impl Operation {
             Self::AppendSingle
             | Self::AppendHundred
             | Self::DecodeMessage
+            | Self::AnnouncedTwo
+            | Self::AnnouncedMost
             | Self::RuleTwo
             | Self::RuleStars
             | Self::RuleFlood
@@ -189,6 +196,13 @@ pub fn worker(arguments: &[String]) -> Result<()> {
         Operation::AppendSingle => fill(&folder, count, 1),
         Operation::AppendHundred => fill(&folder, count, 100),
         Operation::DecodeMessage => decode(count),
+        Operation::AnnouncedTwo => announced(&["temperature", "humidity"], &climate()?, count),
+        Operation::AnnouncedMost => {
+            let names: Vec<String> = (0..256).map(|number| format!("v{number}")).collect();
+            let values: Vec<String> = names.iter().map(|name| format!(r#""{name}":20.5"#)).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            announced(&names, &[format!("{{{}}}", values.join(","))], count)
+        }
         Operation::RuleTwo => by_rule(&["temperature", "humidity"], &climate()?, count),
         Operation::RuleStars => by_rule(&["rooms.*.temperature"; 64], &[rooms()], count),
         Operation::RuleFlood => by_rule(&["*.*"; 64], &[format!("[{}{{}}]", "{},".repeat(21_000))], count),
@@ -221,6 +235,20 @@ fn decode(count: usize) -> Result<()> {
     let topic = Topic::parse("bench/climate-0")?;
     for message in climate()?.iter().cycle().take(count) {
         std::hint::black_box(decode::decode(&topic, message.as_bytes(), None));
+    }
+    Ok(())
+}
+
+fn announced(names: &[&str], messages: &[String], count: usize) -> Result<()> {
+    let metric = |name: &&str| {
+        serde_json::json!({"topic": "bench/climate-0", "pick": {"path": format!("/{name}")}, "device": "bench/climate-0",
+            "metric": name, "kind": "measurement", "diagnostic": false})
+    };
+    let metrics = serde_json::Value::from(names.iter().map(metric).collect::<Vec<_>>());
+    let metrics: Vec<AnnouncedMetric> = serde_json::from_value(metrics)?;
+    let topic = Topic::parse("bench/climate-0")?;
+    for message in messages.iter().cycle().take(count) {
+        std::hint::black_box(decode::announced::read(&topic, message.as_bytes(), &metrics));
     }
     Ok(())
 }

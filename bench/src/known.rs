@@ -53,12 +53,12 @@ pub fn looks(known: Known, count: usize, silent: bool) -> Result<()> {
     })
 }
 
-struct Outcomes(mpsc::UnboundedSender<Outcome>);
+struct Outcomes(mpsc::Sender<Outcome>);
 
 impl Settle for Outcomes {
     fn settle(&self, _: u64, outcome: Outcome) {
-        // Nobody waits any more once the bench is over.
-        let _ = self.0.send(outcome);
+        // There is room for all that are handed over together, and nobody waits any more once the bench is over.
+        let _ = self.0.try_send(outcome);
     }
 }
 
@@ -69,7 +69,7 @@ struct Desk {
     source: SourceName,
     client: Arc<str>,
     sink: Arc<dyn Settle>,
-    outcomes: mpsc::UnboundedReceiver<Outcome>,
+    outcomes: mpsc::Receiver<Outcome>,
 }
 
 fn with(known: Known, work: impl AsyncFnOnce(&mut Desk) -> Result<()>) -> Result<()> {
@@ -88,7 +88,7 @@ fn with(known: Known, work: impl AsyncFnOnce(&mut Desk) -> Result<()>) -> Result
             stopped,
         );
         let (ingest, inlet, tasks) = started.await?;
-        let (sender, outcomes) = mpsc::unbounded_channel();
+        let (sender, outcomes) = mpsc::channel(TOGETHER);
         let (source, client, sink) = (SourceName::parse("mqtt")?, "bench".into(), Arc::new(Outcomes(sender)));
         let mut desk = Desk { inlet, ingest, clock, source, client, sink, outcomes };
         let driven = async {
