@@ -60,6 +60,12 @@ fn health(story: &Story) -> Value {
     serde_json::from_str(&answer.unwrap().body_mut().read_to_string().unwrap()).unwrap()
 }
 
+/// Whether the server has found that nothing more can be written. That room is short is said earlier, and refuses nothing.
+fn is_full(story: &Story) -> bool {
+    let health = health(story);
+    health["reasons"].as_array().unwrap().iter().any(|reason| reason["code"] == "disk_full")
+}
+
 #[test]
 fn on_a_full_disk_publishes_wait_and_go_on_when_there_is_room() {
     let Some(disk) = Disk::mount("size=100m") else { return };
@@ -71,13 +77,12 @@ fn on_a_full_disk_publishes_wait_and_go_on_when_there_is_room() {
     // The log is laid out in advance, so it takes many messages until room is missing.
     let note = "y".repeat(20_000);
     let mut acknowledged = 1;
-    let is_degraded = || health(&story)["status"] == "degraded";
-    while device.publish_unless("garden/tank", &format!(r#"{{"level":{acknowledged},"note":"{note}"}}"#), is_degraded) {
+    let full = || is_full(&story);
+    while device.publish_unless("garden/tank", &format!(r#"{{"level":{acknowledged},"note":"{note}"}}"#), full) {
         acknowledged += 1;
         assert!(acknowledged < 20_000, "a full disk must be noticed");
     }
-    let reasons = health(&story)["reasons"].clone();
-    assert!(reasons[0]["detail"].as_str().is_some_and(|detail| detail.contains("full")), "{reasons}");
+    assert_eq!(health(&story)["status"], "degraded");
     let operator = story.operator();
     let levels: Vec<Value> = (0..acknowledged).map(|n| json!(f64::from(n))).collect();
     assert_eq!(operator.values("garden/tank", "level"), levels, "everything acknowledged is there, and no more");
