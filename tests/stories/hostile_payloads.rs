@@ -179,6 +179,11 @@ fn a_metric_may_change_its_type_and_its_unit_and_loses_nothing() {
         device.publish("mixed", payload.to_string());
     }
     device.publish("mixed", r#"{"ts":1700000000000,"humidity":140}"#);
+    let events = story.operator().see("/events?device=moody");
+    let told = events["items"].as_array().unwrap().iter().filter(|event| event["code"] == "type_changed");
+    let told: Vec<_> = told.map(|event| &event["sentence"]).collect();
+    let sentence = "level came as on or off for the first time; what came before stays as it is.";
+    assert_eq!(told, [&json!(sentence)], "told once, not with every message: {events}");
     for restart in [|_: &mut Story| {}, Story::kill_and_restart] {
         restart(&mut story);
         let operator = story.operator();

@@ -40,5 +40,6 @@ mod sources;
 mod startup;
 mod strange_times;
 mod topics;
+mod unclear_text;
 mod ways_in;
 mod windows;

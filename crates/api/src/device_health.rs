@@ -217,7 +217,7 @@ pub struct EventItem {
     /// Epoch ms, server time.
     t: i64,
     /// `appeared`, `online`, `stale`, `offline`, `restarted`, `clock_bad`, `clock_good`, `client_conflict`,
-    /// `flapping`, `frozen` or `hardware_replaced`.
+    /// `flapping`, `frozen`, `type_changed` or `hardware_replaced`.
     code: &'static str,
     /// The key of the device, if it is known.
     device: Option<String>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use decode::rules::RuleSpec;
-use ingest::{RetriedAll, RuleChange, RuleView, Tried, TriedMessage};
+use ingest::{Fate, RetriedAll, RuleChange, RuleView, Trial, Tried, TriedMessage};
 use model::Topic;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -24,6 +24,17 @@ pub struct RuleBody {
     rule: RuleSpec,
     /// Whether it is asked. Left out: as before, a new one is.
     enabled: Option<bool>,
+}
+
+/// A new rule.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewRuleBody {
+    rule: RuleSpec,
+    /// Whether it is asked. Left out: it is.
+    enabled: Option<bool>,
+    /// The id of the rule in front of which it stands. Left out: behind all others.
+    before: Option<String>,
 }
 
 impl From<RuleBody> for RuleChange {
@@ -93,6 +104,10 @@ pub struct TestBody {
     rule: RuleSpec,
     /// The rule in whose place it is tried. Left out: behind all others.
     id: Option<String>,
+    /// The rule in front of which it is tried.
+    before: Option<String>,
+    /// Messages of this topic come first.
+    topic: Option<String>,
 }
 
 /// What a rule would do.
@@ -101,7 +116,7 @@ pub struct TestAnswer {
     /// The topic filter of its topics.
     filter: String,
     shadowed_by: Option<String>,
-    /// At most 50, the newest first.
+    /// At most 50, those of the wanted topic and the newest first.
     messages: Vec<TestMessage>,
 }
 
@@ -117,6 +132,27 @@ pub struct TestMessage {
     /// What stands in the way.
     detail: Option<String>,
     readings: Vec<TraceReading>,
+    /// What is made of it without this rule; null where only its start was kept.
+    now: Option<TestFate>,
+    /// Whether there are fewer readings than now, readings that are lost, or it would go unread.
+    worse: bool,
+}
+
+/// What is made of a message.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TestFate {
+    /// `stored`, `no_reading`, `unread`, `rejected`.
+    outcome: &'static str,
+    /// Why it is unread.
+    detail: Option<String>,
+    readings: Vec<TraceReading>,
+}
+
+impl From<Fate> for TestFate {
+    fn from(fate: Fate) -> Self {
+        let readings = fate.found.iter().map(TraceReading::from).collect();
+        Self { outcome: fate.outcome, detail: fate.detail, readings }
+    }
 }
 
 /// A message to suggest a rule for: exactly one of the two.
@@ -132,8 +168,10 @@ pub struct SuggestBody {
 /// A rule to begin with.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Suggestion {
-    /// Null where the message is read well, or nothing can be found in it.
+    /// For the topic of the message; for all of its form where that helps another topic and makes none worse.
     rule: Option<RuleSpec>,
+    /// A sentence where there is none: the message is read well, was cut off, or nothing can be found in it.
+    why: Option<String>,
 }
 
 /// What became of the unread messages of a rule's topics.
@@ -154,14 +192,17 @@ const SHOWN_BYTES: usize = 1024;
 impl From<TriedMessage> for TestMessage {
     fn from(tried: TriedMessage) -> Self {
         let (text, hex) = shown(&tried.payload, SHOWN_BYTES);
+        let TestFate { outcome, detail, readings } = tried.then.into();
         Self {
             topic: tried.topic.as_str().to_owned(),
             t: tried.received.millis(),
             text,
             hex,
-            outcome: tried.outcome,
-            detail: tried.detail,
-            readings: tried.found.iter().map(TraceReading::from).collect(),
+            outcome,
+            detail,
+            readings,
+            now: tried.now.map(Into::into),
+            worse: tried.worse,
         }
     }
 }
@@ -181,13 +222,15 @@ pub async fn list(State(state): State<ApiState>) -> axum::Json<RuleList> {
     axum::Json(listed(&state, state.ingest.rules()))
 }
 
-/// Adds a rule behind all others. It holds from the next message on.
-#[utoipa::path(post, path = "/api/v1/rules", request_body = RuleBody, responses((status = 201, body = RuleItem), (status = 422, body = Problem)))]
+/// Adds a rule behind all others, or in front of one of them. It holds from the next message on. Without a name it is called
+/// like its topics.
+#[utoipa::path(post, path = "/api/v1/rules", request_body = NewRuleBody, responses((status = 201, body = RuleItem), (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn create(
     State(state): State<ApiState>,
-    Json(body): Json<RuleBody>,
+    Json(body): Json<NewRuleBody>,
 ) -> Result<(StatusCode, axum::Json<RuleItem>), Problem> {
-    let made = state.ingest.create_rule(body.into()).await?;
+    let change = RuleChange { spec: body.rule, enabled: body.enabled };
+    let made = state.ingest.create_rule(change, body.before).await?;
     Ok((StatusCode::CREATED, axum::Json(made.into())))
 }
 
@@ -236,7 +279,9 @@ pub async fn test(
     State(state): State<ApiState>,
     Json(body): Json<TestBody>,
 ) -> Result<axum::Json<TestAnswer>, Problem> {
-    let Tried { filter, shadowed_by, messages } = state.ingest.try_rule(&body.rule, body.id.as_deref()).await?;
+    let topic = body.topic.as_deref().and_then(|topic| Topic::parse(topic).ok());
+    let trial = Trial { id: body.id.as_deref(), before: body.before.as_deref(), topic: topic.as_ref() };
+    let Tried { filter, shadowed_by, messages } = state.ingest.try_rule(&body.rule, trial).await?;
     Ok(axum::Json(TestAnswer {
         filter: filter.as_str().to_owned(),
         shadowed_by: shadowed_by.map(|id| id.to_string()),
@@ -250,7 +295,7 @@ pub async fn suggest(
     State(state): State<ApiState>,
     Json(body): Json<SuggestBody>,
 ) -> Result<axum::Json<Suggestion>, Problem> {
-    let rule = match (body.topic, body.unread) {
+    let suggested = match (body.topic, body.unread) {
         (Some(topic), None) => {
             let unknown = || Problem::not_found("topic_unknown", format!("nothing was heard on {topic:?} since start"));
             let parsed = Topic::parse(&topic).map_err(|_| unknown())?;
@@ -265,7 +310,8 @@ pub async fn suggest(
             return Err(Problem::unprocessable("suggest_invalid", "say either a topic or an unread message"));
         }
     };
-    Ok(axum::Json(Suggestion { rule }))
+    let (rule, why) = suggested.map_or_else(|why| (None, Some(why)), |rule| (Some(rule), None));
+    Ok(axum::Json(Suggestion { rule, why }))
 }
 
 /// Ingests the unread messages of the rule's topics again, at most 1000.

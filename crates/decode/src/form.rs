@@ -12,7 +12,8 @@ pub(crate) fn pairs(text: &str) -> Option<Vec<(String, String)>> {
     let mut pairs = Vec::new();
     for pair in text.split('&') {
         let (key, value) = pair.split_once('=')?;
-        if key.is_empty() || pairs.len() == PAIRS_MAX {
+        // These part columns, or an address from what it is asked.
+        if key.is_empty() || key.contains([';', '|', '?']) || pairs.len() == PAIRS_MAX {
             return None;
         }
         pairs.push((decoded(key)?, decoded(value)?));
@@ -47,7 +48,7 @@ mod tests {
     fn a_form_is_pairs_all_over() {
         let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         assert_eq!(pairs("a=1&b=x+y%41"), Some(vec![pair("a", "1"), pair("b", "x yA")]));
-        for no in ["a", "a=1&b", "=1", "a=1 b=2", "", "a=%ff"] {
+        for no in ["a", "a=1&b", "=1", "a=1 b=2", "", "a=%ff", "a;b=1", "http://x/?a=1"] {
             assert_eq!(pairs(no), None, "{no}");
         }
     }

@@ -28,6 +28,10 @@ pub(crate) fn judge(found: &mut [Found], notes: &[Note<'_>]) {
         pairs |= *number == 0.0 || *number == 1.0;
         if found.judgement == Judgement::Good {
             found.judgement = alone(*number, note.class, note.unit);
+            let component = found.metric.get(..note.prefix).unwrap_or_default();
+            if found.judgement == Judgement::Good && !component.is_empty() && is_beyond(component, *number, note) {
+                found.judgement = Judgement::Suspect(Flaw::OutOfRange);
+            }
         }
     }
     if pairs {
@@ -41,6 +45,26 @@ pub(crate) fn judge(found: &mut [Found], notes: &[Note<'_>]) {
         }
     }
     just_started(found);
+}
+
+/// Whether a component that is called like a DHT says what such a sensor cannot measure: the other type may be meant.
+fn is_beyond(component: &str, number: f64, note: &Note<'_>) -> bool {
+    let is = |names: &[&str]| component.split(['.', '_']).any(|word| names.contains(&word));
+    let (temperature, humidity) = if is(&["dht11"]) {
+        (0.0..=50.0, 20.0..=90.0)
+    } else if is(&["dht22", "am2301", "am2302"]) {
+        (-40.0..=80.0, 0.0..=100.0)
+    } else {
+        return false;
+    };
+    match note.class {
+        Class::Temperature => {
+            let celsius = note.unit.and_then(|unit| unit.convert(number, Known::Celsius)).unwrap_or(number);
+            !temperature.contains(&celsius)
+        }
+        Class::Humidity => !humidity.contains(&number),
+        Class::Battery | Class::Gas | Class::Pressure | Class::Other => false,
+    }
 }
 
 /// A DS18B20 shows 85 °C until it has measured, which takes a second after the start.

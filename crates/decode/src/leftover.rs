@@ -2,7 +2,9 @@
 
 use crate::json::{DEPTH_MAX, Fault, NODES_MAX};
 use crate::message::Message;
-use crate::{Content, Decoded, DecoderId, cbor, families};
+use crate::{Content, Decoded, DecoderId, cbor, families, unclear};
+
+const TEXT: Content = Content::NoReading { kind: "text", availability: None };
 
 pub(crate) fn read(message: &Message<'_>) -> Decoded {
     if message.text.is_none() {
@@ -12,14 +14,25 @@ pub(crate) fn read(message: &Message<'_>) -> Decoded {
         return Decoded { decoder: DecoderId("binary"), content: not_text(message.payload) };
     }
     match message.json() {
+        Some(Err(Fault::Invalid(_))) if message.text.is_some_and(is_line_of_log) => {
+            Decoded { decoder: DecoderId("text"), content: TEXT }
+        }
         Some(Err(fault)) => {
             let offset = message.payload.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
             Decoded { decoder: DecoderId("json"), content: broken_json(*fault, offset, message.payload) }
         }
-        Some(Ok(_)) | None => {
-            Decoded { decoder: DecoderId("text"), content: Content::NoReading { kind: "text", availability: None } }
-        }
+        Some(Ok(_)) => Decoded { decoder: DecoderId("text"), content: TEXT },
+        None => Decoded { decoder: DecoderId("text"), content: unclear::read(message).unwrap_or(TEXT) },
     }
+}
+
+/// `[INFO] started`, `[D][sensor:094]: …`: a sentence behind a mark in brackets, which is no list.
+fn is_line_of_log(text: &str) -> bool {
+    let mark = text.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let words = |c: char| c.is_alphanumeric() || matches!(c, ' ' | ':' | '.' | '-' | '_' | '/');
+    mark.is_some_and(|(mark, sentence)| {
+        !sentence.is_empty() && mark.chars().all(words) && mark.contains(|c: char| c.is_alphabetic() || c == ':')
+    })
 }
 
 /// What the families make of a text that other bytes meant.

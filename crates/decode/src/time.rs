@@ -1,6 +1,7 @@
 //! Times that messages claim, by magnitude or as ISO 8601 with a zone. Whether one is believed is decided elsewhere.
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use model::TimeSource;
 
 use crate::ClaimedTime;
@@ -56,6 +57,14 @@ pub(crate) fn of_iso(text: &str) -> Option<i64> {
     }
     let time: Timestamp = text.parse().ok()?;
     Some(i64::try_from(time.as_nanosecond().div_euclid(1_000_000)).unwrap_or(i64::MAX))
+}
+
+/// Whether a text is a date with a time, with a zone or without, or a number of seconds to nanoseconds of our years.
+pub(crate) fn is_time(text: &str) -> bool {
+    let text = text.trim();
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let epoch = digits && matches!(text.len(), 10 | 13 | 16 | 19) && text.starts_with('1');
+    epoch || of_iso(text).is_some() || (text.len() >= 15 && text.len() <= 64 && text.parse::<DateTime>().is_ok())
 }
 
 #[cfg(test)]

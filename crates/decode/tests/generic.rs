@@ -165,6 +165,84 @@ fn single_values_are_read_as_they_are_written() {
 }
 
 #[test]
+fn labels_with_values_are_read_as_the_object_that_they_mean() {
+    for (topic, payload, expected) in [
+        ("yard/esp1/data", "T=23.4;H=55.5", vec!["yard/esp1 t 23.4 -", "yard/esp1 h 55.5 -"]),
+        ("yard/esp1", "temp:22.5C", vec!["yard/esp1 temperature 22.5 °C"]),
+        (
+            "yard/esp1",
+            "Temperature: 23.1 °C, Humidity: 40 %",
+            vec!["yard/esp1 temperature 23.1 °C", "yard/esp1 humidity 40 %"],
+        ),
+        ("yard/esp1", "temp: 70 F hum: 40", vec!["yard/esp1 temperature 70 °F", "yard/esp1 humidity 40 %"]),
+        (
+            "yard/esp1",
+            "Temp: 23,4 | Soil moisture: 512",
+            vec!["yard/esp1 temperature 23.4 °C", "yard/esp1 soil_moisture 512 -"],
+        ),
+        ("yard/esp1/status", "rssi=-67;ip=10.0.0.1;version=2", vec!["yard/esp1 signal_strength -67 dBm"]),
+        (
+            "lora/rx",
+            "mac=24:0A:C4:12:34:56;temp=2;door=open",
+            vec!["240ac4123456 temperature 2 °C", "240ac4123456 door true -"],
+        ),
+    ] {
+        assert_eq!(told(topic, payload), expected, "{topic} {payload}");
+    }
+    let found = readings("a/b", "ts=1700000000;temp=nan;hum=40");
+    assert!(found.iter().all(|found| matches!(found.time, Some(ClaimedTime::At { ms: 1_700_000_000_000, .. }))));
+    assert_eq!(found[0].judgement, Judgement::Bad(Flaw::Nan));
+}
+
+#[test]
+fn text_with_numbers_that_say_nothing_is_unread_and_talk_is_not() {
+    for (topic, payload, sentence) in [
+        ("yard/rx", "node7|21.4|44|OK", "2 of 4 columns hold numbers, and nothing says what they are"),
+        ("yard/rx", "node7;T=21.4", "1 of 2 columns"),
+        ("yard/rx", "2026-11-29 12:00:01,21.4,44", "2 of 3 columns"),
+        ("yard/rx", "time;temp\n2026-11-29 12:00:01;21.4", "1 of 2 columns"),
+        ("yard/rx", "21.4 44", "2 of 2 columns"),
+        ("yard/rx", "Level: 55", "the text has labels before its numbers, but none of a known quantity"),
+    ] {
+        let Content::Unreadable { reason, detail } = content(topic, payload) else { panic!("{topic} {payload}") };
+        assert_eq!(reason, "text_unclear", "{payload}");
+        assert!(detail.starts_with(sentence), "{payload}: {detail}");
+    }
+    for (topic, payload) in [
+        ("yard/rx", "hello"),
+        ("yard/rx", "data_3"),
+        ("yard/rx", "2026-11-29 12:00 [INFO] free heap 23412"),
+        ("yard/rx", "2026-11-29 12:00:01,234 INFO main - heap 23412, 3 tasks"),
+        ("yard/rx", "1.4.2"),
+        ("yard/rx", "v2.1.0-rc1"),
+        ("yard/rx", "192.168.1.10"),
+        ("yard/rx", "192.168.1.10:1883"),
+        ("yard/rx", "10.0.0.1, 255.255.255.0"),
+        ("yard/rx", "WiFi connected, rssi -67 dBm"),
+        ("yard/rx", "WiFi connected, rssi: -67 dBm"),
+        ("yard/rx", "24:0A:C4:12:34:56"),
+        ("yard/rx", "12:30:05"),
+        ("yard/rx", "29/11/2026"),
+        ("yard/rx", "0664 123456"),
+        ("yard/rx", "Error: 404"),
+        ("yard/rx", "Error: no sensor, retry in 5 s, code 3"),
+        ("yard/rx", "I (2345) main: heap=23412"),
+        ("yard/rx", "[D][sensor:094]: 'Temp': Sending state 23.4 °C with 1 decimals"),
+        ("yard/rx", "http://10.0.0.1:80/x?a=1"),
+        ("yard/rx", "mode=auto;fan=high"),
+        ("yard/debug", "T=23.4;H=55.5"),
+        ("yard/log/board", "node7|21.4|44|OK"),
+        ("yard/cmd", "speed: 5 mode: 2"),
+        ("yard/status", "up|3|ok"),
+    ] {
+        let Content::NoReading { kind, .. } = content(topic, payload) else {
+            panic!("{topic} {payload}: {:?}", content(topic, payload))
+        };
+        assert_eq!(kind, "text", "{topic} {payload}");
+    }
+}
+
+#[test]
 fn kinds_tell_what_a_number_means() {
     for (topic, payload, kind) in [
         ("a/wind_direction", "270", Kind::Angle),
@@ -215,6 +293,22 @@ fn what_cannot_be_read_says_why_and_where() {
             }
             other => panic!("{payload:?}: {other:?}"),
         }
+    }
+}
+
+#[test]
+fn a_dht_that_says_more_than_it_can_measure_is_suspect() {
+    for (payload, expected) in [
+        (r#"{"DHT11":{"Temperature":49.0,"Humidity":21.0}}"#, [true, true]),
+        (r#"{"DHT11":{"Temperature":51.0,"Humidity":19.0}}"#, [false, false]),
+        (r#"{"dht22":{"temp":-41,"hum":100}}"#, [false, true]),
+        (r#"{"dht22":{"temp":122,"hum":99,"temp_unit":"F"}}"#, [true, true]),
+        (r#"{"sht31":{"temp":-41,"hum":3}}"#, [true, true]),
+    ] {
+        let suspect = Judgement::Suspect(Flaw::OutOfRange);
+        let found = readings("a/b", payload);
+        let judged: Vec<_> = found.iter().map(|found| found.judgement).collect();
+        assert_eq!(judged, expected.map(|good| if good { Judgement::Good } else { suspect }), "{payload}");
     }
 }
 

@@ -28,6 +28,8 @@ pub enum EventCode {
     Flapping,
     /// A metric stands still.
     Frozen,
+    /// Values of a metric are of another type than before.
+    TypeChanged,
     /// A person put other hardware in its place.
     HardwareReplaced,
 }
@@ -47,6 +49,7 @@ impl EventCode {
             Self::ClientConflict => "client_conflict",
             Self::Flapping => "flapping",
             Self::Frozen => "frozen",
+            Self::TypeChanged => "type_changed",
             Self::HardwareReplaced => "hardware_replaced",
         }
     }

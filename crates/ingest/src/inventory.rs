@@ -52,6 +52,15 @@ pub(crate) struct Series {
     pub(crate) floor: Option<Timestamp>,
 }
 
+/// What a stored reading is the first of its series to show.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Noticed {
+    /// The series stands still.
+    pub(crate) freezes: bool,
+    /// What a value is called whose type is not that of those before.
+    pub(crate) new_type: Option<&'static str>,
+}
+
 /// What a decision about stored readings did to series.
 #[derive(Debug, Default)]
 pub(crate) struct Followed {
@@ -244,8 +253,8 @@ impl Inventory {
         series.beat(reading.key.time);
     }
 
-    /// A reading is stored. True if it is the first that says that its series stands still.
-    pub(crate) fn stored(&mut self, id: SeriesId, reading: &Reading) -> bool {
+    /// A reading is stored.
+    pub(crate) fn stored(&mut self, id: SeriesId, reading: &Reading) -> Noticed {
         if let Some(series) = self.series.get_mut(&id) {
             series.beat(reading.key.time);
         }
@@ -253,10 +262,11 @@ impl Inventory {
     }
 
     /// The same of a table, which says nothing about how often its device speaks.
-    pub(crate) fn stored_of_table(&mut self, id: SeriesId, reading: &Reading) -> bool {
-        let Some(series) = self.series.get_mut(&id) else { return false };
+    pub(crate) fn stored_of_table(&mut self, id: SeriesId, reading: &Reading) -> Noticed {
+        let Some(series) = self.series.get_mut(&id) else { return Noticed::default() };
         let frozen = Judgement::Suspect(Flaw::Frozen);
         let freezes = reading.judgement == frozen && series.latest.as_ref().is_some_and(|it| it.judgement != frozen);
+        let new_type = series.health.new_type(series.latest.as_ref().map(|latest| &latest.value), &reading.value);
         series.health.count(reading);
         series.follow(reading);
         if reading.judgement != Judgement::Good {
@@ -265,7 +275,7 @@ impl Inventory {
                 device.health.flawed(reading.judgement);
             }
         }
-        freezes
+        Noticed { freezes, new_type }
     }
 
     /// A series goes on in the rhythm of the times before.

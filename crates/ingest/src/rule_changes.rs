@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::future::Future;
 use std::sync::Arc;
 
-use decode::rules::{RuleError, RuleSpec};
+use decode::rules::{Rule, RuleError, RuleSpec};
 use store::{CatalogError, Expected, StoreError, Version};
 
 use crate::Ingest;
-use crate::rules::{BrokenRule, HeldRule, KIND, ORDER, OrderDocument, RULES_MAX, RuleDocument, RuleView};
+use crate::rules::{BrokenRule, HeldRule, KIND, ORDER, OrderDocument, RULES_MAX, RuleDocument, RuleSet, RuleView};
 
 /// A rule as it shall be.
 #[derive(Clone, Debug)]
@@ -73,11 +73,13 @@ impl Ingest {
         found.ok_or_else(|| RuleFault::Unknown(id.to_owned()))
     }
 
-    /// Makes a rule behind all others. It is durable when this returns and holds from the next message on.
+    /// Makes a rule in front of the rule `before`, or behind all others. It is durable when this returns and holds from the
+    /// next message on. Without a name it is called like its topics.
     ///
     /// # Errors
-    /// [`RuleFault::Wrong`], [`RuleFault::TooMany`], or the catalogue failed.
-    pub async fn create_rule(&self, change: RuleChange) -> Result<RuleView, RuleFault> {
+    /// [`RuleFault::Wrong`], [`RuleFault::TooMany`], [`RuleFault::Unknown`] where there is no rule `before`, or the catalogue
+    /// failed.
+    pub async fn create_rule(&self, change: RuleChange, before: Option<String>) -> Result<RuleView, RuleFault> {
         let this = self.clone();
         to_its_end(async move {
             let rules = &this.shared.rules;
@@ -88,8 +90,12 @@ impl Ingest {
             }
             let ids = current.held().map(|held| &held.id).chain(current.broken.iter().map(|broken| &broken.id));
             let greatest = ids.filter_map(|id| id.parse::<i64>().ok()).max().unwrap_or_default();
-            let id = this.clock.now().millis().max(greatest.saturating_add(1)).to_string();
-            this.write_rule(id.into(), None, change.enabled.unwrap_or(true), change.spec).await
+            let id: Arc<str> = this.clock.now().millis().max(greatest.saturating_add(1)).to_string().into();
+            if let Some(before) = &before {
+                Rule::compile(&change.spec)?;
+                this.write_place(&current, &id, before).await?;
+            }
+            this.write_rule(id, None, change, before.as_deref()).await
         })
         .await
     }
@@ -112,8 +118,9 @@ impl Ingest {
             if expected.is_some_and(|expected| expected != held.version) {
                 return Err(RuleFault::Conflict { found: held.version });
             }
-            let enabled = change.enabled.unwrap_or(held.enabled);
-            this.write_rule(Arc::clone(&held.id), Some(held.version), enabled, change.spec).await
+            let enabled = Some(change.enabled.unwrap_or(held.enabled));
+            let change = RuleChange { enabled, ..change };
+            this.write_rule(Arc::clone(&held.id), Some(held.version), change, None).await
         })
         .await
     }
@@ -162,13 +169,28 @@ impl Ingest {
                 return Err(RuleFault::Order("the order names a rule twice".to_owned()));
             }
             let document = OrderDocument { ids };
-            let body = serde_json::to_string(&document).map_err(|_| RuleFault::NotStored)?;
-            let expected = current.order.map_or(Expected::Absent, Expected::Version);
-            let put = this.catalog.put(ORDER.0, ORDER.1, expected, &body, &[]).await;
-            rules.set_order(&document.ids, put.map_err(of_catalog)?);
+            let version = this.write_order(&current, &document).await?;
+            rules.set_order(&document.ids, version);
             Ok(this.rules())
         })
         .await
+    }
+
+    /// The order with the new rule `id` in front of `before`, written ahead of the rule: what an order names and is not there
+    /// counts for nothing. Whoever calls it has its turn.
+    async fn write_place(&self, current: &RuleSet, id: &Arc<str>, before: &str) -> Result<(), RuleFault> {
+        let mut ids: Vec<_> = current.held().map(|held| Arc::clone(&held.id)).collect();
+        let place = ids.iter().position(|id| **id == *before).ok_or_else(|| RuleFault::Unknown(before.to_owned()))?;
+        ids.insert(place, Arc::clone(id));
+        let version = self.write_order(current, &OrderDocument { ids }).await?;
+        self.shared.rules.note_order(version);
+        Ok(())
+    }
+
+    async fn write_order(&self, current: &RuleSet, document: &OrderDocument) -> Result<Version, RuleFault> {
+        let body = serde_json::to_string(document).map_err(|_| RuleFault::NotStored)?;
+        let expected = current.order.map_or(Expected::Absent, Expected::Version);
+        self.catalog.put(ORDER.0, ORDER.1, expected, &body, &[]).await.map_err(of_catalog)
     }
 
     /// Whoever calls it has its turn.
@@ -176,15 +198,19 @@ impl Ingest {
         &self,
         id: Arc<str>,
         version: Option<u64>,
-        enabled: bool,
-        rule: RuleSpec,
+        change: RuleChange,
+        before: Option<&str>,
     ) -> Result<RuleView, RuleFault> {
-        let document = RuleDocument { enabled, rule };
+        let RuleChange { spec: mut rule, enabled } = change;
+        if rule.name.as_ref().is_none_or(|name| name.trim().is_empty()) {
+            rule.name = Some(self.shared.rules.current().name_for(&id, &rule.topics));
+        }
+        let document = RuleDocument { enabled: enabled.unwrap_or(true), rule };
         let body = serde_json::to_string(&document).map_err(|_| RuleFault::NotStored)?;
         let mut held = HeldRule::compile(Arc::clone(&id), version.unwrap_or_default() + 1, document)?;
         let expected = version.map_or(Expected::Absent, |version| Expected::Version(Version(version)));
         held.version = self.catalog.put(KIND, &id, expected, &body, &[]).await.map_err(of_catalog)?.0;
-        self.shared.rules.put(held);
+        self.shared.rules.put(held, before);
         self.rule(&id)
     }
 }

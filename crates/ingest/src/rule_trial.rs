@@ -1,14 +1,13 @@
-//! What a rule would make of messages that came, before it is saved; and a rule to begin with for one of them. Nothing is
-//! stored.
+//! What a rule would make of messages that came, before it is saved, beside what is made of them now. Nothing is stored.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use decode::rules::{Rule, RuleSpec, suggest};
-use decode::{Content, Found};
-use model::{Timestamp, Topic, TopicFilter};
-use store::{StoreError, UnreadId};
+use decode::rules::{Rule, RuleSpec};
+use decode::{Content, Found, announced, decode};
+use model::{Timestamp, Topic, TopicFilter, Value};
+use store::StoreError;
 
 use crate::Ingest;
 use crate::rule_changes::RuleFault;
@@ -26,7 +25,7 @@ pub struct Tried {
     pub filter: TopicFilter,
     /// The rule before it that takes every topic of it.
     pub shadowed_by: Option<Arc<str>>,
-    /// At most [`TRIED_MAX`], the newest first.
+    /// At most [`TRIED_MAX`], the newest first; those of the wanted topic before all others.
     pub messages: Vec<TriedMessage>,
 }
 
@@ -39,12 +38,34 @@ pub struct TriedMessage {
     pub received: Timestamp,
     /// As it came.
     pub payload: Bytes,
+    /// What the rule would make of it.
+    pub then: Fate,
+    /// What is made of it without the rule. None where only its start was kept.
+    pub now: Option<Fate>,
+    /// Whether readings are lost, or it would go unread and does not now.
+    pub worse: bool,
+}
+
+/// What a message comes to.
+#[derive(Clone, Debug)]
+pub struct Fate {
     /// The word for its fate: `stored`, `no_reading`, `unread` or `rejected`.
     pub outcome: &'static str,
     /// A sentence where something stands in the way.
     pub detail: Option<String>,
-    /// What it would say.
+    /// What it says.
     pub found: Vec<Found>,
+}
+
+/// Where a rule is tried, and on what first.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Trial<'a> {
+    /// In the place of the rule of this id.
+    pub id: Option<&'a str>,
+    /// In front of the rule of this id. Without both behind all others.
+    pub before: Option<&'a str>,
+    /// Messages of this topic come first.
+    pub topic: Option<&'a Topic>,
 }
 
 /// A message to try a rule on.
@@ -58,50 +79,72 @@ struct Raw {
 }
 
 impl Ingest {
-    /// Tries a rule on the unread messages and the last raw messages of its topics: in the place of the rule `id`, or
-    /// behind all others.
+    /// Tries a rule on the unread messages and the last raw messages of its topics.
     ///
     /// # Errors
     /// [`RuleFault::Wrong`], or the unread messages could not be read.
-    pub async fn try_rule(&self, spec: &RuleSpec, id: Option<&str>) -> Result<Tried, RuleFault> {
+    pub async fn try_rule(&self, spec: &RuleSpec, trial: Trial<'_>) -> Result<Tried, RuleFault> {
         let rule = Rule::compile(spec)?;
         let rules = self.shared.rules.current();
-        let id = id.filter(|id| rules.get(id).is_some());
-        let mut raw = self.unread_of(&rule).await?;
-        raw.extend(self.traced_of(&rule));
-        let messages = newest(raw).into_iter().map(|raw| self.tried(&rule, &rules, id, raw)).collect();
-        Ok(Tried { filter: rule.filter(), shadowed_by: first_shadow(rules.before(id), &rule), messages })
+        let known = |id: Option<&'_ str>| id.filter(|id| rules.get(id).is_some()).map(str::to_owned);
+        let (id, before) = (known(trial.id), known(trial.before));
+        let place = before.as_deref().or(id.as_deref());
+        let mut raw = self.unread_of(&rule, trial.topic).await?;
+        raw.extend(self.traced_of(&rule, trial.topic));
+        let raw = newest(raw, trial.topic).into_iter();
+        let messages = raw.map(|raw| self.tried(&rule, &rules, (id.as_deref(), place), raw)).collect();
+        Ok(Tried { filter: rule.filter(), shadowed_by: first_shadow(rules.before(place), &rule), messages })
     }
 
-    fn tried(&self, rule: &Rule, rules: &RuleSet, id: Option<&str>, raw: Raw) -> TriedMessage {
+    fn tried(&self, rule: &Rule, rules: &RuleSet, (id, place): (Option<&str>, Option<&str>), raw: Raw) -> TriedMessage {
         let Raw { topic, client, received, payload, cut } = raw;
-        let earlier = rules.before(id).find(|held| held.enabled && held.rule.matches(&topic));
-        let mut detail = earlier.map(|held| {
-            let name = held.spec.name.as_deref().unwrap_or(&held.spec.topics);
-            format!("the rule {name:?} before it takes this topic")
-        });
+        let earlier = rules
+            .before(place)
+            .find(|held| held.enabled && id.is_none_or(|id| *held.id != *id) && held.rule.matches(&topic));
         if cut {
             let detail = Some("only the start of this message is kept, so the rule cannot be tried on it".to_owned());
-            return TriedMessage { topic, received, payload, outcome: "unread", detail, found: Vec::new() };
+            let then = Fate { outcome: "unread", detail, found: Vec::new() };
+            return TriedMessage { topic, received, payload, then, now: None, worse: false };
         }
-        let content = rule.read(&topic, &payload).content;
-        let outcome = match &content {
-            Content::Readings(found) if found.iter().all(|found| found.value.is_err()) => "rejected",
-            Content::Readings(_) => "stored",
-            Content::NoReading { .. } | Content::Announced(_) => "no_reading",
-            Content::Unreadable { detail: why, .. } => {
-                detail = Some(why.clone());
-                "unread"
-            }
-        };
-        let found = self.with_devices(&topic, &client, content);
-        TriedMessage { topic, received, payload, outcome, detail, found }
+        let (then, now) = (rule.read(&topic, &payload).content, self.without(rules, id, &topic, &payload));
+        let worse = earlier.is_none() && is_worse(&now, &then);
+        let fate = |content| self.fate(&topic, &client, content);
+        let (mut then, now) = (fate(then), fate(now));
+        if then.detail.is_none() {
+            then.detail = earlier.map(|held| {
+                let name = held.spec.name.as_deref().unwrap_or(&held.spec.topics);
+                format!("the rule {name:?} before it takes this topic")
+            });
+        }
+        TriedMessage { topic, received, payload, then, now: Some(now), worse }
     }
 
-    async fn unread_of(&self, rule: &Rule) -> Result<Vec<Raw>, StoreError> {
+    /// What a message says without the rule `id`.
+    pub(crate) fn without(&self, rules: &RuleSet, id: Option<&str>, topic: &Topic, payload: &[u8]) -> Content {
+        let mut others = rules.held().filter(|held| held.enabled && id.is_none_or(|id| *held.id != *id));
+        if let Some(held) = others.find(|held| held.rule.matches(topic)) {
+            return held.rule.read(topic, payload).content;
+        }
+        let told = self.shared.announced.of(topic).and_then(|metrics| announced::read(topic, payload, &metrics));
+        told.unwrap_or_else(|| decode(topic, payload, None)).content
+    }
+
+    fn fate(&self, topic: &Topic, client: &str, content: Content) -> Fate {
+        let (outcome, detail) = match &content {
+            Content::Readings(found) if found.iter().all(|found| found.value.is_err()) => ("rejected", None),
+            Content::Readings(_) => ("stored", None),
+            Content::NoReading { .. } | Content::Announced(_) => ("no_reading", None),
+            Content::Unreadable { detail, .. } => ("unread", Some(detail.clone())),
+        };
+        Fate { outcome, detail, found: self.with_devices(topic, client, content) }
+    }
+
+    async fn unread_of(&self, rule: &Rule, wanted: Option<&Topic>) -> Result<Vec<Raw>, StoreError> {
         const PAGE: usize = 100;
         let (mut all, mut before, mut looked_at) = (Vec::new(), None, 0);
-        while looked_at < UNREAD_LOOKED_AT_MAX && all.len() < TRIED_MAX {
+        // Messages of the wanted topic may stand behind many of others.
+        let mut enough = false;
+        while looked_at < UNREAD_LOOKED_AT_MAX && !enough {
             let page = self.store.unread(before, PAGE).await?;
             looked_at += PAGE;
             before = page.last().map(|record| record.id);
@@ -111,6 +154,8 @@ impl Ingest {
                 let (client, received, payload) = (record.client, record.received, record.payload);
                 Some(Raw { topic, client, received, payload, cut: false })
             }));
+            enough =
+                all.iter().filter(|raw: &&Raw| wanted.is_none_or(|wanted| raw.topic == *wanted)).count() >= TRIED_MAX;
             if !full {
                 break;
             }
@@ -118,9 +163,10 @@ impl Ingest {
         Ok(all)
     }
 
-    fn traced_of(&self, rule: &Rule) -> Vec<Raw> {
+    fn traced_of(&self, rule: &Rule, wanted: Option<&Topic>) -> Vec<Raw> {
         let mut all = Vec::new();
-        for view in self.topics_where(TRIED_MAX, |topic| rule.matches(topic)) {
+        let first = wanted.filter(|topic| rule.matches(topic)).and_then(|topic| self.topic(topic));
+        for view in first.into_iter().chain(self.topics_where(TRIED_MAX, |topic| rule.matches(topic))) {
             all.extend(view.last.into_iter().map(|message| Raw {
                 topic: view.topic.clone(),
                 client: message.client,
@@ -131,27 +177,31 @@ impl Ingest {
         }
         all
     }
-
-    /// A rule to begin with, for an unread message.
-    ///
-    /// # Errors
-    /// The unread message could not be read. `Ok(None)` where there is none of that id.
-    pub async fn suggest_for_unread(&self, id: UnreadId) -> Result<Option<Option<RuleSpec>>, StoreError> {
-        let Some(record) = self.store.unread_one(id).await? else { return Ok(None) };
-        Ok(Some(Topic::parse(&record.topic).ok().and_then(|topic| suggest(&topic, &record.payload))))
-    }
-
-    /// A rule to begin with, for the last messages of a topic. None where nothing was heard on it since start.
-    #[must_use]
-    pub fn suggest_for_topic(&self, topic: &Topic) -> Option<Option<RuleSpec>> {
-        let view = self.topic(topic)?;
-        let whole = view.last.iter().filter(|message| message.payload.len() == message.bytes);
-        Some(whole.into_iter().find_map(|message| suggest(topic, &message.payload)))
-    }
 }
 
-/// Each message once, and of every topic its newest before the second newest of another.
-fn newest(mut raw: Vec<Raw>) -> Vec<Raw> {
+/// Whether a message that is read one way now comes to less another way: fewer readings, a reading whose name and number are
+/// both gone, or unread what is not.
+pub(crate) fn is_worse(now: &Content, then: &Content) -> bool {
+    let (had, has) = (good(now), good(then));
+    let kept = |was: &&Found| {
+        let last = |metric: &str| metric.rsplit('.').next().map(str::to_owned);
+        has.iter().any(|is| is.value == was.value || last(&is.metric) == last(&was.metric))
+    };
+    let unread = |content: &Content| matches!(content, Content::Unreadable { .. });
+    has.len() < had.len() || !had.iter().all(kept) || (unread(then) && !unread(now))
+}
+
+/// The readings that nothing is said against.
+fn good(content: &Content) -> Vec<&Found> {
+    const BAD: u8 = 2;
+    let Content::Readings(found) = content else { return Vec::new() };
+    let failed = |found: &&Found| !matches!(&found.value, Ok(Value::Number(number)) if number.is_nan());
+    found.iter().filter(|found| found.value.is_ok() && found.judgement.quality() < BAD).filter(failed).collect()
+}
+
+/// Each message once, those of the wanted topic first, and of every other topic its newest before the second newest of another.
+fn newest(mut raw: Vec<Raw>, wanted: Option<&Topic>) -> Vec<Raw> {
+    let behind = |raw: &Raw| wanted.is_some_and(|wanted| raw.topic != *wanted);
     // A whole one goes before one of which only the start is kept.
     raw.sort_by(|a, b| (b.received, &a.topic, a.cut).cmp(&(a.received, &b.topic, b.cut)));
     let mut seen: HashSet<(Topic, Timestamp, Bytes)> = HashSet::new();
@@ -168,8 +218,8 @@ fn newest(mut raw: Vec<Raw>) -> Vec<Raw> {
             (*rank, raw)
         })
         .collect();
-    ranked.sort_by_key(|(rank, _)| *rank);
+    ranked.sort_by_key(|(rank, raw)| (behind(raw), *rank));
     ranked.truncate(TRIED_MAX);
-    ranked.sort_by_key(|(_, raw)| std::cmp::Reverse(raw.received));
+    ranked.sort_by_key(|(_, raw)| (behind(raw), std::cmp::Reverse(raw.received)));
     ranked.into_iter().map(|(_, raw)| raw).collect()
 }

@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use decode::rules::{Rule, RuleError, RuleSpec};
+use decode::rules::{NAME_BYTES_MAX, Rule, RuleError, RuleSpec};
 use model::Topic;
 use serde::{Deserialize, Serialize};
 use store::{Catalog, CatalogError, Document, Version};
@@ -19,6 +19,9 @@ pub(crate) const KIND: &str = "rule";
 pub(crate) const ORDER: (&str, &str) = ("rule_order", "all");
 /// Most rules. More: a further one is refused.
 pub const RULES_MAX: usize = 500;
+
+/// Bytes of a name that are left for the number behind it.
+const NUMBER_BYTES: usize = 8;
 
 /// A rule as it is kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -133,6 +136,18 @@ impl RuleSet {
         self.held().take_while(move |held| id.is_none_or(|id| *held.id != *id))
     }
 
+    /// A name for a rule without one: its topics, with a number behind them where another rule is called so.
+    pub(crate) fn name_for(&self, id: &str, topics: &str) -> String {
+        let mut end = topics.len().min(NAME_BYTES_MAX - NUMBER_BYTES);
+        while !topics.is_char_boundary(end) {
+            end -= 1;
+        }
+        let bare = topics.get(..end).unwrap_or_default();
+        let taken = |name: &str| self.held().any(|held| *held.id != *id && held.spec.name.as_deref() == Some(name));
+        let numbered = (2..).map(|number| format!("{bare} ({number})"));
+        std::iter::once(bare.to_owned()).chain(numbered).find(|name| !taken(name)).unwrap_or_default()
+    }
+
     pub(crate) fn views(&self) -> impl Iterator<Item = RuleView> {
         self.rules.iter().map(|(held, shadowed_by)| RuleView {
             id: Arc::clone(&held.id),
@@ -185,16 +200,25 @@ impl RuleBook {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// In place of the rule of that id, or behind all of them. In force with the next message.
-    pub(crate) fn put(&self, held: HeldRule) {
+    /// In place of the rule of that id; a new one in front of the rule `before`, or behind all of them. In force with the next
+    /// message.
+    pub(crate) fn put(&self, held: HeldRule, before: Option<&str>) {
         let held = Arc::new(held);
         self.change(|rules, broken, _| {
             broken.retain(|other| other.id != held.id);
             match rules.iter_mut().find(|other| other.id == held.id) {
                 Some(other) => *other = held,
-                None => rules.push(held),
+                None => {
+                    let place = rules.iter().position(|other| Some(&*other.id) == before).unwrap_or(rules.len());
+                    rules.insert(place, held);
+                }
             }
         });
+    }
+
+    /// The version of the document of the order.
+    pub(crate) fn note_order(&self, version: Version) {
+        self.change(|_, _, order| *order = Some(version));
     }
 
     pub(crate) fn remove(&self, id: &str) {

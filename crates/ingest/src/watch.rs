@@ -19,15 +19,23 @@ impl Registry {
         let received = effects.arrivals.last().map_or(Timestamp::MIN, |arrival| arrival.received);
         for (place, entry) in effects.readings.iter().enumerate() {
             let of_table = effects.of_tables.iter().any(|places| places.contains(&place));
-            let freezes = if of_table {
+            let noticed = if of_table {
                 inventory.stored_of_table(entry.series, &entry.reading)
             } else {
                 inventory.stored(entry.series, &entry.reading)
             };
-            if freezes && let Some(series) = inventory.series(entry.series) {
-                let (device, metric) = (series.record.device, series.record.metric.clone());
+            if !noticed.freezes && noticed.new_type.is_none() {
+                continue;
+            }
+            let Some(series) = inventory.series(entry.series) else { continue };
+            let (device, metric) = (series.record.device, series.record.metric.clone());
+            if noticed.freezes {
                 let sentence = format!("{metric} stands still while others of the device move.");
                 self.tell(inventory, device, received, EventCode::Frozen, sentence);
+            }
+            if let Some(word) = noticed.new_type {
+                let sentence = format!("{metric} came as {word} for the first time; what came before stays as it is.");
+                self.tell(inventory, device, received, EventCode::TypeChanged, sentence);
             }
         }
         for arrival in &effects.arrivals {

@@ -27,7 +27,7 @@ fn rule(topics: &str) -> RuleChange {
 async fn a_rule_that_cannot_be_used_is_left_out_and_named() {
     let store = Arc::new(MemoryStore::default());
     let ingest = start(&store, 1_800_000_000_000).await;
-    let good = ingest.create_rule(rule("a/{device}")).await.unwrap();
+    let good = ingest.create_rule(rule("a/{device}"), None).await.unwrap();
     for (id, body) in [
         ("1", "no JSON"),
         ("2", r#"{"enabled":true,"rule":{"match":"a/#"}}"#),
@@ -42,7 +42,7 @@ async fn a_rule_that_cannot_be_used_is_left_out_and_named() {
     let broken = ingest.broken_rules();
     assert_eq!(broken.iter().map(|broken| &*broken.id).collect::<Vec<_>>(), ["1", "2", "3"]);
     assert!(broken[1].sentence.starts_with("match: "), "{broken:?}");
-    let second = ingest.create_rule(rule("b/{device}")).await.unwrap();
+    let second = ingest.create_rule(rule("b/{device}"), None).await.unwrap();
     assert!(second.id.parse::<i64>().unwrap() > good.id.parse().unwrap());
     let ids = vec![Arc::clone(&second.id), Arc::clone(&good.id)];
     ingest.order_rules(ids.clone()).await.unwrap();

@@ -36,7 +36,7 @@ pub(crate) fn read(message: &Message<'_>) -> Option<Content> {
 }
 
 /// The device that the message names, else that of the topic.
-fn finish(walk: Walk<'_>, message: &Message<'_>) -> Content {
+pub(super) fn finish(walk: Walk<'_>, message: &Message<'_>) -> Content {
     let by_topic = place::device_of_message(message);
     match &walk.device {
         Some(identity) => walk.harvest.finish(&place::device_of_identity(identity, &by_topic)),

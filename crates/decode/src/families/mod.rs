@@ -27,7 +27,7 @@ pub(crate) use line_protocol::read as read_line_protocol;
 pub(crate) use number::read as read_number;
 pub(crate) use senml::read as read_senml;
 pub(crate) use sparkplug::read as read_sparkplug;
-pub(crate) use text_forms::{read_columns, read_form};
+pub(crate) use text_forms::{read_columns, read_form, read_pairs};
 
 use crate::message::Message;
 use crate::{Content, DecoderId};
@@ -129,4 +129,5 @@ const FAMILIES: &[Family] = &[
     Family { id: DecoderId("line_protocol"), asked: Asked::Text, read: line_protocol::read },
     Family { id: DecoderId("form"), asked: Asked::Text, read: text_forms::read_form },
     Family { id: DecoderId("columns"), asked: Asked::Text, read: text_forms::read_columns },
+    Family { id: DecoderId("pairs"), asked: Asked::Text, read: text_forms::read_pairs },
 ];

@@ -1,12 +1,17 @@
-//! Values in text that is no JSON: web forms, and numbers in columns.
+//! Values in text that is no JSON: web forms, labels with values, and numbers in columns.
+
+use std::borrow::Cow;
 
 use model::UnitSource;
 
 use crate::harvest::Harvest;
+use crate::json::{Json, Object};
+use crate::labelled::{self, Clarity};
 use crate::message::Message;
 use crate::name::metric_of;
 use crate::number;
 use crate::quantity::{Role, role_of};
+use crate::walk::Walk;
 use crate::{Content, form, place};
 
 /// Longest line in bytes that is tried as columns. A longer one is text.
@@ -30,6 +35,20 @@ pub(crate) fn read_form(message: &Message<'_>) -> Option<Content> {
         }
     }
     (!harvest.is_empty()).then(|| harvest.finish(&place::device_of(&message.levels)))
+}
+
+/// `T=23.4;H=55.5`, `Temperature: 23.1 °C, Humidity: 40 %`: read as the flat object that it means, where it is clear that
+/// these are values.
+pub(crate) fn read_pairs(message: &Message<'_>) -> Option<Content> {
+    if labelled::is_talk(&message.levels) {
+        return None;
+    }
+    let pairs = labelled::pairs(message.text?).filter(|pairs| labelled::clarity(pairs) == Clarity::Clear)?;
+    let text = |text| Json::Text(Cow::Borrowed(text));
+    let members: Object<'_> = pairs.into_iter().map(|(label, value)| (Cow::Borrowed(label), text(value))).collect();
+    let mut walk = Walk::default();
+    walk.object(&members);
+    (!walk.harvest.is_empty()).then(|| super::json::finish(walk, message))
 }
 
 /// `23.4, 55.5`: at least two columns, all of them numbers or failed reads. Their names come from the words of the

@@ -3,16 +3,18 @@
 use std::borrow::Cow;
 
 use crate::json::Json;
+use crate::unclear::plain_numbers;
 
-/// The cells of one line: parted by the first of `;`, tab, `|` and `,` that occurs outside quotes. Brackets and braces around
-/// the line are no part of it: what is nearly JSON has columns too.
+/// The cells of one line: parted by the first of `;`, tab, `|` and `,` that occurs outside quotes, and without any of them by
+/// `/`, `#` or blanks where all cells are numbers. Brackets and braces around the line are no part of it: what is nearly
+/// JSON has columns too.
 pub(super) fn cells(line: &str) -> Json<'_> {
     let line = line.trim().trim_start_matches(['{', '[']).trim_end_matches(['}', ']']);
     let separator = [';', '\t', '|', ','].into_iter().find(|separator| pieces(line, *separator).nth(1).is_some());
     let cell = |text| Json::Text(Cow::Borrowed(bare(text)));
     Json::List(match separator {
         Some(separator) => pieces(line, separator).map(cell).collect(),
-        None => vec![cell(line)],
+        None => plain_numbers(line).unwrap_or_else(|| vec![line]).into_iter().map(cell).collect(),
     })
 }
 

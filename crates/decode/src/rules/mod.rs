@@ -5,7 +5,7 @@
 
 mod compile;
 mod csv;
-mod label;
+mod lenient;
 mod path;
 mod read;
 mod spec;
@@ -18,9 +18,9 @@ mod tests;
 mod time;
 mod words;
 
-pub use path::PATH_BYTES_MAX;
+pub use path::{PATH_BYTES_MAX, WORK_MAX};
 pub use spec::{DeviceSpec, FieldSpec, Format, RuleSpec, TimeSpec, TimeUnit};
-pub use suggest::suggest;
+pub use suggest::{only_for, suggest};
 
 use jiff::tz::TimeZone;
 use model::{Kind, Topic, TopicFilter, Unit};

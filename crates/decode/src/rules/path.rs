@@ -1,6 +1,8 @@
 //! Dotted paths into JSON: `a.b`, `*`, `[n]`, and `"a.b"` for keys with dots.
 
-use crate::json::{Json, NODES_MAX};
+use std::cell::Cell;
+
+use crate::json::Json;
 use crate::name::snake;
 
 /// Longest path in bytes. Longer: the rule is refused.
@@ -15,14 +17,41 @@ enum Step {
     Any,
 }
 
+/// Most steps that all paths of a rule take through one message; a value that is found counts as several. More: the message is
+/// unreadable, `rule_work`.
+pub const WORK_MAX: usize = 262_144;
+/// Members of an object that are looked through for a key in one step.
+const MEMBERS_AT_ONCE: usize = 16;
+
+/// What is left of [`WORK_MAX`].
+#[derive(Debug)]
+pub(super) struct Work(Cell<usize>);
+
+impl Default for Work {
+    fn default() -> Self {
+        Self(Cell::new(WORK_MAX))
+    }
+}
+
+impl Work {
+    /// Whether there was as much left.
+    pub(super) fn spend(&self, steps: usize) -> bool {
+        let left = self.0.get().checked_sub(steps);
+        self.0.set(left.unwrap_or_default());
+        left.is_some()
+    }
+
+    /// Whether nothing is left.
+    pub(super) fn is_done_up(&self) -> bool {
+        self.0.get() == 0
+    }
+}
+
 /// A path that was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Path(Vec<Step>);
 
-/// Steps that all paths of a rule may take in one message. More: the whole message is unreadable, `too_many_values`.
-pub(super) const VISITS_MAX: usize = 8 * NODES_MAX;
-
-/// What one `*` stood for on the way.
+/// What one `*` stood for on the way. It is named only where the path leads on to a value.
 #[derive(Clone, Copy)]
 enum Star<'j> {
     Key(&'j str),
@@ -81,21 +110,15 @@ impl Path {
         Self(vec![Step::Index(usize::try_from(column).unwrap_or(usize::MAX).saturating_sub(1))])
     }
 
-    /// Calls `visit` with every place, in the order of the text, until it answers false or no step is left of `steps`.
-    pub(super) fn visit<'j, 'p>(
-        &self,
-        root: &'j Json<'p>,
-        steps: &mut usize,
-        visit: &mut dyn FnMut(Place<'j, 'p>) -> bool,
-    ) {
-        Walk { stars: Vec::new(), left: steps, visit }.on(&self.0, root);
+    /// Calls `visit` with every place, in the order of the text, until it answers false or the work is done up.
+    pub(super) fn visit<'j, 'p>(&self, root: &'j Json<'p>, work: &Work, visit: &mut dyn FnMut(Place<'j, 'p>) -> bool) {
+        walk(&self.0, root, work, &mut Vec::new(), visit);
     }
 
     /// The first place.
     pub(super) fn first<'j, 'p>(&self, root: &'j Json<'p>) -> Option<&'j Json<'p>> {
         let mut first = None;
-        let mut steps = VISITS_MAX;
-        self.visit(root, &mut steps, &mut |place| {
+        self.visit(root, &Work::default(), &mut |place| {
             first = Some(place.value);
             false
         });
@@ -103,39 +126,37 @@ impl Path {
     }
 }
 
-struct Walk<'w, 'j, 'p> {
-    stars: Vec<Star<'j>>,
-    left: &'w mut usize,
-    visit: &'w mut dyn FnMut(Place<'j, 'p>) -> bool,
-}
-
-impl<'j, 'p> Walk<'_, 'j, 'p> {
-    /// False ends it. The depth is that of the path, which is limited.
-    fn on(&mut self, steps: &[Step], value: &'j Json<'p>) -> bool {
-        let Some(left) = self.left.checked_sub(1) else { return false };
-        *self.left = left;
-        let Some((step, rest)) = steps.split_first() else {
-            let stars = self.stars.iter().map(|star| star.name()).collect();
-            return (self.visit)(Place { value, stars });
-        };
-        match (step, value) {
-            (Step::Key(key), Json::Object(_)) => value.get(key).is_none_or(|value| self.on(rest, value)),
-            (Step::Index(index), Json::List(items)) => items.get(*index).is_none_or(|value| self.on(rest, value)),
-            (Step::Any, Json::Object(members)) => {
-                members.iter().all(|(key, value)| self.below(Star::Key(key), rest, value))
-            }
-            (Step::Any, Json::List(items)) => {
-                items.iter().enumerate().all(|(index, value)| self.below(Star::Item(index), rest, value))
-            }
-            (Step::Key(_) | Step::Index(_) | Step::Any, _) => true,
+/// The depth is that of the path, which is limited.
+fn walk<'j, 'p>(
+    steps: &[Step],
+    value: &'j Json<'p>,
+    work: &Work,
+    stars: &mut Vec<Star<'j>>,
+    visit: &mut dyn FnMut(Place<'j, 'p>) -> bool,
+) -> bool {
+    let Some((step, rest)) = steps.split_first() else {
+        return visit(Place { value, stars: stars.iter().map(|star| star.name()).collect() });
+    };
+    match (step, value) {
+        (_, Json::Object(members)) if !work.spend(1 + members.len() / MEMBERS_AT_ONCE) => false,
+        (_, Json::List(_)) if !work.spend(1) => false,
+        (Step::Key(key), Json::Object(_)) => value.get(key).is_none_or(|value| walk(rest, value, work, stars, visit)),
+        (Step::Index(index), Json::List(items)) => {
+            items.get(*index).is_none_or(|value| walk(rest, value, work, stars, visit))
         }
-    }
-
-    fn below(&mut self, star: Star<'j>, steps: &[Step], value: &'j Json<'p>) -> bool {
-        self.stars.push(star);
-        let on = self.on(steps, value);
-        self.stars.pop();
-        on
+        (Step::Any, Json::Object(members)) => members.iter().all(|(key, value)| {
+            stars.push(Star::Key(key));
+            let on = walk(rest, value, work, stars, visit);
+            stars.pop();
+            on
+        }),
+        (Step::Any, Json::List(items)) => items.iter().enumerate().all(|(index, value)| {
+            stars.push(Star::Item(index));
+            let on = walk(rest, value, work, stars, visit);
+            stars.pop();
+            on
+        }),
+        (Step::Key(_) | Step::Index(_) | Step::Any, _) => true,
     }
 }
 

@@ -5,20 +5,25 @@ use std::borrow::Cow;
 use model::{Flaw, Judgement, Kind, RejectReason, TimeSource, Topic, UnitSource, Value};
 
 use crate::harvest::VALUES_MAX;
-use crate::json::{self, Json, NODES_MAX};
+use crate::json::{self, Fault, Json, Object};
 use crate::message::Message;
 use crate::name::{Named, metric_of, snake};
 use crate::number::{self, Judged};
 use crate::unit::Known;
 use crate::walk::scalar;
-use crate::{ClaimedTime, Content, Found, cbor, families, form, judge, leftover, place};
+use crate::{ClaimedTime, Content, Found, cbor, families, form, judge, labelled, leftover, place};
 
-use super::path::VISITS_MAX;
+use super::path::Work;
 use super::template::Captures;
-use super::{Field, Format, Metric, Rule, label};
+use super::{Field, Format, Metric, Rule, WORK_MAX, lenient};
 
 /// Longest text that is tried as a number or kept as words. A longer one is no number, and refused as words.
 const TEXT_BYTES_MAX: usize = 1024;
+
+/// Steps that a value costs that was found.
+const VALUE_WORK: usize = 4;
+/// Times, devices and values that a new value is compared with in one step.
+const COMPARED_AT_ONCE: usize = 8;
 
 /// One message on its way through a rule.
 struct Reading<'r> {
@@ -27,6 +32,7 @@ struct Reading<'r> {
     /// The device where the message does not say one.
     device: String,
     found: Vec<Found>,
+    work: Work,
 }
 
 pub(super) fn read(rule: &Rule, topic: &Topic, payload: &[u8]) -> Content {
@@ -41,7 +47,7 @@ pub(super) fn read(rule: &Rule, topic: &Topic, payload: &[u8]) -> Content {
     }
     let message = Message::new(topic, payload);
     let device = device_of(rule, &captures, &message);
-    let mut reading = Reading { rule, captures, device, found: Vec::new() };
+    let mut reading = Reading { rule, captures, device, found: Vec::new(), work: Work::default() };
     let content = if rule.fields.is_empty() {
         match usual(rule.format, topic, &message) {
             Ok(content) => reading.renamed(content, &message),
@@ -62,6 +68,10 @@ fn unreadable(reason: &'static str, detail: impl Into<String>) -> Content {
 
 fn other_format(format: &str) -> Content {
     unreadable("rule_format", format!("the payload is no {format}"))
+}
+
+fn too_much_work() -> Content {
+    unreadable("rule_work", format!("the paths of the rule take more than {WORK_MAX} steps through this message"))
 }
 
 fn without_times(mut content: Content) -> Content {
@@ -112,7 +122,9 @@ fn usual(format: Format, topic: &Topic, message: &Message<'_>) -> Result<Content
         Format::Csv => by_family(families::read_columns, "line of columns"),
         Format::LineProtocol => by_family(families::read_line_protocol, "line protocol"),
         Format::Senml => senml(topic.as_str(), message).ok_or_else(|| other_format("SenML")),
-        Format::Form => by_family(families::read_form, "form"),
+        Format::Form => {
+            by_family(|message| families::read_form(message).or_else(|| families::read_pairs(message)), "form")
+        }
     }
 }
 
@@ -221,7 +233,7 @@ impl Reading<'_> {
             }
             Format::Auto if message.text.is_none() => self.cbor(message),
             Format::Auto if message.is_json() => self.json(message),
-            Format::Auto if message.text.is_some_and(|text| form::pairs(text).is_some()) => self.form(message),
+            Format::Auto if message.text.is_some_and(|text| pairs_of(text).is_some()) => self.form(message),
             Format::Auto => match families::read_line_protocol(message) {
                 Some(content) => {
                     self.named(content);
@@ -235,7 +247,13 @@ impl Reading<'_> {
     fn json(&mut self, message: &Message<'_>) -> Result<(), Content> {
         match message.json() {
             Some(Ok(root)) => self.place(root),
-            Some(Err(_)) => Err(leftover::read(message).content),
+            Some(Err(fault)) => {
+                let mended = matches!(fault, Fault::Invalid(_)).then(|| lenient::mended(message.text?)).flatten();
+                match mended.as_deref().map(json::parse) {
+                    Some(Ok(root)) => self.place(&root),
+                    Some(Err(_)) | None => Err(leftover::read(message).content),
+                }
+            }
             None => Err(other_format("JSON")),
         }
     }
@@ -246,9 +264,8 @@ impl Reading<'_> {
     }
 
     fn form(&mut self, message: &Message<'_>) -> Result<(), Content> {
-        let pairs = form::pairs(text_of(message, "form")?).ok_or_else(|| other_format("form"))?;
-        let members = pairs.into_iter().map(|(key, value)| (Cow::Owned(key), Json::Text(Cow::Owned(value))));
-        self.place(&Json::Object(members.collect()))
+        let pairs = pairs_of(text_of(message, "form")?).ok_or_else(|| other_format("form"))?;
+        self.place(&Json::Object(pairs))
     }
 
     /// Values that the usual decoding has named.
@@ -271,25 +288,24 @@ impl Reading<'_> {
     /// All fields of one tree.
     fn place(&mut self, root: &Json<'_>) -> Result<(), Content> {
         let rule = self.rule;
-        // One more than may be taken: when none is left, there were too many.
-        let mut steps = VISITS_MAX + 1;
+        let work = std::mem::take(&mut self.work);
         let mut times = Vec::new();
         if let Some(time) = &rule.time {
-            time.path.visit(root, &mut steps, &mut |place| {
+            time.path.visit(root, &work, &mut |place| {
                 times.extend(time.millis(place.value).map(|ms| (place.stars, ms)));
                 times.len() < VALUES_MAX
             });
         }
         let mut devices = Vec::new();
         if let Some(path) = &rule.device_path {
-            path.visit(root, &mut steps, &mut |place| {
+            path.visit(root, &work, &mut |place| {
                 devices.extend(self.told(place.value).map(|device| (place.stars, device)));
                 devices.len() < VALUES_MAX
             });
         }
         for field in &rule.fields {
             let named = named(field, &self.captures);
-            field.path.visit(root, &mut steps, &mut |place| {
+            field.path.visit(root, &work, &mut |place| {
                 if let Some(raw) = raw(place.value, field.kind) {
                     let time = belonging(&times, &place.stars);
                     let device = belonging(&devices, &place.stars);
@@ -300,10 +316,14 @@ impl Reading<'_> {
                     let device = device.map_or_else(|| self.device.clone(), |(_, device)| device.clone());
                     self.push((field, &named), stars, raw, device, time);
                 }
-                self.found.len() <= NODES_MAX
+                work.spend(
+                    VALUE_WORK + (times.len() + devices.len() + self.found.len().min(VALUES_MAX)) / COMPARED_AT_ONCE,
+                )
             });
         }
-        if steps == 0 || self.found.len() > NODES_MAX { Err(leftover::too_many()) } else { Ok(()) }
+        let done_up = work.is_done_up();
+        self.work = work;
+        if done_up { Err(too_much_work()) } else { Ok(()) }
     }
 
     /// One value as the field wants it. Of two with one device, metric and time the first one counts.
@@ -317,11 +337,13 @@ impl Reading<'_> {
     ) {
         let metric = self.with_component(&named.name, stars);
         let same = |other: &Found| other.metric == metric && other.device == device && other.time == time;
-        if self.found.iter().take(VALUES_MAX).any(same) {
+        // Behind the limit all are refused, also those that come twice.
+        let full = self.found.len() >= VALUES_MAX;
+        if !full && self.found.iter().any(same) {
             return;
         }
         let mut found = settle(field, named, judged, told);
-        if self.found.len() >= VALUES_MAX {
+        if full {
             found.value = Err(RejectReason::Limit);
         }
         self.found.push(Found { device, metric, time, ..found });
@@ -336,6 +358,18 @@ impl Reading<'_> {
         let more = if self.rule.fields.len() > 1 { ", nor at the other fields" } else { "" };
         unreadable("rule_no_value", format!("the rule finds no value{place}{more}"))
     }
+}
+
+/// The keys of a form, or the labels of a text, with their values.
+pub(super) fn pairs_of(text: &str) -> Option<Object<'_>> {
+    let own = |(key, value)| (Cow::Owned(key), Json::Text(Cow::Owned(value)));
+    let form = form::pairs(text).filter(|pairs| pairs.iter().any(|(_, value)| number::single(value).is_some()));
+    if let Some(pairs) = form {
+        return Some(pairs.into_iter().map(own).collect());
+    }
+    let borrowed = |(label, value)| (Cow::Borrowed(label), Json::Text(Cow::Borrowed(value)));
+    let labels = labelled::pairs(text).map(|pairs| pairs.into_iter().map(borrowed).collect());
+    labels.or_else(|| form::pairs(text).map(|pairs| pairs.into_iter().map(own).collect()))
 }
 
 fn text_of<'m>(message: &Message<'m>, format: &str) -> Result<&'m str, Content> {
@@ -370,7 +404,7 @@ fn raw(value: &Json<'_>, kind: Option<Kind>) -> Option<(Judged, Option<Known>)> 
         Json::Text(text) if words => Some((of_words(text), None)),
         Json::Number(text) if words => Some((of_words(text), None)),
         Json::Text(text) if text.len() > TEXT_BYTES_MAX => None,
-        Json::Text(text) => number::single(text).or_else(|| number::single(label::split(text)?.1)),
+        Json::Text(text) => number::single(text).or_else(|| number::single(labelled::split(text)?.1)),
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::Nan | Json::Infinite | Json::List(_) | Json::Object(_) => {
             scalar(value, true)
         }

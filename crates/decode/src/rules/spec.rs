@@ -47,12 +47,13 @@ pub enum Format {
     /// Told by the payload and by what the fields ask for.
     #[default]
     Auto,
-    /// JSON, with bare `nan` taken as a failed read.
+    /// JSON, with bare `nan` taken as a failed read. With `fields` also what is nearly JSON: other quotes or none, a comma too
+    /// many, `True` and `None`.
     Json,
     /// The whole payload is one value.
     Number,
-    /// Columns in one or more lines, parted by `;`, tab, `|` or `,`: the first of these that occurs. Brackets and braces around
-    /// a line are left away.
+    /// Columns in one or more lines, parted by `;`, tab, `|` or `,`: the first of these that occurs; numbers also by `/`, `#` or
+    /// blanks. Brackets and braces around a line are left away.
     Csv,
     /// `InfluxDB` line protocol; the path of a field is `measurement.field` in lower snake.
     LineProtocol,
@@ -60,7 +61,7 @@ pub enum Format {
     Senml,
     /// CBOR, read as the JSON that it means.
     Cbor,
-    /// `a=1&b=2`; the path of a field is the key.
+    /// `a=1&b=2`, or labels with values such as `T=23.4;H=55.5` and `Temp: 22.5 C, Hum: 40`; the path of a field is the key.
     Form,
 }
 

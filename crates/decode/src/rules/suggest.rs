@@ -5,17 +5,27 @@
 
 use model::{Kind, Topic, UnitSource, Value};
 
+use crate::json::{self, Fault, Object};
 use crate::message::Message;
 use crate::name::{Named, metric_of};
 use crate::number;
 use crate::quantity::{Role, quantity_of};
+use crate::time::is_time;
 use crate::unit::Known;
-use crate::{Content, Found, form, place};
+use crate::{Content, Found, form, labelled, place};
 
-use super::{DeviceSpec, FIELDS_MAX, FieldSpec, Format, Rule, RuleSpec, TimeSpec, label, suggest_json, suggest_topic};
+use super::template::Template;
+use super::{
+    DeviceSpec, FIELDS_MAX, FieldSpec, Format, Rule, RuleSpec, TimeSpec, lenient, suggest_json, suggest_topic,
+};
 
 /// Decoders that know nothing but the text itself; what a family reads needs no rule.
-const GENERIC: &[&str] = &["json", "number", "columns", "form"];
+const GENERIC: &[&str] = &["json", "number", "columns", "form", "pairs"];
+const READ_WELL: &str = "All values of this message are read under names that say what they are: it needs no rule.";
+const NO_VALUES: &str = "This message holds no values: it tells of a device or of other topics.";
+const NO_NUMBER: &str = "No number that could be a reading is found in this message.";
+const CUT_OFF: &str = "The message was cut off before it came, and what is missing is not guessed at. Many boards send 256 bytes at \
+                       most: give the sender a larger buffer.";
 /// Lines that are looked at for the first one with a value.
 const LINES_MAX: usize = 10;
 
@@ -31,25 +41,66 @@ pub(super) struct Draft {
     pub(super) named_by_topic: bool,
 }
 
-/// A rule for a message that could not be read, or whose values have names that mean nothing. None for a message that is
-/// read well, that says nothing, or in which no value can be found.
-#[must_use]
-pub fn suggest(topic: &Topic, payload: &[u8]) -> Option<RuleSpec> {
+/// A rule for a message that could not be read, or whose values have names that mean nothing. It is for every topic of that
+/// form; [`only_for`] makes it one for this topic.
+///
+/// # Errors
+/// A sentence for a person: the message is read well, says nothing, was cut off, or no value can be found in it.
+pub fn suggest(topic: &Topic, payload: &[u8]) -> Result<RuleSpec, String> {
     let decoded = crate::decode(topic, payload, None);
-    let nearly_json = matches!(decoded.content, Content::Unreadable { reason: "json_invalid", .. });
+    let mut nearly_json = false;
     let found = match decoded.content {
         Content::Readings(found) if GENERIC.contains(&decoded.decoder.0) => found,
-        Content::NoReading { kind: "text", .. } | Content::Unreadable { .. } => Vec::new(),
-        Content::Readings(_) | Content::NoReading { .. } | Content::Announced(_) => return None,
+        Content::Readings(_) => return Err(READ_WELL.to_owned()),
+        Content::NoReading { kind: "text", .. } => Vec::new(),
+        Content::NoReading { .. } | Content::Announced(_) => return Err(NO_VALUES.to_owned()),
+        Content::Unreadable { reason: "json_incomplete", detail } => return Err(format!("{detail}. {CUT_OFF}")),
+        Content::Unreadable { reason: "not_text" | "too_deep" | "too_many_values", detail } => {
+            return Err(format!("{detail}, so that no value can be pointed at in it."));
+        }
+        Content::Unreadable { reason, .. } => {
+            nearly_json = reason == "json_invalid";
+            Vec::new()
+        }
     };
     let message = Message::new(topic, payload);
-    let draft = drafted(&message, nearly_json, &found)?;
+    let draft = if nearly_json { nearly(&message)? } else { drafted(&message, &found) };
+    let mut draft = draft.filter(|draft| !draft.fields.is_empty()).ok_or_else(|| NO_NUMBER.to_owned())?;
+    draft.fields.truncate(FIELDS_MAX);
+    tell_apart(&mut draft.fields);
     if !found.is_empty() && !found.iter().any(is_guess) && draft.fields.len() <= found.len() {
-        return None;
+        return Err(READ_WELL.to_owned());
     }
     let spec = placed(draft, topic, &found);
-    let content = Rule::compile(&spec).ok()?.read(topic, payload).content;
-    matches!(content, Content::Readings(read) if read.iter().any(|found| number_of(found).is_some())).then_some(spec)
+    let content = Rule::compile(&spec).map(|rule| rule.read(topic, payload).content);
+    let reads = |read: &[Found]| read.iter().any(|found| number_of(found).is_some());
+    match content {
+        Ok(Content::Readings(read)) if reads(&read) => Ok(spec),
+        Ok(Content::Readings(_) | Content::NoReading { .. } | Content::Announced(_) | Content::Unreadable { .. })
+        | Err(_) => Err(NO_NUMBER.to_owned()),
+    }
+}
+
+/// What was suggested for all topics of the form of `topic`, for that one topic only; devices keep their keys.
+#[must_use]
+pub fn only_for(spec: &RuleSpec, topic: &Topic) -> RuleSpec {
+    let narrow = || {
+        let template = Template::parse(&spec.topics).ok()?;
+        let captures = template.captures(topic.as_str())?;
+        let (_, stood) = captures.iter().find(|(name, _)| *name == "device")?;
+        if stood.contains(['{', '}']) {
+            return None;
+        }
+        let device = spec.device.clone().unwrap_or_default();
+        let key = device.fallback.map_or_else(|| stood.clone(), |key| key.replace("{device}", stood));
+        let levels: Vec<&str> = topic.as_str().split('/').collect();
+        let fallback = (place::device_of(&levels) != key).then_some(key);
+        let topics = suggest_topic::literal(topic.as_str());
+        let device =
+            (device.path.is_some() || fallback.is_some()).then_some(DeviceSpec { path: device.path, fallback });
+        Some(RuleSpec { topics, device, ..spec.clone() })
+    };
+    narrow().unwrap_or_else(|| spec.clone())
 }
 
 /// A number whose name says nothing.
@@ -82,25 +133,33 @@ fn placed(draft: Draft, topic: &Topic, found: &[Found]) -> RuleSpec {
     RuleSpec { topics, format: draft.format, time, device, fields, ..RuleSpec::default() }
 }
 
-/// JSON that ends early is not guessed at: its last number may be a part of one.
-fn drafted(message: &Message<'_>, nearly_json: bool, found: &[Found]) -> Option<Draft> {
-    let text = message.text.filter(|text| !(nearly_json && text.contains('\n')))?;
-    let mut draft = if message.is_json() && !nearly_json {
-        suggest_json::drafted(message.value()?, found)
-    } else if let Some(pairs) = form::pairs(text) {
-        of_pairs(&pairs)
-    } else {
-        of_lines(message, text)?
-    };
-    draft.fields.truncate(FIELDS_MAX);
-    tell_apart(&mut draft.fields);
-    (!draft.fields.is_empty()).then_some(draft)
+fn drafted(message: &Message<'_>, found: &[Found]) -> Option<Draft> {
+    let text = message.text?;
+    if message.is_json() {
+        return Some(suggest_json::drafted(message.value()?, found));
+    }
+    if text.lines().nth(1).is_none() && value_in(text).is_some() && form::pairs(text).is_none() {
+        return of_one(message, text);
+    }
+    super::read::pairs_of(text).map(|pairs| of_pairs(&pairs)).or_else(|| of_lines(message, text))
+}
+
+/// What is nearly JSON, or columns in brackets. What ends early is not guessed at: its last number may be a part of one.
+fn nearly(message: &Message<'_>) -> Result<Option<Draft>, String> {
+    let Some(text) = message.text else { return Ok(None) };
+    let whole = lenient::mended(text).ok_or_else(|| CUT_OFF.to_owned())?;
+    match json::parse(&whole) {
+        Ok(root) => Ok(Some(suggest_json::drafted(&root, &[]))),
+        Err(Fault::Incomplete(_)) => Err(CUT_OFF.to_owned()),
+        Err(Fault::Invalid(_) | Fault::TooDeep | Fault::TooMany) if text.contains('\n') => Ok(None),
+        Err(Fault::Invalid(_) | Fault::TooDeep | Fault::TooMany) => Ok(of_lines(message, text)),
+    }
 }
 
 /// The unit of a text that is one number, perhaps behind its label.
 pub(super) fn value_in(text: &str) -> Option<Option<Known>> {
     let read = |text: &str| number::single(text).filter(|(judged, _)| judged.finite().is_some()).map(|(_, unit)| unit);
-    read(text).or_else(|| read(label::split(text)?.1))
+    read(text).or_else(|| read(labelled::split(text)?.1))
 }
 
 /// The metric of a name, with a unit that the value says. A unit that is only a guess is left to be guessed.
@@ -110,13 +169,13 @@ pub(super) fn field(named: &Named, told: Option<Known>) -> FieldSpec {
     FieldSpec { metric: named.name.clone(), unit, ..FieldSpec::default() }
 }
 
-fn of_pairs(pairs: &[(String, String)]) -> Draft {
+fn of_pairs(pairs: &Object<'_>) -> Draft {
     let mut draft = Draft { format: Format::Form, ..Draft::default() };
     for (key, value) in pairs {
-        let path = suggest_json::written(key);
+        let (path, value) = (suggest_json::written(key), value.text().unwrap_or_default());
         match suggest_json::role_of_text(key, value) {
             suggest_json::Meaning::Time => draft.time = draft.time.or(Some(path)),
-            suggest_json::Meaning::Device => draft.device = draft.device.or(Some((path, value.clone()))),
+            suggest_json::Meaning::Device => draft.device = draft.device.or(Some((path, value.to_owned()))),
             suggest_json::Meaning::Value(unit) => {
                 draft.fields.push(FieldSpec { path: Some(path), ..field(&metric_of(key), unit) });
             }
@@ -126,14 +185,10 @@ fn of_pairs(pairs: &[(String, String)]) -> Draft {
     draft
 }
 
-/// One value, or lines of columns with or without a line of names.
+/// Lines of columns with or without a line of names.
 fn of_lines(message: &Message<'_>, text: &str) -> Option<Draft> {
     let lines: Vec<Vec<String>> = text.lines().take(LINES_MAX).map(super::csv::texts).collect();
-    if lines.len() == 1 && value_in(text).is_some() {
-        return of_one(message, text);
-    }
-    let has_value =
-        |cells: &[String]| cells.iter().any(|cell| value_in(cell).is_some() && !suggest_json::is_time(cell));
+    let has_value = |cells: &[String]| cells.iter().any(|cell| value_in(cell).is_some() && !is_time(cell));
     let at = lines.iter().position(|cells| has_value(cells))?;
     let cells = lines.get(at)?;
     if cells.len() == 1 {
@@ -147,7 +202,7 @@ fn of_lines(message: &Message<'_>, text: &str) -> Option<Draft> {
 }
 
 fn of_one(message: &Message<'_>, text: &str) -> Option<Draft> {
-    let label = label::split(text).map(|(label, _)| label);
+    let label = labelled::split(text).map(|(label, _)| label);
     let named = label.map_or_else(|| place::device_and_metric(&message.levels).1, metric_of);
     let fields = vec![field(&named, value_in(text)?)];
     Some(Draft { format: Format::Number, fields, named_by_topic: label.is_none(), ..Draft::default() })
@@ -158,10 +213,10 @@ fn of_columns(message: &Message<'_>, cells: &[String], names: Option<&Vec<String
     let words: Vec<&str> = message.leaf().split(['_', '-', ',', ' ']).collect();
     for (index, cell) in cells.iter().enumerate() {
         let (column, name) = (index + 1, names.and_then(|names| names.get(index)).map(String::as_str));
-        let label = label::split(cell).map(|(label, _)| label);
+        let label = labelled::split(cell).map(|(label, _)| label);
         let says = |name: Option<&str>, role| name.is_some_and(|name| suggest_json::has_role(name, role));
         let says_nothing = |name| says(name, Role::Time) || says(name, Role::Meta) || says(name, Role::Device);
-        if suggest_json::is_time(cell) {
+        if is_time(cell) {
             draft.time = draft.time.or(Some(column.to_string()));
         } else if says(name, Role::Device) || (value_in(cell).is_none() && is_identifier(cell) && name.is_none()) {
             draft.device = draft.device.or(Some((column.to_string(), cell.clone())));

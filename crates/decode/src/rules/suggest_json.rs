@@ -1,14 +1,12 @@
 //! What a JSON message holds, for a suggestion: values, the time and the device, each with the path that leads there.
 
-use jiff::civil::DateTime;
-
 use crate::Found;
 use crate::json::{Json, Object};
 use crate::name::{metric_of, snake};
 use crate::number;
 use crate::place::is_carrier;
 use crate::quantity::{Role, role_of};
-use crate::time::of_iso;
+use crate::time::is_time;
 use crate::unit::Known;
 
 use super::suggest::{Draft, field, number_of, value_in};
@@ -31,14 +29,6 @@ pub(super) fn has_role(name: &str, role: Role) -> bool {
         | (Some(Role::Meta), Role::Meta) => true,
         (Some(Role::Device | Role::DeviceName | Role::Time | Role::Meta | Role::Quantity(_)) | None, _) => false,
     }
-}
-
-/// A date with a time, with a zone or without, or a number of seconds to nanoseconds of our years.
-pub(super) fn is_time(text: &str) -> bool {
-    let text = text.trim();
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    let epoch = digits && matches!(text.len(), 10 | 13 | 16 | 19) && text.starts_with('1');
-    epoch || of_iso(text).is_some() || (text.len() >= 15 && text.len() <= 64 && text.parse::<DateTime>().is_ok())
 }
 
 /// What a member with a text says.

@@ -11,9 +11,9 @@ pub(super) fn template(topic: &str, read: Option<&str>, named_by_topic: bool) ->
         (levels.get(..count)?.join("/") == read).then_some(count)
     });
     let Some(device) = device_level(&levels, kept, named_by_topic) else {
-        return (levels.iter().map(|level| literal(level)).collect::<Vec<_>>().join("/"), None);
+        return (literal(topic), None);
     };
-    let written = |(at, level): (usize, &&str)| if at == device { "{device}".to_owned() } else { literal(level) };
+    let written = |(at, level): (usize, &&str)| if at == device { "{device}".to_owned() } else { literal_level(level) };
     let whole: Vec<String> = levels.iter().enumerate().map(written).collect();
     let count = kept.filter(|count| *count > device).unwrap_or(device + 1);
     let key = whole.get(..count).unwrap_or_default().join("/");
@@ -21,8 +21,13 @@ pub(super) fn template(topic: &str, read: Option<&str>, named_by_topic: bool) ->
     (whole.join("/"), (!plain).then_some(key))
 }
 
+/// The template of that topic only, as far as it can be written.
+pub(super) fn literal(topic: &str) -> String {
+    topic.split('/').map(literal_level).collect::<Vec<_>>().join("/")
+}
+
 /// A level with braces cannot be written in a template.
-fn literal(level: &str) -> String {
+fn literal_level(level: &str) -> String {
     if level.contains(['{', '}']) { "{_}".to_owned() } else { level.to_owned() }
 }
 

@@ -232,7 +232,7 @@ fn topic() -> impl Strategy<Value = Topic> {
 
 /// `match | device path, fallback | time | metric=unit@place …` of what is suggested.
 fn suggested(topic: &str, payload: &str) -> Option<String> {
-    let spec = suggest(&Topic::parse(topic).unwrap(), payload.as_bytes())?;
+    let spec = suggest(&Topic::parse(topic).unwrap(), payload.as_bytes()).ok()?;
     let place = |field: &FieldSpec| match (&field.path, field.column) {
         (Some(path), _) => format!("@{path}"),
         (None, Some(column)) => format!("@{column}"),
@@ -264,19 +264,26 @@ fn a_rule_to_begin_with_is_suggested() {
         ),
         // The device in a column.
         ("lora/rx", "node7;23,5;1013.2 hPa", "lora/{device} | 1,lora/{device} |  | value_1=-@2 value_2=hPa@3"),
-        // Labels before values.
-        (
-            "yard/esp1/text",
-            "Temp: 23.5 C, Hum: 61 %",
-            "yard/{device}/text | ,yard/{device} |  | temperature=°C@1 humidity=%@2",
-        ),
+        // Labels before values, columns of all kinds.
+        ("yard/esp1/text", "T=23.4 C;H=55.5", "yard/{device}/text | ,yard/{device}/text |  | t=°C@T h=-@H"),
+        ("yard/esp1/text", "tank 1: 4 mode: auto", "yard/{device}/text | ,yard/{device} |  | tank_1=-@\"tank 1\""),
+        ("yard/esp1/text", "node7|21.4|44|OK", "yard/{device}/text | 1,yard/{device} |  | value_1=-@2 value_2=-@3"),
+        ("yard/esp1/text", "21.4 44", "yard/{device}/text | ,yard/{device} |  | value_0=-@1 value_1=-@2"),
+        ("yard/esp1/text", "21.4/44", "yard/{device}/text | ,yard/{device} |  | value_0=-@1 value_1=-@2"),
         ("yard/esp1/text", "Depth: 12,5 cm", "yard/{device}/text | ,yard/{device} |  | depth=cm"),
         // Nearly JSON.
         (
             "yard/esp1/data",
             "{temperature: 23.5, 'humidity': '61', ts: 1700000000, \"x\":\"7\",}",
-            "yard/{device}/data | ,yard/{device} |  | temperature=-@1 humidity=%@2 x=-@4",
+            "yard/{device}/data | ,yard/{device} | ts | temperature=-@temperature humidity=%@humidity x=-@x",
         ),
+        (
+            "yard/esp1/data",
+            "{'temperature': 21.5}",
+            "yard/{device}/data | ,yard/{device} |  | temperature=-@temperature",
+        ),
+        ("yard/esp1/data", "{'a': {'x': 21.5, 'ok': True}}", "yard/{device}/data | ,yard/{device} |  | a.x=-@a.x"),
+        ("yard/esp1/data", "{T=23.4; H=55}", "yard/{device}/data | ,yard/{device} |  | t=-@1 h=-@2"),
         // A bare number under a name that says nothing.
         ("home/x/v7", "21.5", "home/{device}/v7 | ,home/{device} |  | v7=-"),
         // Odd keys, deep ones, values as texts with their units.
@@ -289,19 +296,57 @@ fn a_rule_to_begin_with_is_suggested() {
     ] {
         assert_eq!(suggested(topic, payload).as_deref(), Some(expected), "{topic} {payload}");
     }
-    for (topic, payload) in [
-        ("home/kitchen/climate", r#"{"temperature":21.5,"humidity":48}"#),
-        ("esp32/dht/temperature", "23.75"),
-        ("a/b", "hello there"),
-        ("a/b", r#"{"x":1,"y":2"#),
-        ("a/b", ""),
+    for (topic, payload, why) in [
+        ("home/kitchen/climate", r#"{"temperature":21.5,"humidity":48}"#, "it needs no rule"),
+        ("esp32/dht/temperature", "23.75", "it needs no rule"),
+        ("yard/esp1/text", "Temp: 23.5 C, Hum: 61 %", "it needs no rule"),
+        ("a/b", "hello there", "No number"),
+        ("a/b", "WiFi connected, rssi -67 dBm", "No number"),
+        ("a/b", r#"{"x":1,"y":2"#, "JSON ends early at byte 11. The message was cut off"),
+        ("a/b", r#"{"temperature": 21.5, "hum"#, "cut off"),
+        ("a/b", "{'temperature': 21.5, 'hum", "cut off"),
+        ("a/b", "{'temperature': 21.5, 'hum': 4", "cut off"),
+        ("a/b", "", "holds no values"),
         (
             "tele/x/SENSOR",
             r#"{"Time":"2021-06-27T15:03:44","SI7021":{"Temperature":24.5,"Humidity":39.4},"TempUnit":"C"}"#,
+            "it needs no rule",
         ),
     ] {
-        assert_eq!(suggested(topic, payload), None, "{topic} {payload}");
+        let told = suggest(&Topic::parse(topic).unwrap(), payload.as_bytes());
+        assert!(told.as_ref().is_err_and(|told| told.contains(why)), "{topic} {payload}: {told:?}");
     }
+}
+
+#[test]
+fn what_is_suggested_for_a_form_of_topics_can_be_for_one_of_them() {
+    for (topic, payload, topics, fallback) in [
+        ("greenhouse/7/frame", "235;61", "greenhouse/7/frame", None),
+        ("yard/esp1/data", "{'temperature': 21.5}", "yard/esp1/data", None),
+        ("home/x/v7", "21.5", "home/x/v7", Some("home/x")),
+        ("a/{b1}/c", "node7|21.4|44", "a/{device}/c", Some("a/{device}")),
+    ] {
+        let topic = Topic::parse(topic).unwrap();
+        let wide = suggest(&topic, payload.as_bytes()).unwrap();
+        let narrow = only_for(&wide, &topic);
+        let device = narrow.device.clone().unwrap_or_default();
+        assert_eq!((narrow.topics.as_str(), device.fallback.as_deref()), (topics, fallback), "{wide:?}");
+        let read = |spec: &RuleSpec| Rule::compile(spec).unwrap().read(&topic, payload.as_bytes());
+        assert_eq!(read(&narrow), read(&wide));
+    }
+}
+
+#[test]
+fn the_work_of_a_rule_has_an_end() {
+    let fields: Vec<_> = (0..64).map(|n| format!(r#"{{"path":"*.*","metric":"m{n}"}}"#)).collect();
+    let rule = rule(&format!(r#"{{"match":"a","format":"json","fields":[{}]}}"#, fields.join(",")));
+    let message = |members: usize| {
+        let inner: Vec<_> = (0..members).map(|n| format!(r#""k{n}":{{"a":{n},"b":2}}"#)).collect();
+        format!("{{{}}}", inner.join(","))
+    };
+    assert_eq!(found(&rule, "a", &message(3)).len(), 64 * 6);
+    let content = rule.read(&Topic::parse("a").unwrap(), message(8_000).as_bytes()).content;
+    assert!(matches!(content, Content::Unreadable { reason: "rule_work", .. }), "{content:?}");
 }
 
 #[test]
@@ -382,7 +427,7 @@ proptest! {
         let odd = serde_json::json!({ key: [number, "7 cm"] }).to_string();
         for (topic, payload) in [(&topic, &text), (&topic, &odd)] {
             let Ok(topic) = Topic::parse(topic) else { return Ok(()) };
-            if let Some(spec) = suggest(&topic, payload.as_bytes()) {
+            if let Ok(spec) = suggest(&topic, payload.as_bytes()) {
                 let rule = Rule::compile(&spec).unwrap();
                 prop_assert!(rule.matches(&topic), "{spec:?} {topic}");
                 let read = rule.read(&topic, payload.as_bytes()).content;

@@ -7,7 +7,7 @@ mod view;
 
 use std::sync::Arc;
 
-use model::{Flaw, Judgement, Reading, Timestamp};
+use model::{Flaw, Judgement, Reading, Timestamp, Value};
 
 use crate::arrival::{Arrival, Cut};
 use crate::status::Status;
@@ -92,9 +92,20 @@ pub(crate) struct SeriesHealth {
     pub(crate) suspect: u64,
     /// Since when its value is the same.
     pub(crate) same_since: Option<Timestamp>,
+    /// The types of value that came since the start, a bit each.
+    types: u8,
 }
 
 impl SeriesHealth {
+    /// What a value is called that is the first of its type since the start, where values of another type came before.
+    pub(crate) fn new_type(&mut self, latest: Option<&Value>, value: &Value) -> Option<&'static str> {
+        let (bit, word) = type_of(value)?;
+        self.types |= latest.and_then(type_of).map_or(0, |(bit, _)| bit);
+        let fresh = self.types != 0 && self.types & bit == 0;
+        self.types |= bit;
+        fresh.then_some(word)
+    }
+
     pub(crate) fn count(&mut self, reading: &Reading) {
         self.readings += 1;
         match reading.judgement {
@@ -102,5 +113,15 @@ impl SeriesHealth {
             Judgement::Suspect(_) => self.suspect += 1,
             Judgement::Bad(_) => self.bad += 1,
         }
+    }
+}
+
+/// A bit and a word for the type of a value. A failed read is of no type.
+fn type_of(value: &Value) -> Option<(u8, &'static str)> {
+    match value {
+        Value::Number(number) if number.is_nan() => None,
+        Value::Number(_) => Some((1, "a number")),
+        Value::Bool(_) => Some((2, "on or off")),
+        Value::Text(_) => Some((4, "a text")),
     }
 }
