@@ -107,7 +107,7 @@ impl Desk {
         for number in 0..known.rules {
             let topics = format!("site/+/room-{number}/{{device}}/data");
             let spec = decode::rules::RuleSpec { topics, ..Default::default() };
-            self.ingest.create_rule(RuleChange { spec, enabled: None }).await?;
+            self.ingest.create_rule(RuleChange { spec, enabled: None }, None).await?;
         }
         for number in 0..known.announced {
             let topic = format!("homeassistant/sensor/node-{}/value-{number}/config", number / 10);

@@ -61,7 +61,7 @@ fn labels_are_read_numbers_without_names_are_mapped_and_talk_floods_nobody() {
     assert_eq!(cut["rule"], Value::Null);
     assert!(cut["why"].as_str().is_some_and(|why| why.contains("cut off")), "{cut}");
     assert_eq!(reasons(&operator), [("rx/cut".to_owned(), "json_incomplete".to_owned())]);
-    operator.settled_books();
+    assert_eq!(operator.settled_books().messages.no_reading.get("text"), Some(&5));
     story.finish();
 }
 
