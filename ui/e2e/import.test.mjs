@@ -61,7 +61,10 @@ for (const [name, size] of Object.entries({ desk, phone })) {
         await one.getByRole('link', { name: `Open ${key} at 24 Nov 2026` }).click();
         await lanesReady(page);
         await page.getByText('never live').first().waitFor();
-        await lane(page, 'Attic temperature').getByText(/3 readings/).first().waitFor();
+        await lane(page, 'Attic temperature')
+          .getByText(/3 readings/)
+          .first()
+          .waitFor();
         assert.equal(await page.getByText('No readings in this range').count(), 0);
       },
       { size },
