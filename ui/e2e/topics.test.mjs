@@ -225,6 +225,35 @@ test('a rule whose topics another takes is asked before that one, unless somebod
   for (const { id } of await rulesOf(base)) await removeRule(id);
 });
 
+test('what a rule makes worse is told, and asked before it is saved', async () => {
+  const topic = freshKey('worse');
+  await publish(topic, { temperature: 21.5, humidity: 48 });
+  await onPage(
+    topicPage(topic),
+    async (page) => {
+      await page.getByRole('button', { name: 'Make a rule from this message' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByLabel('Path', { exact: true }).fill('temperature');
+      await dialog.getByLabel('Metric').fill('temperature');
+      const patience = { timeout: 30_000 };
+      await dialog.getByText('Gets worse: humidity would be lost.').waitFor(patience);
+      await dialog.getByText(/temperature 21\.5.*, humidity 48/).waitFor();
+      const save = dialog.getByRole('button', { name: 'Save', exact: true });
+      await save.click();
+      const asked = dialog.getByRole('alert').filter({ hasText: 'would lose values' });
+      await asked.waitFor(patience);
+      assert.deepEqual(await rulesOf(topic), [], 'asked before it is saved');
+      await dialog.getByRole('button', { name: 'Go on' }).click();
+      await save.click();
+      await dialog.getByRole('button', { name: 'Save all the same' }).click(patience);
+      await page.getByText(/^The rule is saved/).waitFor(patience);
+    },
+    halfWritten,
+  );
+  const [saved] = await rulesOf(topic);
+  await removeRule(saved.id);
+});
+
 test('where nothing is suggested a rule is saved once it reads a value, or is meant to read none', async () => {
   const topic = freshKey('held');
   await publish(topic, 'hello');

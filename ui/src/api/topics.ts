@@ -63,8 +63,9 @@ const ifMatch = ({ version }: { version: number }) => ({ 'if-match': `"${version
 export const getRules = () => ask<RuleList>('/rules');
 export const getRule = (id: string) => ask<Rule>(rulePath(id));
 
-export const createRule = (rule: RuleSpec, enabled: boolean) =>
-  ask<Rule>('/rules', { method: 'POST', body: { rule, enabled } });
+/** A new rule is asked last, or in front of the rule `before`. */
+export const createRule = (rule: RuleSpec, enabled: boolean, before: string | null) =>
+  ask<Rule>('/rules', { method: 'POST', body: { rule, enabled, ...(before && { before }) } });
 
 export const changeRule = (seen: Rule, rule: RuleSpec, enabled: boolean) =>
   ask<Rule>(rulePath(seen.id), { method: 'PUT', body: { rule, enabled }, headers: ifMatch(seen) });
@@ -87,11 +88,16 @@ export interface TrialOf {
   topic: string | null;
 }
 
-/** Tries a rule on the last messages. */
-export const testRule = (rule: RuleSpec, { id }: TrialOf, signal?: AbortSignal) =>
+/** Tries a rule on the last messages: behind all others, or in front of the rule `before`. */
+export const testRule = (
+  rule: RuleSpec,
+  { id, topic }: TrialOf,
+  before: string | null,
+  signal?: AbortSignal,
+) =>
   ask<Trial>('/rules/test', {
     method: 'POST',
-    body: { rule, ...(id && { id }) },
+    body: { rule, ...(id && { id }), ...(topic && { topic }), ...(before && { before }) },
     ...(signal && { signal }),
   });
 

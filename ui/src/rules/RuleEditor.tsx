@@ -8,7 +8,6 @@ import {
   orderRules,
   type Rule,
   type RuleSpec,
-  testRule,
 } from '../api/topics.ts';
 import { focusNotice } from '../components/Notice.tsx';
 import rulesWords from '../i18n/en.rules.json';
@@ -24,7 +23,7 @@ import { RuleFooter } from './RuleFooter.tsx';
 import { RuleForm } from './RuleForm.tsx';
 import { readAgain } from './readAgain.ts';
 import { TrialPane } from './TrialPane.tsx';
-import { readsSomething, useTrial, worseOf } from './trial.ts';
+import { readsSomething, tryRule, useTrial, worseOf } from './trial.ts';
 import '../styles/rules.css';
 
 addWords(rulesWords);
@@ -54,7 +53,8 @@ async function keep(
   enabled: boolean,
   before: string | null,
 ): Promise<Rule> {
-  const kept = await (seen ? changeRule(seen, spec, enabled) : createRule(spec, enabled));
+  if (!seen) return createRule(spec, enabled, before);
+  const kept = await changeRule(seen, spec, enabled);
   if (!before) return kept;
   const ids = (await getRules()).items.map((one) => one.id).filter((id) => id !== kept.id);
   if (ids.includes(before)) {
@@ -83,7 +83,7 @@ export function RuleEditor({ of, close, setUnsaved }: EditorProps) {
   const meant = meantBy(writing.value);
   const isClean = meant.spec !== null && Object.keys(meant.mistakes).length === 0;
   const trialOf = { id: of.seen?.id ?? null, topic: of.topic };
-  const trial = useTrial(isClean ? meant.spec : null, trialOf);
+  const trial = useTrial(isClean ? meant.spec : null, trialOf, isBefore.value);
   const { data } = trial.value;
   const waiting = (unread.value.data?.items ?? []).filter(
     (message) => data && takes(data.filter, message.topic),
@@ -133,7 +133,7 @@ export function RuleEditor({ of, close, setUnsaved }: EditorProps) {
     isSaving.value = true;
     try {
       // What is on screen may be older than the last key.
-      const tried = await testRule(meant.spec, trialOf);
+      const tried = await tryRule(meant.spec, trialOf, isBefore.value);
       if (needsValue(of) && !readsSomething(meant.spec, tried)) return;
       const worse = isEnabled.value ? worseOf(tried).length : 0;
       if (worse > 0 && !isSure) {

@@ -102,7 +102,7 @@ function RuleRow({ rule, number, by, up, down }: RowProps) {
         <h3>
           <span class="muted">{number}</span> {name}
         </h3>
-        {spec.name && <p class="mono topic">{spec.match}</p>}
+        {spec.name && spec.name !== spec.match && <p class="mono topic">{spec.match}</p>}
         <p class="muted">
           {told(rule)} · {plural('rules.matched', rule.matched, { n: formatCount(rule.matched) })}
         </p>
@@ -169,7 +169,7 @@ async function remove(rule: Rule, at: number): Promise<void> {
     sentence: t('rules.deleted', { name: rule.rule.name ?? rule.rule.match }),
     undo: () =>
       act(async () => {
-        const made = await createRule(rule.rule, rule.enabled);
+        const made = await createRule(rule.rule, rule.enabled, null);
         const ids = (rules.value.data?.items ?? []).map((one) => one.id);
         ids.splice(at, 0, made.id);
         await orderRules(ids);

@@ -23,10 +23,12 @@ const message = (readings: TraceReading[], now: TraceReading[] | null): TrialMes
 const trial = (messages: TrialMessage[]): Trial => ({ filter: 'a/b', messages });
 
 it('what is read well now and not by the rule is lost', () => {
-  const now = ['x', 'y', 'z'].map((metric) => reading(metric));
-  const then = [reading('x'), reading('y', { q: 2 }), reading('z', { rejected: 'time' })];
+  const now = ['x', 'y', 'z'].map((metric, v) => reading(metric, { v }));
+  const then = [reading('x', { v: 0 }), reading('y', { q: 2 }), reading('z', { rejected: 'time' })];
   expect(lostOf(message(then, now))).toEqual(['y', 'z']);
-  expect(lostOf(message([reading('x')], [reading('x', { device: 'b' })]))).toEqual(['x']);
+  const renamed = [reading('p.x', { v: 2 }), reading('named', { v: 3 })];
+  const before = [reading('x', { v: 5 }), reading('c', { v: 3 }), reading('d', { v: 4 })];
+  expect(lostOf(message(renamed, before))).toEqual(['d']);
   expect(lostOf(message([reading('x')], [reading('bad', { q: 2 })]))).toEqual([]);
   expect(lostOf(message([], null))).toEqual([]);
   const worse = { ...message([], now), worse: true };

@@ -26,8 +26,25 @@ export interface TrialState {
 
 const restMs = 250;
 
+/** The trial at the place that the rule will have: where `isBefore`, in front of one that takes all of its topics. */
+export async function tryRule(
+  spec: RuleSpec,
+  of: TrialOf,
+  isBefore: boolean,
+  signal?: AbortSignal,
+): Promise<Trial> {
+  const behind = await testRule(spec, of, null, signal);
+  const { shadowed_by } = behind;
+  if (!shadowed_by || !isBefore) return behind;
+  return { ...(await testRule(spec, of, shadowed_by, signal)), shadowed_by };
+}
+
 /** The outcome for `spec`; what stood there before stays until the new one is here. */
-export function useTrial(spec: RuleSpec | null, { id, topic }: TrialOf): Signal<TrialState> {
+export function useTrial(
+  spec: RuleSpec | null,
+  { id, topic }: TrialOf,
+  isBefore: boolean,
+): Signal<TrialState> {
   const state = useSignal<TrialState>({ data: null, failure: null, isBusy: spec !== null });
   const text = spec && JSON.stringify(spec);
   useEffect(() => {
@@ -39,7 +56,12 @@ export function useTrial(spec: RuleSpec | null, { id, topic }: TrialOf): Signal<
     const control = new AbortController();
     const timer = setTimeout(async () => {
       try {
-        const data = await testRule(JSON.parse(text) as RuleSpec, { id, topic }, control.signal);
+        const data = await tryRule(
+          JSON.parse(text) as RuleSpec,
+          { id, topic },
+          isBefore,
+          control.signal,
+        );
         state.value = { data, failure: null, isBusy: false };
       } catch (error) {
         if (control.signal.aborted) return;
@@ -52,7 +74,7 @@ export function useTrial(spec: RuleSpec | null, { id, topic }: TrialOf): Signal<
       clearTimeout(timer);
       control.abort();
     };
-  }, [text, id, topic, state]);
+  }, [text, id, topic, isBefore, state]);
   return state;
 }
 
@@ -60,12 +82,14 @@ export function useTrial(spec: RuleSpec | null, { id, topic }: TrialOf): Signal<
 export const worseOf = (trial: Trial) => trial.messages.filter((message) => message.worse);
 
 const isGood = (reading: TraceReading) => !reading.rejected && reading.q < 2;
-const nameOf = ({ device, metric }: TraceReading) => JSON.stringify([device, metric]);
+const lastName = ({ metric }: TraceReading) => metric.split('.').at(-1);
 
-/** Metrics that are read well of the message now and not by the rule. */
+/** Metrics that are read well of the message now and not by the rule, under their name or another. */
 export function lostOf({ now, readings }: TrialMessage): string[] {
-  const kept = new Set(readings.filter(isGood).map(nameOf));
-  const lost = (now?.readings ?? []).filter((one) => isGood(one) && !kept.has(nameOf(one)));
+  const good = readings.filter(isGood);
+  const isKept = (was: TraceReading) =>
+    good.some((is) => is.v === was.v || lastName(is) === lastName(was));
+  const lost = (now?.readings ?? []).filter((one) => isGood(one) && !isKept(one));
   return [...new Set(lost.map((one) => one.metric))];
 }
 
