@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
-use store::{Catalog, CatalogError, Claim, DOCUMENT_BYTES_MAX, Document, Expected, StoreError, Version, check_version};
+use store::{
+    Catalog, CatalogError, Claim, DOCUMENT_BYTES_MAX, Document, Expected, StoreError, Version, Write, check_version,
+};
 
 use crate::EmbeddedStore;
 use crate::database::failed;
@@ -51,6 +53,27 @@ fn write(
     })()
     .map_err(failed(WRITING))?;
     Ok(version)
+}
+
+/// All of `writes` or none of them.
+fn write_all(connection: &mut Connection, kind: &str, writes: &[Write]) -> Result<Vec<Option<Version>>, CatalogError> {
+    let writing = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed(WRITING))?;
+    let mut versions = Vec::with_capacity(writes.len());
+    for Write { id, expected, body } in writes {
+        let found = version_of(&writing, kind, id).map_err(failed(READING))?;
+        let version = check_version(*expected, found)?;
+        let written = match body {
+            Some(body) => writing.execute(
+                "INSERT OR REPLACE INTO documents (kind, id, version, body) VALUES (?1, ?2, ?3, ?4)",
+                params![kind, id, version.0.cast_signed(), body],
+            ),
+            None => writing.execute("DELETE FROM documents WHERE kind = ?1 AND id = ?2", [kind, id]),
+        };
+        written.map_err(failed(WRITING))?;
+        versions.push(body.as_ref().map(|_| version));
+    }
+    writing.commit().map_err(failed(WRITING))?;
+    Ok(versions)
 }
 
 fn remove(connection: &mut Connection, kind: &str, id: &str, version: Version) -> Result<(), CatalogError> {
@@ -108,6 +131,16 @@ impl Catalog for EmbeddedStore {
         }
         let (kind, id, body, claims) = (kind.to_owned(), id.to_owned(), body.to_owned(), claims.to_vec());
         self.write_database(move |connection| write(connection, (&kind, &id), expected, &body, &claims)).await
+    }
+
+    async fn put_all(&self, kind: &str, writes: Vec<Write>) -> Result<Vec<Option<Version>>, CatalogError> {
+        if let Some(body) =
+            writes.iter().filter_map(|write| write.body.as_ref()).find(|it| it.len() > DOCUMENT_BYTES_MAX)
+        {
+            return Err(CatalogError::TooLarge(body.len()));
+        }
+        let kind = kind.to_owned();
+        self.write_database(move |connection| write_all(connection, &kind, &writes)).await
     }
 
     async fn remove(&self, kind: &str, id: &str, version: Version) -> Result<(), CatalogError> {

@@ -40,6 +40,17 @@ pub struct Claim {
     pub key: String,
 }
 
+/// One of several documents that are written together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// Unique within its kind.
+    pub id: String,
+    /// What the writer believes is there.
+    pub expected: Expected,
+    /// JSON, at most 64 KiB; none where the document goes.
+    pub body: Option<String>,
+}
+
 /// A write that did not happen.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
@@ -93,6 +104,10 @@ pub trait Catalog: Send + Sync + 'static {
         body: &str,
         claims: &[Claim],
     ) -> Result<Version, CatalogError>;
+
+    /// Writes and removes documents of a kind that have no claims, all of them or none, and answers the new versions in the
+    /// same order; none for what was removed.
+    async fn put_all(&self, kind: &str, writes: Vec<Write>) -> Result<Vec<Option<Version>>, CatalogError>;
 
     /// Removes the document and its claims if it is at `version`.
     async fn remove(&self, kind: &str, id: &str, version: Version) -> Result<(), CatalogError>;

@@ -22,7 +22,9 @@ pub use batch::{
     Batch, BookDelta, DeviceRecord, EXPIRY_SERIES_MAX, Entry, ExpiryRecord, HiddenRecord, MergeRecord, MessageRecord,
     RepeatMark, SeriesReading, SeriesRecord, UnreadId, UnreadRecord,
 };
-pub use catalog::{Catalog, CatalogError, Claim, DOCUMENT_BYTES_MAX, Document, Expected, Version, check_version};
+pub use catalog::{
+    Catalog, CatalogError, Claim, DOCUMENT_BYTES_MAX, Document, Expected, Version, Write, check_version,
+};
 pub use flaky::{Fault, FlakyStore};
 pub use gate::{Gate, Refusal};
 pub use gone::{Gone, HIDDEN_RANGES_MAX};

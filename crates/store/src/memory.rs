@@ -12,7 +12,7 @@ use crate::gate::Gate;
 use crate::state::{GoneCounts, State, UNREAD_MAX};
 use crate::{
     Batch, Catalog, CatalogError, Claim, Commit, CommitOutcome, Document, Entry, Expected, MessageRecord, Novelty,
-    Order, Readings, Restored, Sequence, StoreError, StoreStats, UnreadId, UnreadRecord, Version,
+    Order, Readings, Restored, Sequence, StoreError, StoreStats, UnreadId, UnreadRecord, Version, Write,
 };
 
 /// Both ports in memory.
@@ -324,6 +324,24 @@ impl Catalog for MemoryStore {
         memory.claims.extend(claims.iter().map(|claim| (claim.clone(), name.clone())));
         memory.documents.insert(name, (version, body.to_owned()));
         Ok(version)
+    }
+
+    async fn put_all(&self, kind: &str, writes: Vec<Write>) -> Result<Vec<Option<Version>>, CatalogError> {
+        let mut memory = self.open()?;
+        let mut documents = memory.documents.clone();
+        let mut versions = Vec::with_capacity(writes.len());
+        for Write { id, expected, body } in writes {
+            let name = (kind.to_owned(), id);
+            let version = check_version(expected, documents.get(&name).map(|(version, _)| *version))?;
+            versions.push(body.as_ref().map(|_| version));
+            match body {
+                Some(body) if body.len() > DOCUMENT_BYTES_MAX => return Err(CatalogError::TooLarge(body.len())),
+                Some(body) => _ = documents.insert(name, (version, body)),
+                None => _ = documents.remove(&name),
+            }
+        }
+        memory.documents = documents;
+        Ok(versions)
     }
 
     async fn remove(&self, kind: &str, id: &str, version: Version) -> Result<(), CatalogError> {

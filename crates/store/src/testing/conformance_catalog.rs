@@ -1,13 +1,14 @@
 //! The contract of [`Catalog`], sentence by sentence.
 
 use super::Adapter;
-use crate::{Catalog, CatalogError, Claim, DOCUMENT_BYTES_MAX, Document, Expected, Version};
+use crate::{Catalog, CatalogError, Claim, DOCUMENT_BYTES_MAX, Document, Expected, Version, Write};
 
 pub(super) async fn run_all(adapter: &mut dyn Adapter) {
     a_write_is_durable_when_it_returns(adapter).await;
     of_two_writers_one_succeeds(adapter).await;
     a_claim_has_one_owner(adapter).await;
     documents_are_listed_in_order(adapter).await;
+    several_are_written_or_none(adapter).await;
     too_large_a_document_is_refused(adapter).await;
 }
 
@@ -84,6 +85,28 @@ async fn documents_are_listed_in_order(adapter: &mut dyn Adapter) {
     assert_eq!(ids(catalog.list("device", None, 10).await.unwrap()), ["a", "a/ü", "b", "c"]);
     assert_eq!(ids(catalog.list("device", Some("a"), 2).await.unwrap()), ["a/ü", "b"]);
     assert!(catalog.list("nothing", None, 10).await.unwrap().is_empty());
+}
+
+async fn several_are_written_or_none(adapter: &mut dyn Adapter) {
+    let opened = adapter.fresh().await;
+    let write =
+        |id: &str, expected, body: Option<&str>| Write { id: id.to_owned(), expected, body: body.map(Into::into) };
+    let both = vec![write("1", Expected::Absent, Some("{}")), write("2", Expected::Absent, Some("{}"))];
+    assert_eq!(opened.catalog.put_all("page", both).await.unwrap(), [Some(Version(1)); 2]);
+    let first = Expected::Version(Version(1));
+    let refused = vec![write("1", first, Some("[]")), write("2", Expected::Absent, Some("[]"))];
+    let refused = opened.catalog.put_all("page", refused).await;
+    assert!(matches!(refused, Err(CatalogError::Conflict { found: Some(Version(1)) })));
+    let long = "x".repeat(DOCUMENT_BYTES_MAX + 1);
+    let refused = vec![write("1", first, Some("[]")), write("2", first, Some(&long))];
+    assert!(matches!(opened.catalog.put_all("page", refused).await, Err(CatalogError::TooLarge(_))));
+    let opened = adapter.crashed(opened).await;
+    assert_eq!(opened.catalog.get("page", "1").await.unwrap().unwrap().body, "{}", "a refused write leaves nothing");
+    let mixed = vec![write("1", first, None), write("2", first, Some("[]"))];
+    assert_eq!(opened.catalog.put_all("page", mixed).await.unwrap(), [None, Some(Version(2))]);
+    let opened = adapter.crashed(opened).await;
+    assert_eq!(opened.catalog.get("page", "1").await.unwrap(), None);
+    assert_eq!(opened.catalog.get("page", "2").await.unwrap().unwrap().body, "[]");
 }
 
 async fn too_large_a_document_is_refused(adapter: &mut dyn Adapter) {
