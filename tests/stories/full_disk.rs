@@ -103,6 +103,38 @@ fn on_a_full_disk_publishes_wait_and_go_on_when_there_is_room() {
 }
 
 #[test]
+fn who_announces_on_a_full_disk_stays_connected_and_is_kept_when_there_is_room() {
+    let Some(disk) = Disk::mount("size=100m") else { return };
+    let mut story = Story::begin_on(tempfile::tempdir().unwrap(), disk.path().join("data"), &[]);
+    let mut device = story.device("tank");
+    device.publish("garden/level", "0");
+    let filler = fill(&disk);
+    let codes =
+        || health(&story)["reasons"].as_array().unwrap().iter().map(|it| it["code"].clone()).collect::<Vec<_>>();
+    let not_kept = || codes().contains(&json!("announcements_not_kept"));
+    // The database has room of its own for a while.
+    let mut announced = 0;
+    while !not_kept() {
+        let config = format!(
+            r#"{{"obj_id":"level","stat_t":"tank/{announced}","unit_of_meas":"cm","name":"{}","dev":{{"ids":"tank-{announced}","name":"Tank"}}}}"#,
+            "x".repeat(100)
+        );
+        device.publish_retained(&format!("homeassistant/sensor/tank/{announced}/config"), config);
+        announced += 1;
+        assert!(announced < 20_000, "a full disk must be noticed");
+    }
+    let last = announced - 1;
+    device.publish(&format!("tank/{last}"), "7");
+    story.operator().expect_values(&format!("tank-{last}"), "level", &[json!(7.0)]);
+    std::fs::remove_file(filler).unwrap();
+    expect("the announcements to be kept", || if not_kept() { Err(codes()) } else { Ok(()) });
+    story.kill_and_restart();
+    story.device("tank").publish(&format!("tank/{last}"), "8");
+    story.operator().expect_values(&format!("tank-{last}"), "level", &[json!(7.0), json!(8.0)]);
+    story.finish();
+}
+
+#[test]
 fn a_server_killed_on_a_full_disk_starts_on_it_and_answers_what_it_acknowledged() {
     let Some(disk) = Disk::mount("size=100m") else { return };
     let mut story = Story::begin_on(tempfile::tempdir().unwrap(), disk.path().join("data"), &[]);

@@ -37,6 +37,11 @@ pub async fn health(State(state): State<ApiState>) -> axum::Json<Health> {
         let detail = format!("{lost} batches since start were not stored; their senders were not acknowledged");
         reasons.push(Reason { code: "batches_not_stored", detail });
     }
+    if state.ingest.announcements_not_kept() {
+        let detail = "the database took none of the last announcements: they hold, and are written as soon as it does, but a stop \
+                      before that takes them back";
+        reasons.push(Reason { code: "announcements_not_kept", detail: detail.to_owned() });
+    }
     if state.upkeep.is_held() {
         let detail = "the server's clock is more than a day away from where it was last, so nothing expires and no deleted \
                       device goes for good until somebody confirms it";

@@ -74,6 +74,9 @@ pub fn published(Fate { outcome, account }: Fate) -> Result<Published, Problem> 
             let detail = detail.map(|detail| format!("{detail}; it is kept in the list of unread messages"));
             Ok(Published { reason, detail, ..Published::plain("unread", 0) })
         }
+        Outcome::NOT_KEPT => {
+            Err(Problem::not_stored("the announcement holds, but is not kept yet: send it again to be sure of it"))
+        }
         Outcome::NoReading { kind } => {
             let detail = Some(format!("there was nothing to store in it ({kind})"));
             Ok(Published { reason: Some(kind), detail, ..Published::plain("no_reading", 0) })

@@ -454,6 +454,7 @@ impl Link {
 impl Settle for Link {
     fn settle(&self, token: u64, outcome: Outcome) {
         let fate = match outcome {
+            Outcome::NOT_KEPT => Fate::Acknowledge(PublishAckReason::QuotaExceeded),
             Outcome::Stored { .. } | Outcome::NoReading { .. } | Outcome::Unread | Outcome::Duplicate => {
                 Fate::Acknowledge(PublishAckReason::Success)
             }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use decode::Presence;
 use model::{Book, DeviceId, RejectReason, SourceName, Value};
-use source::{Outcome, Reply};
-use store::{Batch, BookDelta, Commit, DeviceRecord, Entry, SeriesReading, SeriesRecord, StoreError};
+use source::Outcome;
+use store::{Batch, BookDelta, Commit, DeviceRecord, Entry, SeriesReading, SeriesRecord};
 use tokio::sync::oneshot;
 
+use crate::answer::{Answer, Asker};
 use crate::arrival::Arrival;
-use crate::command::{Added, Decided, Retried};
+use crate::command::{Added, Decided};
 use crate::traces::Note;
 use crate::{Heard, IMPORT};
 
@@ -21,6 +22,8 @@ pub(crate) struct Draft {
     pub(crate) effects: Effects,
     /// What the batch will weigh in the log, estimated from above.
     pub(crate) bytes: usize,
+    /// The change of announcements behind which the message at hand is answered.
+    pub(crate) behind: Option<u64>,
     books: Vec<BookDelta>,
 }
 
@@ -41,13 +44,12 @@ pub(crate) struct Effects {
     pub(crate) heard: Vec<Heard>,
     pub(crate) traces: Vec<Note>,
     pub(crate) inbox_changed: bool,
-    /// A change of announcements that must be durable before its messages are acknowledged.
-    pub(crate) announced: Option<u64>,
-    pub(crate) replies: Vec<(Reply, Outcome)>,
+    /// Something was announced anew.
+    pub(crate) announced: bool,
+    pub(crate) answers: Vec<Answer>,
     pub(crate) added: Vec<(oneshot::Sender<Added>, DeviceId)>,
     /// A decision about readings that are there, alone in its batch.
     pub(crate) decision: Option<(Entry, oneshot::Sender<Decided>)>,
-    pub(crate) retried: Vec<(oneshot::Sender<Result<Retried, StoreError>>, Outcome)>,
     /// Messages of each source in this batch: no longer in flight if it comes to nothing.
     pub(crate) received: Vec<(SourceName, u64)>,
 }
@@ -66,8 +68,13 @@ impl Draft {
         let mut draft = Self { entries: Vec::with_capacity(messages + 1), ..Self::default() };
         draft.effects.arrivals.reserve(messages);
         draft.effects.traces.reserve(messages);
-        draft.effects.replies.reserve(messages);
+        draft.effects.answers.reserve(messages);
         draft
+    }
+
+    /// Of one message that is answered behind a change of announcements.
+    pub(crate) fn answered_behind(change: Option<u64>) -> Self {
+        Self { behind: change, ..Self::default() }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -117,6 +124,11 @@ impl Draft {
             Outcome::Rejected(reason) => *messages.rejected.entry(reason).or_default() += 1,
             Outcome::Unknown => messages.received -= 1,
         }
+    }
+
+    /// Tells somebody about the message at hand once the batch is durable.
+    pub(crate) fn answer(&mut self, asker: Asker, outcome: Outcome) {
+        self.effects.answers.push(Answer { asker, outcome, behind: self.behind.take() });
     }
 
     /// Counts one value read out of a message.

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod announcements;
+mod answer;
 mod arrival;
 mod bindings;
 mod calibration;

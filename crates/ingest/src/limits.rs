@@ -26,6 +26,8 @@ pub struct Limits {
     pub announced_of_client_max: usize,
     /// Bytes of all announcements as they are kept. Full: as above.
     pub announced_bytes_max: usize,
+    /// Batches of which answers wait until announcements are kept. Full: settling waits, as it does for a slow disk.
+    pub announced_waiting_max: usize,
     /// Topics that are remembered. Full: further topics are decoded without a hint, and are not in the list of topics.
     pub topics_max: usize,
     /// Bytes of stored readings kept for live clients that come back. Full: the oldest go, such a client starts over.
@@ -54,6 +56,7 @@ impl Default for Limits {
             announced_subjects_max: 20_000,
             announced_of_client_max: 10_000,
             announced_bytes_max: 16 * 1024 * 1024,
+            announced_waiting_max: 256,
             topics_max: 100_000,
             live_bytes_max: 1024 * 1024,
             unread_bytes_max: 256 * 1024,

@@ -7,6 +7,7 @@ use source::{Account, Outcome};
 use store::{Entry, StoreError, UnreadId};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::answer::Asker;
 use crate::command::{Added, Command, Decided, Retried};
 use crate::draft::{Draft, Waiting};
 use crate::reader::Read;
@@ -27,7 +28,7 @@ impl Taker {
             Command::Decide { entry, done } => self.decide(entry, done, waiting).await,
             Command::Retry { id, done } => match self.retry(id).await {
                 Ok(Retry::Submit(mut draft, outcome)) => {
-                    draft.effects.retried.push((done, outcome));
+                    draft.answer(Asker::Person(done), outcome);
                     self.submit(*draft, waiting).await;
                 }
                 Ok(Retry::Answer(retried)) => {
@@ -65,7 +66,7 @@ impl Taker {
         let Read { content, device, .. } = self.reader.read(&topic, &record.payload, &bound, &rules, &self.shared);
         let device = device.or_else(|| bound.device_of_client(&record.source, &record.client).cloned());
         let stamp = ReadingKey { time: record.received, n: record.n };
-        let mut draft = Draft::default();
+        let mut draft = Draft::answered_behind(self.shared.announced.unkept(&topic));
         let arriving = Arriving {
             source: &inbox,
             client: &record.client,

@@ -13,6 +13,7 @@ use store::{Catalog, CatalogError, GoneCounts, Readings, Sequence, SeriesRecord,
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 use crate::announcements;
+use crate::answer::release;
 use crate::command::{COMMANDS_MAX, Command, Retried};
 use crate::documents::{read_bindings, read_documents};
 use crate::heard::{Heard, HeardList};
@@ -104,11 +105,13 @@ impl Ingest {
         let (inlet, inbox) = Inlet::bounded(limits.inlet_messages_max);
         let (commands, commands_in) = mpsc::channel(COMMANDS_MAX);
         let (waiting, waiting_out) = mpsc::channel(limits.commits_waiting_max);
-        let settle = settle_in_order(waiting_out, Arc::clone(&store), Arc::clone(&shared));
+        let (held, held_out) = mpsc::channel(limits.announced_waiting_max);
+        let settle = settle_in_order(waiting_out, held, Arc::clone(&store), Arc::clone(&shared));
+        let release = release(held_out, Arc::clone(&announced));
         let keep = announcements::keep(announced, Arc::clone(&catalog));
         let settle = async move {
-            // Settling waits for what is kept, so the one that keeps ends with it.
-            tokio::select! { () = settle => {} () = keep => {} }
+            // The last answers wait for what is kept, so the one that keeps ends with them.
+            tokio::select! { _ = async { tokio::join!(settle, release) } => {} () = keep => {} }
         };
         let settle = beside(settle, Arc::clone(&store), Arc::clone(&clock), Arc::clone(&shared));
         let (own_store, own_clock) = (Arc::clone(&store), Arc::clone(&clock));
@@ -217,6 +220,12 @@ impl Ingest {
     #[must_use]
     pub fn batches_lost(&self) -> u64 {
         self.shared.batches_lost.load(Ordering::Relaxed)
+    }
+
+    /// Whether the last announcements could not be kept: they hold, and are written as soon as that is possible.
+    #[must_use]
+    pub fn announcements_not_kept(&self) -> bool {
+        self.shared.announced.not_kept()
     }
 
     /// The sequence up to which everything is durable and shown.

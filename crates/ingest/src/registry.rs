@@ -80,7 +80,7 @@ impl Registry {
         }
         drop(inventory);
         let listed = effects.devices.len() + effects.series.len() + effects.heard.len() + effects.availability.len();
-        if listed > 0 || effects.inbox_changed || effects.announced.is_some() || effects.decision.is_some() {
+        if listed > 0 || effects.inbox_changed || effects.announced || effects.decision.is_some() {
             self.changed();
         }
     }

@@ -6,19 +6,22 @@ use source::Outcome;
 use store::{CommitOutcome, Entry, Readings, Sequence};
 use tokio::sync::mpsc;
 
-use crate::command::{Added, Decided, Retried};
+use crate::answer::{Held, give};
+use crate::command::{Added, Decided};
 use crate::draft::{Effects, Waiting};
 use crate::live::LiveBatch;
 use crate::shared::Shared;
 
-/// Waits for the commits in the order of their appends until the taking task is gone.
+/// Waits for the commits in the order of their appends until the taking task is gone. What waits for announcements on top goes
+/// to `held`.
 pub(crate) async fn settle_in_order(
     mut waiting: mpsc::Receiver<Waiting>,
+    held: mpsc::Sender<Held>,
     store: Arc<dyn Readings>,
     shared: Arc<Shared>,
 ) {
     let mut failed_epoch = None;
-    while let Some(Waiting { commit, epoch, mut effects }) = waiting.recv().await {
+    while let Some(Waiting { commit, epoch, effects }) = waiting.recv().await {
         match commit.await {
             CommitOutcome::Durable(sequence) => {
                 // A repeat taken in behind a batch that was not stored may be a repeat of that: nobody has its readings.
@@ -26,8 +29,10 @@ pub(crate) async fn settle_in_order(
                 if let Some((entry, _)) = &effects.decision {
                     follow(&shared, store.as_ref(), entry).await;
                 }
-                keep_announced(&shared, &mut effects).await;
-                durable(&shared, sequence, repeats_hold, effects);
+                if let Some(waits) = durable(&shared, sequence, repeats_hold, effects) {
+                    // Whoever releases them ends after this.
+                    let _ = held.send(waits).await;
+                }
             }
             outcome @ (CommitOutcome::NotStored(_) | CommitOutcome::Unknown) => {
                 failed_epoch = Some(epoch);
@@ -35,23 +40,11 @@ pub(crate) async fn settle_in_order(
                     tracing::warn!(?outcome, "a decision about stored readings was not taken");
                     shared.identity_lost();
                 } else {
-                    tracing::error!(?outcome, messages = effects.replies.len(), "a batch was not stored");
+                    tracing::error!(?outcome, messages = effects.answers.len(), "a batch was not stored");
                     shared.batch_lost();
                 }
                 shared.taken.forget(&effects.received);
                 not_stored(effects, outcome);
-            }
-        }
-    }
-}
-
-/// Waits until the announcements of a batch are durable. Those that are not are not acknowledged: their senders say them again.
-async fn keep_announced(shared: &Shared, effects: &mut Effects) {
-    let Some(change) = effects.announced else { return };
-    if !shared.announced.durable(change).await {
-        for (_, outcome) in &mut effects.replies {
-            if *outcome == (Outcome::NoReading { kind: "discovery" }) {
-                *outcome = Outcome::Unknown;
             }
         }
     }
@@ -83,7 +76,8 @@ async fn follow(shared: &Shared, store: &dyn Readings, entry: &Entry) {
     shared.registry.reread(store, &followed.uncertain).await;
 }
 
-fn durable(shared: &Shared, sequence: Sequence, repeats_hold: bool, mut effects: Effects) {
+/// Answers what waits for more than this.
+fn durable(shared: &Shared, sequence: Sequence, repeats_hold: bool, mut effects: Effects) -> Option<Held> {
     shared.registry.apply(&effects);
     for heard in effects.heard.drain(..) {
         shared.heard.push(heard);
@@ -94,13 +88,8 @@ fn durable(shared: &Shared, sequence: Sequence, repeats_hold: bool, mut effects:
     let mut readings = std::mem::take(&mut effects.readings);
     shared.registry.keep_shown(&mut readings);
     shared.live.push(LiveBatch { sequence, readings });
-    for (reply, outcome) in effects.replies {
-        let told = if repeats_hold || outcome != Outcome::Duplicate { outcome } else { Outcome::Unknown };
-        reply.settle(told);
-    }
-    for (done, outcome) in effects.retried {
-        let _ = done.send(Ok(Retried::Done(outcome)));
-    }
+    let told = |outcome| if repeats_hold || outcome != Outcome::Duplicate { outcome } else { Outcome::Unknown };
+    let held = give(effects.answers, told);
     for (done, id) in effects.added {
         // A caller that went away does not undo the device.
         let _ = done.send(Added::New(id));
@@ -108,17 +97,15 @@ fn durable(shared: &Shared, sequence: Sequence, repeats_hold: bool, mut effects:
     if let Some((_, done)) = effects.decision {
         let _ = done.send(Decided::Done);
     }
+    held
 }
 
 fn not_stored(effects: Effects, outcome: CommitOutcome) {
-    for (reply, _) in effects.replies {
-        reply.settle(Outcome::Unknown);
+    for answer in effects.answers {
+        answer.tell(Outcome::Unknown);
     }
     for (done, _) in effects.added {
         let _ = done.send(Added::Failed);
-    }
-    for (done, _) in effects.retried {
-        let _ = done.send(Ok(Retried::Done(Outcome::Unknown)));
     }
     if let Some((_, done)) = effects.decision {
         let _ = done.send(match outcome {

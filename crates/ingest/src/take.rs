@@ -13,6 +13,7 @@ use store::{
 };
 use tokio::sync::{mpsc, watch};
 
+use crate::answer::Asker;
 use crate::arrival::Arrival;
 use crate::bindings::Bound;
 use crate::command::Command;
@@ -164,6 +165,7 @@ impl Taker {
     fn take(&mut self, mut inbound: Inbound, now: Timestamp, bound: &Bound, rules: &RuleSet, draft: &mut Draft) {
         self.shared.taken.count(&inbound.source, now);
         let entries_before = draft.entries.len();
+        draft.behind = self.shared.announced.unkept(&inbound.topic);
         let mut mark = None;
         if let Some(repeat) = inbound.repeat {
             let hash = message_hash(&inbound);
@@ -174,7 +176,7 @@ impl Taker {
             if repeat.marked && self.repeats.holds(&client, repeat.id, hash, now) {
                 self.repeated(&inbound, &mut draft.effects);
                 draft.count(&inbound.source, Outcome::Duplicate);
-                draft.effects.replies.push((inbound.reply, Outcome::Duplicate));
+                draft.answer(Asker::Source(inbound.reply), Outcome::Duplicate);
                 return;
             }
             mark = Some(RepeatMark { client, packet_id: repeat.id, hash, accepted: now });
@@ -212,7 +214,7 @@ impl Taker {
         }
         draft.weigh(entries_before);
         draft.count(&inbound.source, outcome);
-        draft.effects.replies.push((inbound.reply, outcome));
+        draft.answer(Asker::Source(inbound.reply), outcome);
     }
 
     /// Does what a message says.

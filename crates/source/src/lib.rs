@@ -2,7 +2,8 @@
 //!
 //! A source hands over an [`Inbound`] and gets exactly one [`Outcome`] back through its [`Settle`], only after the
 //! message's fate is durable. It acknowledges to its sender only then, and never on [`Outcome::Unknown`].
-//! Outcomes of the messages of one source arrive in the order of hand-over.
+//! Outcomes of the messages of one source arrive in the order of hand-over, but for those that wait for an announcement: whoever
+//! acknowledges in order keeps that order itself.
 
 #![warn(missing_docs)]
 
@@ -63,7 +64,8 @@ pub enum Outcome {
         /// At least 1.
         readings: u32,
     },
-    /// Understood, nothing to store: `text`, `availability`, `discovery`, `meta`, `event`, `clear`.
+    /// Understood, nothing to store: `text`, `availability`, `discovery`, `meta`, `event`, `clear`. See also
+    /// [`Outcome::NOT_KEPT`].
     NoReading {
         /// The word in the books.
         kind: &'static str,
@@ -76,6 +78,12 @@ pub enum Outcome {
     Rejected(RejectReason),
     /// Nobody knows whether it was stored, or it was not: never acknowledge it.
     Unknown,
+}
+
+impl Outcome {
+    /// An announcement that holds, but is lost if the server stops before the database takes it. It holds no reading, so nobody
+    /// is cut off for it: acknowledge it, with a word of that where the protocol has one.
+    pub const NOT_KEPT: Self = Self::NoReading { kind: "discovery_not_kept" };
 }
 
 /// Why a message is not stored, or not all of it: what an [`Outcome`] has no room for.

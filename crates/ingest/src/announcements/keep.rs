@@ -1,11 +1,13 @@
 //! Announcements written to the catalogue, away from the messages, and read at start.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
-use store::{Catalog, CatalogError, Expected};
+use store::{Catalog, CatalogError, Expected, Version};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::page::{Pages, Writing};
 use super::subject::{Part, Subject};
@@ -16,48 +18,74 @@ use crate::documents::all;
 /// The kind of the documents; their id is the number of the page.
 const KIND: &str = "announced";
 
-/// Writes every change; ends when nobody changes anything any more. What fails is tried again with the next change or when
-/// the same is announced again.
+/// Pages that are written together. More go into the next transaction.
+const TOGETHER_MAX: usize = 64;
+/// So long after it failed it is tried again, though nothing is announced.
+const AGAIN_AFTER: Duration = Duration::from_secs(2);
+
+/// Writes every change; ends when nobody changes anything any more. What is announced while it writes is written together, the
+/// newest of each subject; between two rounds it rests as long as the last one took, so that the log gets its share of the disk.
+/// What fails is tried again, after a while and with the next change.
 pub(crate) async fn keep(announcements: Arc<Announcements>, catalog: Arc<dyn Catalog>) {
     let mut asked = announcements.asked.subscribe();
     loop {
         let change = *asked.borrow_and_update();
-        if change > announcements.tried.borrow().change {
+        let before = *announcements.tried.borrow();
+        if change > before.change || !before.durable {
+            let began = Instant::now();
             let durable = write_all(&announcements, catalog.as_ref()).await;
-            announcements.tried.send_replace(Tried { change, durable });
+            announcements.was_tried(Tried { change, durable });
+            tokio::time::sleep(began.elapsed().min(AGAIN_AFTER)).await;
         }
-        if asked.changed().await.is_err() {
-            return;
+        let again = announcements.not_kept();
+        tokio::select! {
+            changed = asked.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(AGAIN_AFTER), if again => {}
         }
     }
 }
 
+impl Announcements {
+    fn was_tried(&self, tried: Tried) {
+        if tried.durable {
+            let mut state = self.state_mut();
+            state.unkept.retain(|_, change| *change > tried.change);
+            self.waits.store(!state.unkept.is_empty(), Ordering::Release);
+        }
+        self.tried.send_replace(tried);
+    }
+}
+
+/// Writes what has changed by now.
 async fn write_all(announcements: &Announcements, catalog: &dyn Catalog) -> bool {
-    loop {
-        let Some(writing) = announcements.state_mut().pages.take_changed() else { return true };
-        let number = writing.number;
-        let written = write(writing, catalog).await;
-        if let Err(error) = &written {
+    let changed = announcements.state_mut().pages.take_changed();
+    let mut durable = true;
+    for together in changed.chunks(TOGETHER_MAX) {
+        let written = match durable {
+            true => write(together, catalog).await,
+            // What is in front of a page that was not written stays as well.
+            false => Err(None),
+        };
+        if let Err(Some(error)) = &written {
             tracing::error!(%error, "announcements could not be kept");
         }
-        let failed = written.is_err();
-        announcements.state_mut().pages.written(number, written.map_err(drop));
-        if failed {
-            return false;
+        durable &= written.is_ok();
+        let mut state = announcements.state_mut();
+        let versions = written.map_or_else(|_| vec![Err(()); together.len()], |it| it.into_iter().map(Ok).collect());
+        for (page, version) in together.iter().zip(versions) {
+            state.pages.written(page.number, version);
         }
     }
+    durable
 }
 
-async fn write(writing: Writing, catalog: &dyn Catalog) -> Result<Option<store::Version>, CatalogError> {
-    let id = format!("{:08}", writing.number);
-    match (writing.body, writing.version) {
-        (Some(body), version) => {
-            let expected = version.map_or(Expected::Absent, Expected::Version);
-            catalog.put(KIND, &id, expected, &body, &[]).await.map(Some)
-        }
-        (None, Some(version)) => catalog.remove(KIND, &id, version).await.map(|()| None),
-        (None, None) => Ok(None),
-    }
+async fn write(pages: &[Writing], catalog: &dyn Catalog) -> Result<Vec<Option<Version>>, Option<CatalogError>> {
+    let write = |page: &Writing| store::Write {
+        id: format!("{:08}", page.number),
+        expected: page.version.map_or(Expected::Absent, Expected::Version),
+        body: page.body.clone(),
+    };
+    catalog.put_all(KIND, pages.iter().map(write).collect()).await.map_err(Some)
 }
 
 /// Everything that was kept.
@@ -76,6 +104,7 @@ pub(crate) async fn read(catalog: &dyn Catalog, limits: Limits) -> Result<Announ
         pages: Pages::default(),
         serial: 0,
         told_full: false,
+        unkept: HashMap::new(),
         withdrawn: super::Withdrawn::default(),
     };
     let mut whole: Vec<Subject> = newest.into_values().filter_map(newest_whole).collect();
@@ -98,6 +127,7 @@ pub(crate) async fn read(catalog: &dyn Catalog, limits: Limits) -> Result<Announ
     Ok(Announcements {
         state: RwLock::new(state),
         version: AtomicU64::new(1),
+        waits: AtomicBool::new(false),
         asked: watch::Sender::new(0),
         tried: watch::Sender::new(Tried { change: 0, durable: true }),
     })

@@ -1,8 +1,9 @@
 //! What devices announced about themselves and others: kept by the topic of the announcement, found by the topic of the values.
 //!
-//! An announcement holds from the message behind it on, and is acknowledged once its document is durable ([`keep`]). Readings
-//! in front of it in the log never wait for it; those behind are acknowledged after it, so that nothing acknowledged was read
-//! with an announcement that a crash could take back.
+//! An announcement holds from the message behind it on, and is acknowledged once its document is durable ([`keep`]). So are the
+//! messages behind it on the topics that it speaks of, so that nothing acknowledged was read with an announcement that a crash
+//! could take back. Nobody else waits for it. Where the database takes nothing, it holds all the same, that is told in health,
+//! and it is written as soon as there is room.
 //!
 //! Whose word counts, in this order: rules and bindings of people; names that readings have already; announcements, the first
 //! one first. See [`names`] for what an announcement may do.
@@ -18,7 +19,7 @@ mod tests;
 mod withdrawn;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use decode::{AnnouncedMetric, Announcement};
@@ -40,6 +41,8 @@ pub(crate) struct Announcements {
     state: RwLock<State>,
     /// Grows whenever something else holds.
     version: AtomicU64,
+    /// Some topic has a change that is not kept yet; spares every message a look.
+    waits: AtomicBool,
     /// The newest change that is to be kept.
     asked: watch::Sender<u64>,
     /// How far keeping came.
@@ -66,6 +69,8 @@ struct State {
     serial: u64,
     /// Somebody was told that no more is kept.
     told_full: bool,
+    /// Topics of values of which the newest change is not kept yet, with that change.
+    unkept: HashMap<String, u64>,
     withdrawn: Withdrawn,
 }
 
@@ -105,7 +110,7 @@ impl Announcements {
         self.state().subjects.contains_key(topic)
     }
 
-    /// Takes an announcement; it holds when this returns. Answers the change to [wait for](Announcements::durable) before it is
+    /// Takes an announcement; it holds when this returns. Answers the change to [wait for](Announcements::kept) before it is
     /// acknowledged, if there is any.
     fn accept(&self, mut announcement: Announcement, owner: &Arc<str>, existing: &Existing<'_>) -> Option<u64> {
         subject::tidy(&mut announcement);
@@ -115,10 +120,16 @@ impl Announcements {
         if same {
             return self.not_kept_yet();
         }
-        if !state.replace(announcement, before, owner, existing) {
+        let key = announcement.subject.clone();
+        if !state.replace(announcement, before.clone(), owner, existing) {
             return self.not_kept_yet();
         }
         let change = *self.asked.borrow() + 1;
+        let after = state.subjects.get(key.as_str()).map(Arc::clone);
+        for topic in before.iter().chain(&after).flat_map(|subject| subject.by_topic.keys()) {
+            state.unkept.insert(topic.clone(), change);
+        }
+        self.waits.store(true, Ordering::Release);
         drop(state);
         self.version.fetch_add(1, Ordering::AcqRel);
         self.asked.send_replace(change);
@@ -138,10 +149,23 @@ impl Announcements {
         Some(asked + 1)
     }
 
+    /// The change behind which messages of a topic are answered.
+    pub(crate) fn unkept(&self, topic: &Topic) -> Option<u64> {
+        if !self.waits.load(Ordering::Acquire) {
+            return None;
+        }
+        self.state().unkept.get(topic.as_str()).copied()
+    }
+
     /// Waits until it was tried to keep that change, and tells whether it is durable.
-    pub(crate) async fn durable(&self, change: u64) -> bool {
+    pub(crate) async fn kept(&self, change: u64) -> bool {
         let mut tried = self.tried.subscribe();
         tried.wait_for(|tried| tried.change >= change).await.is_ok_and(|tried| tried.durable)
+    }
+
+    /// Whether the last ones could not be kept.
+    pub(crate) fn not_kept(&self) -> bool {
+        !self.tried.borrow().durable
     }
 }
 

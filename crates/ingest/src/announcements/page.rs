@@ -1,7 +1,7 @@
 //! Announcements in documents of the catalogue, many to a page: a burst of them costs a few writes.
 //!
-//! A subject only ever moves to a page behind its own, and pages are written from the last one down: a stop in between leaves
-//! a subject twice, never not at all, and the newer one counts.
+//! A subject only ever moves to a page behind its own, and pages are written as they are at one moment, from the last one down: a
+//! stop in between leaves a subject twice, never not at all, and the newer one counts.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -78,13 +78,20 @@ impl Pages {
         }
     }
 
-    /// The last changed page, which is then no longer changed.
-    pub(super) fn take_changed(&mut self) -> Option<Writing> {
-        let (number, page) = self.pages.iter_mut().rev().find(|(_, page)| page.changed)?;
-        page.changed = false;
-        let parts: Vec<&str> = page.parts.iter().map(|(_, part)| part.as_str()).collect();
-        let body = (!parts.is_empty()).then(|| format!("[{}]", parts.join(",")));
-        Some(Writing { number: *number, version: page.version, body })
+    /// All changed pages, the last one first, which are then no longer changed.
+    pub(super) fn take_changed(&mut self) -> Vec<Writing> {
+        let changed = self.pages.iter_mut().rev().filter(|(_, page)| page.changed);
+        let writing = changed.filter_map(|(number, page)| {
+            page.changed = false;
+            let parts: Vec<&str> = page.parts.iter().map(|(_, part)| part.as_str()).collect();
+            let body = (!parts.is_empty()).then(|| format!("[{}]", parts.join(",")));
+            let there = body.is_some() || page.version.is_some();
+            there.then_some(Writing { number: *number, version: page.version, body })
+        });
+        let writing = writing.collect();
+        // What came and went in between was never written.
+        self.pages.retain(|_, page| page.version.is_some() || !page.parts.is_empty());
+        writing
     }
 
     /// A page was written, or was not.
@@ -107,7 +114,7 @@ mod tests {
     /// Writes everything; the pages in the order in which they were written.
     fn write(pages: &mut Pages) -> Vec<(u32, usize)> {
         let mut written = Vec::new();
-        while let Some(writing) = pages.take_changed() {
+        for writing in pages.take_changed() {
             let version = writing.body.as_ref().map(|_| Version(writing.version.map_or(1, |version| version.0 + 1)));
             written.push((writing.number, writing.body.map_or(0, |body| body.len())));
             pages.written(writing.number, Ok(version));
@@ -140,8 +147,8 @@ mod tests {
     fn what_was_not_written_is_written_again() {
         let mut pages = Pages::default();
         pages.put(&"s".into(), vec!["x".into()]);
-        let writing = pages.take_changed().map(|writing| writing.number);
+        let writing: Vec<u32> = pages.take_changed().iter().map(|writing| writing.number).collect();
         pages.written(0, Err(()));
-        assert_eq!((writing, write(&mut pages)), (Some(0), vec![(0, 3)]));
+        assert_eq!((writing, write(&mut pages)), (vec![0], vec![(0, 3)]));
     }
 }

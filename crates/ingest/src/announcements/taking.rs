@@ -17,7 +17,8 @@ impl Taker {
         let of_client = arriving.bound.device_of_client(arriving.source, arriving.client);
         let existing = Existing { identity: &self.identity, bound: arriving.bound, of_client };
         let change = self.shared.announced.accept(announcement, &owner, &existing);
-        draft.effects.announced = draft.effects.announced.max(change);
+        draft.effects.announced |= change.is_some();
+        draft.behind = draft.behind.max(change);
         Outcome::NoReading { kind: "discovery" }
     }
 
