@@ -1,6 +1,7 @@
 //! Devices made and changed by people.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use model::{DeviceKey, Timestamp, TopicFilter, Unit};
 use store::{CatalogError, Expected, Version};
@@ -227,15 +228,13 @@ impl Ingest {
         expected: Option<u64>,
         change: DeviceChange,
     ) -> Result<DeviceView, DeviceError> {
-        let (this, key) = (self.clone(), key.to_owned());
-        to_its_end(async move {
-            let _turn = this.changes.lock().await;
-            let device = this.device(&key).ok_or_else(|| DeviceError::Unknown(key.clone()))?;
+        let shared = Arc::clone(&self.shared);
+        let edit = move |device: &mut DeviceView| {
             let clients = change.clients.as_deref().unwrap_or_default();
-            check_clients(&this.shared.bindings.current(), &device.record.key, clients)?;
-            this.write_checked(&key, expected, |device| change.apply(device)).await
-        })
-        .await
+            check_clients(&shared.bindings.current(), &device.record.key, clients)?;
+            change.apply(device)
+        };
+        self.edit(key, expected, edit, |_, _| {}).await
     }
 
     /// Takes the mark *New* from the devices that tables brought: whoever brought the table knows them. How many there were.
@@ -266,17 +265,10 @@ impl Ingest {
         expected: Option<u64>,
         mark: HardwareMark,
     ) -> Result<DeviceView, DeviceError> {
-        let (this, key) = (self.clone(), key.to_owned());
-        to_its_end(async move {
-            let _turn = this.changes.lock().await;
-            if this.device(&key).is_none() {
-                return Err(DeviceError::Unknown(key));
-            }
-            let device = this.write_checked(&key, expected, |device| replace_hardware(device, mark)).await?;
+        let tell = |this: &Self, device: &DeviceView| {
             this.shared.registry.hardware_replaced(&device.record.key, this.clock.now());
-            Ok(device)
-        })
-        .await
+        };
+        self.edit(key, expected, |device| replace_hardware(device, mark), tell).await
     }
 
     /// Takes a mark of replaced hardware back. With `expected` only if the device is still at that version.
@@ -289,13 +281,26 @@ impl Ingest {
         expected: Option<u64>,
         at: Timestamp,
     ) -> Result<DeviceView, DeviceError> {
+        self.edit(key, expected, move |device| forget_hardware(device, at.millis()), |_, _| {}).await
+    }
+
+    /// Changes the document of a device in use, in turn with all other changes; `then` follows once that is durable.
+    async fn edit(
+        &self,
+        key: &str,
+        expected: Option<u64>,
+        edit: impl FnOnce(&mut DeviceView) -> Result<(), DeviceError> + Send + 'static,
+        then: impl FnOnce(&Self, &DeviceView) + Send + 'static,
+    ) -> Result<DeviceView, DeviceError> {
         let (this, key) = (self.clone(), key.to_owned());
         to_its_end(async move {
             let _turn = this.changes.lock().await;
             if this.device(&key).is_none() {
                 return Err(DeviceError::Unknown(key));
             }
-            this.write_checked(&key, expected, |device| forget_hardware(device, at.millis())).await
+            let device = this.write_checked(&key, expected, edit).await?;
+            then(&this, &device);
+            Ok(device)
         })
         .await
     }
