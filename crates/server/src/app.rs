@@ -210,3 +210,43 @@ pub fn stop_signal() -> impl Future<Output = ()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    async fn app(data: &std::path::Path) -> App {
+        let here = Listen::Named(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let config = Config {
+            data: data.to_owned(),
+            http: here,
+            mqtt: here,
+            announce: None,
+            open_lan: false,
+            hosts: Vec::new(),
+            demo: false,
+            network_disk: true,
+        };
+        App::build(config).await.unwrap()
+    }
+
+    async fn why(app: App) -> String {
+        let ended = tokio::time::timeout(Duration::from_secs(60), app.run(pending())).await;
+        ended.expect("a server without its ingest does not go on").unwrap_err().to_string()
+    }
+
+    #[tokio::test]
+    async fn a_server_whose_ingest_or_acknowledgements_ended_does_not_go_on() {
+        let desk = tempfile::tempdir().unwrap();
+        let mut broken = app(&desk.path().join("a")).await;
+        // The task that takes is still there, so that the acknowledgements do not end as well.
+        let _take = std::mem::replace(&mut broken.ingest_tasks.take, Box::pin(async { panic!("a fault") }));
+        let why_take = why(broken).await;
+        assert!(why_take.starts_with("ingest ended") && why_take.contains("a fault"), "{why_take}");
+        let mut broken = app(&desk.path().join("b")).await;
+        let _settle = std::mem::replace(&mut broken.ingest_tasks.settle, Box::pin(async {}));
+        assert!(why(broken).await.starts_with("the acknowledgements ended: without a word"));
+    }
+}
