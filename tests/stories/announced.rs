@@ -284,18 +284,24 @@ fn an_announced_device_cannot_be_taken_over_by_its_announcement() {
 
 #[test]
 fn what_its_client_withdraws_and_announces_again_is_the_same_device() {
-    let story = Story::begin();
-    let mut board = story.device("c3");
+    let mut story = Story::begin();
     let (topic, config) = esphome("flow", "L/min");
-    board.publish_retained(&topic, config.clone());
-    board.publish("c3-debug/sensor/flow/state", "1.5");
-    board.publish_retained(&topic, "");
-    board.publish("c3-debug/sensor/flow/state", "2.5");
-    board.publish_retained(&topic, config);
-    board.publish("c3-debug/sensor/flow/state", "3.5");
-    let operator = story.operator();
-    operator.expect_values("6055f97b55e0", "flow", &[json!(1.5), json!(3.5)]);
-    assert_eq!(device(&operator, "6055f97b55e0")["name"], "C3 debug");
+    story.device("c3").publish_retained(&topic, config.clone());
+    story.device("c3").publish("c3-debug/sensor/flow/state", "1.5");
+    let mut values = vec![json!(1.5)];
+    for (restart, value) in RESTARTS.iter().zip([3.5, 4.5, 5.5]) {
+        let mut board = story.device("c3");
+        board.publish_retained(&topic, "");
+        board.publish("c3-debug/sensor/flow/state", "2.5");
+        restart(&mut story);
+        let mut board = story.device("c3");
+        board.publish_retained(&topic, config.clone());
+        board.publish("c3-debug/sensor/flow/state", value.to_string());
+        values.push(json!(value));
+        let operator = story.operator();
+        operator.expect_values("6055f97b55e0", "flow", &values);
+        assert_eq!(device(&operator, "6055f97b55e0")["name"], "C3 debug");
+    }
     story.finish();
 }
 
@@ -327,6 +333,112 @@ fn acknowledged_announcements_survive_a_kill_however_many_and_however_large() {
         assert_eq!((&small["name"], metrics(&small)[0].2), (&json!(format!("Small {n}")), Some("lx")));
     }
     assert_eq!(keys(&operator).len(), 401);
+    story.finish();
+}
+
+/// A board that announces some of the values of one topic, each with a template.
+fn board(values: &[(&str, &str)], more: &str) -> (String, String) {
+    let one = |(name, template): &(&str, &str)| {
+        format!(r#""{name}":{{"p":"sensor","unit_of_meas":"lx","val_tpl":"{{{{ {template} }}}}"}}"#)
+    };
+    let values: Vec<String> = values.iter().map(one).collect();
+    let values = values.join(",");
+    let config = format!(r#"{{"stat_t":"board/state",{more}"dev":{{"ids":"board-1"}},"cmps":{{{values}}}}}"#);
+    ("homeassistant/device/board/config".to_owned(), config)
+}
+
+#[test]
+fn a_template_that_multiplies_is_calculated_and_one_that_does_more_is_doubted() {
+    let mut story = Story::begin();
+    let mut device = story.device("board");
+    let values = [
+        ("light", "value_json.l * 0.1"),
+        ("shade", "(value_json.s | float / 4 + 1) | round(1)"),
+        ("glow", "value_json.g * value_json.l"),
+    ];
+    let (topic, config) = board(&values, "");
+    device.publish_retained(&topic, config);
+    device.publish("board/state", r#"{"l":213,"s":9,"g":7,"plain":5}"#);
+    story.kill_and_restart();
+    story.device("board").publish("board/state", r#"{"l":3,"s":"10","g":8,"plain":6}"#);
+    let operator = story.operator();
+    operator.expect_values("board-1", "light", &[json!(21.3), json!(0.3)]);
+    operator.expect_values("board-1", "shade", &[json!(3.2), json!(3.5)]);
+    operator.expect_values("board-1", "g", &[json!(7.0), json!(8.0)]);
+    let trace = operator.see("/topics/trace?topic=board%2Fstate");
+    let readings = trace["messages"][0]["readings"].as_array().unwrap();
+    let flaw = |metric: &str| &readings.iter().find(|it| it["metric"] == metric).unwrap()["flaw"];
+    assert_eq!((flaw("g"), flaw("light"), flaw("plain")), (&json!("not_calculated"), &Value::Null, &Value::Null));
+    // Nobody else's numbers become others.
+    let rogue = r#"{"obj_id":"x","stat_t":"board/state","unit_of_meas":"lx","val_tpl":"{{ value_json.plain * 100 }}","dev":{"ids":"rogue-1"}}"#;
+    let mut other = story.device("rogue");
+    other.publish("homeassistant/sensor/rogue/x/config", rogue);
+    other.publish("homeassistant/sensor/rogue/y/config", rogue.replace("* 100", "| log"));
+    story.device("board").publish("board/state", r#"{"l":3,"s":10,"g":8,"plain":7}"#);
+    operator.expect_values("board-1", "plain", &[json!(5.0), json!(6.0), json!(7.0)]);
+    let trace = operator.see("/topics/trace?topic=board%2Fstate");
+    let readings = trace["messages"][0]["readings"].as_array().unwrap();
+    assert!(readings.iter().all(|it| it["metric"] == "g" || it["flaw"].is_null()), "{readings:?}");
+    story.finish();
+}
+
+#[test]
+fn a_device_comes_and_goes_by_the_topics_that_it_announced_for_that() {
+    let mut story = Story::begin();
+    let mut device = story.device("board");
+    let avty = r#""avty":[{"t":"board/power","pl_avail":"alive","pl_not_avail":"dead"},
+        {"t":"gateway/state","val_tpl":"{{ value_json.state }}"}],"avty_mode":"all","#;
+    let (topic, config) = board(&[("light", "value_json.l")], avty);
+    device.publish_retained(&topic, config);
+    device.publish("board/state", r#"{"l":213}"#);
+    let status = |story: &Story| device_status(&story.operator(), "board-1");
+    assert_eq!(status(&story), "online");
+    device.publish("board/power", "dead");
+    assert_eq!(status(&story), "offline");
+    device.publish("gateway/state", r#"{"state":"online"}"#);
+    assert_eq!(status(&story), "offline", "both have to be there");
+    device.publish("board/power", "alive");
+    assert_eq!(status(&story), "online");
+    // Another client's announcement of its own device tells nothing about this one.
+    let rogue =
+        r#"{"obj_id":"x","stat_t":"rogue/state","avty_t":"rogue/there","unit_of_meas":"lx","dev":{"ids":"board-1"}}"#;
+    let mut other = story.device("rogue");
+    other.publish("homeassistant/sensor/rogue/x/config", rogue);
+    other.publish("rogue/state", "5");
+    other.publish("rogue/there", "offline");
+    assert_eq!(status(&story), "online");
+    story.kill_and_restart();
+    let mut device = story.device("board");
+    device.publish("board/state", r#"{"l":213}"#);
+    device.publish("gateway/state", r#"{"state":"offline"}"#);
+    assert_eq!(device_status(&story.operator(), "board-1"), "offline");
+    story.finish();
+}
+
+fn device_status(operator: &Operator, key: &str) -> Value {
+    device(operator, key)["status"].clone()
+}
+
+#[test]
+fn a_value_is_stale_when_it_is_older_than_it_was_announced_to_hold() {
+    let story = Story::begin();
+    let mut board = story.device("board");
+    let config = |object: &str, holds: u32| {
+        let config = format!(
+            r#"{{"obj_id":"{object}","stat_t":"b/{object}","exp_aft":{holds},"unit_of_meas":"lx","dev":{{"ids":"b-1"}}}}"#
+        );
+        (format!("homeassistant/sensor/b/{object}/config"), config.into_bytes())
+    };
+    board.publish_all([config("short", 1), config("long", 3600)]);
+    board.publish_all([("b/short".to_owned(), b"5".to_vec()), ("b/long".to_owned(), b"5".to_vec())]);
+    let operator = story.operator();
+    let stale = || {
+        let seen = device(&operator, "b-1");
+        let metrics = seen["metrics"].as_array().unwrap().iter();
+        metrics.map(|it| (it["name"].as_str().unwrap().to_owned(), it["stale"].as_bool().unwrap())).collect::<Vec<_>>()
+    };
+    let expected = [("short".to_owned(), true), ("long".to_owned(), false)];
+    stories::expect("the short one to be stale", || if stale() == expected { Ok(()) } else { Err(stale()) });
     story.finish();
 }
 

@@ -83,6 +83,8 @@ pub struct Metric {
     /// `measurement`, `angle`, `total`, `total_increasing`, `state` or `text`.
     kind: &'static str,
     latest: Option<Latest>,
+    /// The newest reading is older than it was announced to hold.
+    stale: bool,
     /// Learned usual spacing in ms.
     interval_ms: Option<u32>,
     /// How people want its values to be shown; `unit` is the device's own, and `v` is in it.
@@ -187,6 +189,7 @@ impl Metric {
                 v: (&reading.value).into(),
                 q: reading.judgement.quality(),
             }),
+            stale: view.stale,
             interval_ms: view.interval_ms,
         }
     }

@@ -26,7 +26,9 @@ mod unit;
 mod usual;
 mod walk;
 
-pub use announced::{AnnouncedDevice, AnnouncedMetric, Announcement, Pick};
+pub use announced::{
+    AnnouncedAvailability, AnnouncedDevice, AnnouncedMetric, Announcement, Calculation, Mode, Pick, Rounding,
+};
 pub use families::line_protocol::{Precision, read_line};
 pub use harvest::VALUES_MAX;
 pub use json::{DEPTH_MAX, NODES_MAX};

@@ -91,7 +91,7 @@ fn homie_tells_units_in_both_versions() {
 fn what_cannot_be_bound_is_counted_and_limits_hold() {
     let config = |members: &str| announce("homeassistant/sensor/n/o/config", &format!("{{{members}}}"));
     for members in [
-        r#""stat_t":"a/b","val_tpl":"{{ value_json.t * 2 }}""#,
+        r#""stat_t":"a/b","val_tpl":"{{ states(1) }}""#,
         r#""stat_t":"+/b""#,
         r#""stat_t":"homeassistant/sensor/other/o/config""#,
     ] {

@@ -142,6 +142,11 @@ impl Clients {
         }
     }
 
+    /// Whether a client has a session that is open.
+    pub(crate) fn is_connected(&self, client: &str) -> bool {
+        self.by_id.get(client).and_then(|entry| entry.session).is_some_and(|held| held.ended.is_none())
+    }
+
     /// The session of a device that speaks through that client, if it is the only one.
     pub(crate) fn session(&self, client: Option<&Arc<str>>) -> Session {
         let Some(entry) = client.and_then(|client| self.by_id.get(client)).filter(|entry| entry.devices == 1) else {

@@ -1,7 +1,7 @@
-//! What happened to devices since the server started, as sentences for people: the newest few thousand, in memory only.
+//! What happened to devices, as sentences for people: the newest few thousand, which [`crate::events_kept`] keeps.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use model::{DeviceKey, Timestamp};
 
@@ -35,6 +35,24 @@ pub enum EventCode {
 }
 
 impl EventCode {
+    const ALL: [Self; 10] = [
+        Self::Appeared,
+        Self::Online,
+        Self::Stale,
+        Self::Offline,
+        Self::Restarted,
+        Self::ClockBad,
+        Self::ClockGood,
+        Self::ClientConflict,
+        Self::Frozen,
+        Self::HardwareReplaced,
+    ];
+
+    /// The code of a word.
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == word)
+    }
+
     /// The word in the API.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -71,8 +89,16 @@ pub struct Event {
 /// The last ones. Where the list is full, the oldest goes.
 #[derive(Debug)]
 pub(crate) struct Events {
-    list: Mutex<VecDeque<Event>>,
+    list: Mutex<List>,
     events_max: usize,
+}
+
+#[derive(Debug, Default)]
+struct List {
+    /// The newest first.
+    events: VecDeque<Event>,
+    /// How many were told in all.
+    told: u64,
 }
 
 impl Events {
@@ -81,17 +107,34 @@ impl Events {
     }
 
     pub(crate) fn push(&self, event: Event) {
-        let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
-        list.push_front(event);
-        list.truncate(self.events_max);
+        let mut list = self.list();
+        list.events.push_front(event);
+        list.events.truncate(self.events_max);
+        list.told += 1;
+    }
+
+    fn list(&self) -> MutexGuard<'_, List> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many were told in all.
+    pub(crate) fn told(&self) -> u64 {
+        self.list().told
+    }
+
+    /// How many were told in all, and those behind the first `told` that are still there, the oldest first.
+    pub(crate) fn since(&self, told: u64) -> (u64, Vec<Event>) {
+        let list = self.list();
+        let new = usize::try_from(list.told - told).unwrap_or(usize::MAX);
+        (list.told, list.events.iter().take(new).rev().cloned().collect())
     }
 
     /// Newest first.
     pub(crate) fn newest(&self, device: Option<&str>, limit: usize) -> Vec<Event> {
-        let list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+        let list = self.list();
         let wanted = |event: &&Event| {
             device.is_none_or(|device| event.device.as_ref().is_some_and(|key| key.as_str() == device))
         };
-        list.iter().filter(wanted).take(limit).cloned().collect()
+        list.events.iter().filter(wanted).take(limit).cloned().collect()
     }
 }

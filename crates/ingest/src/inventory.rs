@@ -423,6 +423,7 @@ impl Inventory {
             .map(|series| MetricView {
                 record: series.record.clone(),
                 latest: series.latest.clone(),
+                stale: false,
                 interval_ms: series.rhythm.interval_ms(),
                 calibrations: device.document.calibrated(series.record.metric.as_str()),
             })

@@ -19,6 +19,7 @@ mod document;
 mod documents;
 mod draft;
 mod events;
+mod events_kept;
 mod health;
 mod heard;
 mod hiding;

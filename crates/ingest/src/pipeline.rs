@@ -16,6 +16,7 @@ use crate::announcements;
 use crate::answer::release;
 use crate::command::{COMMANDS_MAX, Command, Retried};
 use crate::documents::{read_bindings, read_documents};
+use crate::events_kept;
 use crate::heard::{Heard, HeardList};
 use crate::ids::Ids;
 use crate::live::LiveRing;
@@ -86,9 +87,10 @@ impl Ingest {
         let documents = read_documents(catalog.as_ref(), &restored).await?;
         let bindings = read_bindings(catalog.as_ref(), &restored, &documents).await?;
         let ids = Ids::read(Arc::clone(&catalog)).await?;
-        let announced = Arc::new(announcements::read(catalog.as_ref(), limits).await?);
+        let announced = Arc::new(announcements::read(catalog.as_ref(), limits, clock.monotonic()).await?);
+        let (events, event_pages) = events_kept::read(Arc::clone(&catalog), limits.events_max).await?;
         let shared = Arc::new(Shared {
-            registry: Registry::resume(&restored, documents, Arc::clone(&announced), limits.events_max),
+            registry: Registry::resume(&restored, documents, Arc::clone(&announced), events),
             announced: Arc::clone(&announced),
             bindings,
             rules: RuleBook::read(catalog.as_ref()).await?,
@@ -113,7 +115,7 @@ impl Ingest {
             // The last answers wait for what is kept, so the one that keeps ends with them.
             tokio::select! { _ = async { tokio::join!(settle, release) } => {} () = keep => {} }
         };
-        let settle = beside(settle, Arc::clone(&store), Arc::clone(&clock), Arc::clone(&shared));
+        let settle = beside(settle, Arc::clone(&store), Arc::clone(&clock), event_pages, Arc::clone(&shared));
         let (own_store, own_clock) = (Arc::clone(&store), Arc::clone(&clock));
         let taker = Taker::new(&restored, own_store, own_clock, Arc::clone(&shared), ids, limits, policy);
         let tasks =

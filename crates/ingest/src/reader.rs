@@ -7,6 +7,7 @@ use std::sync::Arc;
 use decode::{AnnouncedMetric, Content, Decoded, DecoderId, announced};
 use model::{DeviceKey, Topic};
 
+use crate::announcements::Told;
 use crate::bindings::Bound;
 use crate::rules::{HeldRule, RuleSet};
 use crate::shared::Shared;
@@ -20,6 +21,8 @@ pub(crate) struct Read {
     pub(crate) rule: Option<Arc<HeldRule>>,
     /// The device that the topic is bound to.
     pub(crate) device: Option<DeviceKey>,
+    /// Whose presence such a message tells.
+    pub(crate) presence: Option<Told>,
     /// None for a topic beyond the limit, and where the source had read the message.
     pub(crate) trace: Option<Arc<TopicTrace>>,
 }
@@ -39,6 +42,7 @@ struct TopicMemory {
     rule: Option<usize>,
     announced_version: u64,
     announced: Option<Arc<[AnnouncedMetric]>>,
+    presence: Option<Told>,
     trace: Arc<TopicTrace>,
 }
 
@@ -65,7 +69,8 @@ impl Reader {
                 let (rule, device) = (rules.of_topic(topic).cloned(), bound.device_of(topic).cloned());
                 let announced = shared.announced.of(topic);
                 let Decoded { content, decoder } = decode(topic, payload, rule.as_deref(), announced.as_deref(), None);
-                return Read { content, decoder, rule, device, trace: None };
+                let presence = shared.announced.tells_presence(topic);
+                return Read { content, decoder, rule, device, presence, trace: None };
             }
             None => {
                 let memory = TopicMemory::of(topic, bound, rules, shared);
@@ -77,7 +82,8 @@ impl Reader {
         let Decoded { content, decoder } = decode(topic, payload, rule.as_deref(), announced, memory.decoder);
         memory.decoder = Some(decoder);
         let device = memory.bound.clone();
-        Read { content, decoder, rule, device, trace: Some(Arc::clone(&memory.trace)) }
+        let presence = memory.presence.clone();
+        Read { content, decoder, rule, device, presence, trace: Some(Arc::clone(&memory.trace)) }
     }
 }
 
@@ -109,6 +115,7 @@ impl TopicMemory {
             rule: rules.place_of(topic),
             announced_version,
             announced: shared.announced.of(topic),
+            presence: shared.announced.tells_presence(topic),
             trace: shared.traces.add(topic),
         }
     }
@@ -127,6 +134,7 @@ impl TopicMemory {
         if self.announced_version != announced_version {
             self.announced_version = announced_version;
             self.announced = shared.announced.of(topic);
+            self.presence = shared.announced.tells_presence(topic);
         }
     }
 }

@@ -31,14 +31,13 @@ impl Registry {
         restored: &Restored,
         documents: HashMap<DeviceId, (DeviceDocument, Version)>,
         announced: Arc<Announcements>,
-        events_max: usize,
+        events: Events,
     ) -> Self {
         let mut inventory = Inventory::default();
         inventory.take_over(restored);
         for (id, (document, version)) in documents {
             inventory.set_document(id, document, version.0);
         }
-        let events = Events::bounded(events_max);
         Self { inventory: RwLock::new(inventory), events, announced, version: watch::Sender::new(1) }
     }
 
@@ -140,7 +139,15 @@ impl Registry {
     }
 
     fn view(&self, inventory: &Inventory, device: &Device, now: Timestamp) -> DeviceView {
-        DeviceView { told: self.announced.of_device(device.record.key.as_str()), ..inventory.view(device, now) }
+        let mut view = inventory.view(device, now);
+        view.told = self.announced.of_device(device.record.key.as_str());
+        for metric in &mut view.metrics {
+            let told = view.told.as_ref().and_then(|told| told.metrics.get(metric.record.metric.as_str()));
+            let (latest, holds_s) = (metric.latest.as_ref(), told.and_then(|told| told.expire_after_s));
+            let age_ms = latest.map(|latest| now.millis().saturating_sub(latest.key.time.millis()));
+            metric.stale = age_ms.zip(holds_s).is_some_and(|(age_ms, holds_s)| age_ms > i64::from(holds_s) * 1_000);
+        }
+        view
     }
 
     /// A device in use.

@@ -12,11 +12,14 @@ use store::{Order, Readings};
 
 use crate::Ingest;
 use crate::events::Event;
+use crate::events_kept::EventPages;
 use crate::health::HealthView;
 use crate::shared::Shared;
 
 /// How often devices are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often events are written.
+const KEEP_EVERY: Duration = Duration::from_secs(5);
 /// Series whose rhythm is read from the store after a start. Those beyond learn theirs anew.
 const RESUMED_MAX: usize = 20_000;
 /// Readings that a rhythm is read from.
@@ -27,6 +30,7 @@ pub(crate) async fn beside(
     settle: impl Future<Output = ()>,
     store: Arc<dyn Readings>,
     clock: Arc<dyn Clock>,
+    mut events: EventPages,
     shared: Arc<Shared>,
 ) {
     let look = async {
@@ -38,10 +42,19 @@ pub(crate) async fn beside(
             shared.registry.sweep(clock.now(), true);
         }
     };
+    let keep = async {
+        let mut turns = tokio::time::interval(KEEP_EVERY);
+        loop {
+            turns.tick().await;
+            events.keep(&shared).await;
+        }
+    };
     tokio::select! {
         () = settle => {}
         () = look => {}
+        () = keep => {}
     }
+    events.keep(&shared).await;
 }
 
 /// Rhythms go on from the last readings that the store has.
@@ -56,7 +69,7 @@ async fn resume(store: &dyn Readings, shared: &Shared) {
 }
 
 impl Ingest {
-    /// What happened since the server started, newest first: to one device, or to all.
+    /// What happened, newest first: to one device, or to all.
     #[must_use]
     pub fn events(&self, device: Option<&str>, limit: usize) -> Vec<Event> {
         self.shared.registry.events.newest(device, limit)
@@ -76,5 +89,6 @@ impl Watch for Ingest {
 
     fn went(&self, client: &Arc<str>, number: u64, parting: Parting) {
         self.shared.registry.client_went(client, number, parting, self.clock.now());
+        self.shared.announced.left(client, self.clock.monotonic());
     }
 }

@@ -183,10 +183,10 @@ impl Taker {
         }
         let stamp = self.stamper.stamp(now);
         self.shared.stamped(stamp.time);
-        let Read { content, decoder, rule, device, trace } = match inbound.read.take() {
+        let Read { mut content, decoder, rule, device, presence, trace } = match inbound.read.take() {
             Some(found) => {
                 let content = Content::Readings(found);
-                Read { content, decoder: DecoderId("source"), rule: None, device: None, trace: None }
+                Read { content, decoder: DecoderId("source"), rule: None, device: None, presence: None, trace: None }
             }
             None => self.reader.read(&inbound.topic, &inbound.payload, bound, rules, &self.shared),
         };
@@ -200,6 +200,9 @@ impl Taker {
             mark,
             bound,
         };
+        if let Some(told) = presence.filter(|_| rule.is_none()) {
+            content = self.announced_presence(&arriving, &told, content, draft);
+        }
         let mut beside = Beside::default();
         let outcome = self.fate(&inbound, &arriving, content, device.as_ref(), &mut beside, draft);
         if let (Some(mark), Outcome::Stored { .. } | Outcome::Unread) = (&arriving.mark, outcome) {

@@ -47,6 +47,8 @@ pub struct MetricView {
     pub record: SeriesRecord,
     /// Its newest reading, as it was sent.
     pub latest: Option<Reading>,
+    /// Its newest reading is older than it was announced to hold.
+    pub stale: bool,
     /// Its usual spacing, once known.
     pub interval_ms: Option<u32>,
     /// What makes values of what was sent.

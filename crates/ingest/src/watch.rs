@@ -151,6 +151,11 @@ impl Registry {
         self.events.push(Event { time: now, code, device, sentence });
     }
 
+    /// Whether a client of the broker has a session that is open.
+    pub(crate) fn is_connected(&self, client: &str) -> bool {
+        self.read().clients.is_connected(client)
+    }
+
     /// A session of the broker ended.
     pub(crate) fn client_went(&self, client: &Arc<str>, number: u64, parting: Parting, now: Timestamp) {
         self.write().clients.went(client, number, parting, now);

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -9,7 +10,7 @@ use async_trait::async_trait;
 use clock::{Clock, ManualClock};
 use ingest::{Ingest, Limits, TimePolicy};
 use model::{SourceName, Timestamp, Topic};
-use source::{Inbound, Inlet, Outcome, Reply, Settle};
+use source::{Inbound, Inlet, Outcome, Parting, Reply, Settle, Watch};
 use store::{Catalog, CatalogError, Claim, Document, Expected, MemoryStore, Readings, StoreError, Version, Write};
 use tokio::sync::{Semaphore, mpsc, watch};
 
@@ -83,9 +84,11 @@ impl Settle for Outcomes {
 struct Bench {
     ingest: Ingest,
     inlet: Inlet,
+    clock: Arc<ManualClock>,
     sink: Arc<dyn Settle>,
     outcomes: mpsc::Receiver<(u64, Outcome)>,
     sent: u64,
+    source: &'static str,
     stop: watch::Sender<bool>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
@@ -94,20 +97,20 @@ impl Bench {
     async fn on(store: &Arc<MemoryStore>, catalog: Arc<dyn Catalog>) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(NOW).unwrap()));
         let (stop, stopped) = watch::channel(false);
-        let (readings, own_clock) = (Arc::clone(store) as Arc<dyn Readings>, clock as Arc<dyn Clock>);
+        let (readings, own_clock) = (Arc::clone(store) as Arc<dyn Readings>, Arc::clone(&clock) as Arc<dyn Clock>);
         let (limits, policy) = (Limits::default(), TimePolicy::default());
         let (ingest, inlet, tasks) =
             Ingest::start(readings, catalog, own_clock, limits, policy, stopped).await.unwrap();
         let (sender, outcomes) = mpsc::channel(10_000);
         let tasks = vec![tokio::spawn(tasks.take), tokio::spawn(tasks.settle)];
-        Self { ingest, inlet, sink: Arc::new(Outcomes(sender)), outcomes, sent: 0, stop, tasks }
+        Self { ingest, inlet, clock, sink: Arc::new(Outcomes(sender)), outcomes, sent: 0, source: "mqtt", stop, tasks }
     }
 
     /// Hands a message over and answers its number.
     async fn send(&mut self, client: &str, topic: &str, payload: &str) -> u64 {
         self.sent += 1;
         let inbound = Inbound {
-            source: SourceName::parse("mqtt").unwrap(),
+            source: SourceName::parse(self.source).unwrap(),
             client: client.into(),
             topic: Topic::parse(topic).unwrap(),
             payload: payload.to_owned().into(),
@@ -146,6 +149,72 @@ fn config(board: &str, name: &str) -> (String, String) {
         r#"{{"obj_id":"level","stat_t":"{board}/state","unit_of_meas":"lx","dev":{{"ids":"{board}-1","name":"{name}"}}}}"#
     );
     (format!("homeassistant/sensor/{board}/level/config"), config)
+}
+
+const HOUR: u32 = 3_600_000;
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+#[tokio::test(start_paused = true)]
+async fn what_was_withdrawn_has_its_names_back_after_a_restart() {
+    let store: Arc<MemoryStore> = Arc::default();
+    let mut bench = Bench::on(&store, Arc::clone(&store) as _).await;
+    let (topic, told) = config("tank", "Tank");
+    bench.publish("tank", &topic, &told).await;
+    bench.publish("tank", "tank/state", "5").await;
+    bench.publish("tank", &topic, "").await;
+    bench.publish("tank", "tank/state", "6").await;
+    bench.stop().await;
+    let mut bench = Bench::on(&store, Arc::clone(&store) as _).await;
+    bench.publish("tank", "tank/state", "7").await;
+    bench.publish("tank", &topic, &told).await;
+    bench.publish("tank", "tank/state", "8").await;
+    bench.stop().await;
+    // It is announced again, and withdrawn no more: that is kept as well.
+    let mut bench = Bench::on(&store, Arc::clone(&store) as _).await;
+    bench.publish("tank", "tank/state", "9").await;
+    let latest = bench.ingest.device("tank-1").unwrap().metrics[0].latest.clone().unwrap().value;
+    assert_eq!(latest, model::Value::Number(9.0));
+    assert_eq!(bench.name("tank-1").as_deref(), Some("Tank"));
+    bench.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_announcement_becomes_another_client_s_once_its_own_has_been_away_for_a_day() {
+    let store: Arc<MemoryStore> = Arc::default();
+    let mut bench = Bench::on(&store, Arc::clone(&store) as _).await;
+    let (topic, old) = config("tank", "Old");
+    let (_, new) = config("tank", "New");
+    let gateway: [Arc<str>; 2] = ["gateway-1".into(), "gateway-2".into()];
+    bench.ingest.came(&gateway[0], 1, HERE);
+    bench.publish("gateway-1", &topic, &old).await;
+    bench.publish("gateway-1", "tank/state", "5").await;
+    bench.clock.advance(30 * HOUR);
+    // It is connected, however long it said nothing.
+    bench.publish("gateway-2", &topic, &new).await;
+    bench.publish("gateway-2", &topic, "").await;
+    assert_eq!(bench.name("tank-1").as_deref(), Some("Old"));
+    bench.ingest.went(&gateway[0], 1, Parting::Lost);
+    bench.clock.advance(24 * HOUR);
+    bench.publish("gateway-2", &topic, &new).await;
+    assert_eq!(bench.name("tank-1").as_deref(), Some("Old"));
+    bench.clock.advance(HOUR);
+    // What an external broker replays is no client that is there.
+    bench.source = "cellar";
+    bench.publish("bridge", &topic, &new).await;
+    assert_eq!(bench.name("tank-1").as_deref(), Some("Old"));
+    bench.source = "mqtt";
+    bench.publish("gateway-2", &topic, &new).await;
+    assert_eq!(bench.name("tank-1").as_deref(), Some("New"));
+    bench.ingest.came(&gateway[1], 2, HERE);
+    // The series goes on, and the one of before has lost its word.
+    bench.publish("gateway-2", "tank/state", "6").await;
+    bench.publish("gateway-1", &topic, &old).await;
+    assert_eq!((bench.name("tank-1").as_deref(), bench.ingest.counts().0), (Some("New"), 1));
+    bench.stop().await;
+    let mut bench = Bench::on(&store, Arc::clone(&store) as _).await;
+    bench.publish("gateway-1", &topic, &old).await;
+    assert_eq!(bench.name("tank-1").as_deref(), Some("New"));
+    bench.stop().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -153,3 +153,36 @@ async fn a_device_that_says_that_it_sleeps_is_believed_until_it_speaks() {
     assert_eq!(bench.status(), Status::Online);
     bench.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn events_are_known_after_a_restart_and_the_oldest_go() {
+    let store: Arc<MemoryStore> = Arc::default();
+    let board: Arc<str> = "board".into();
+    let mut bench = Bench::on(&store, NOW).await;
+    bench.publish(&board, "shed", r#"{"temperature":20}"#).await;
+    tokio::time::sleep(std::time::Duration::from_secs(30)).await;
+    bench.stop().await;
+    let mut bench = Bench::on(&store, NOW + 60_000).await;
+    for n in 0..1_500 {
+        bench.publish(&board, &format!("{}{n}", "long/".repeat(30)), r#"{"temperature":20}"#).await;
+    }
+    let before = bench.ingest.events(None, 10_000);
+    assert_eq!(before.len(), 1_501);
+    bench.stop().await;
+    let bench = Bench::on(&store, NOW + 120_000).await;
+    assert_eq!(bench.ingest.events(None, 10_000), before);
+    assert_eq!(bench.ingest.events(Some("shed"), 10).len(), 1);
+    bench.stop().await;
+    for turn in 0..3 {
+        let mut bench = Bench::on(&store, NOW + 180_000 + turn).await;
+        for n in 0..1_000 {
+            bench.publish(&board, &format!("{}{turn}/{n}", "more/".repeat(30)), r#"{"temperature":20}"#).await;
+        }
+        bench.stop().await;
+    }
+    let bench = Bench::on(&store, NOW + 240_000).await;
+    let after = bench.ingest.events(None, 10_000);
+    assert!((2_000..4_501).contains(&after.len()), "{}", after.len());
+    assert!(after[0].device.as_ref().is_some_and(|key| key.as_str().ends_with("2/999")), "{:?}", after[0]);
+    bench.stop().await;
+}

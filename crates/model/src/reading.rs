@@ -70,12 +70,14 @@ pub enum Flaw {
     Frozen,
     /// Further from the value before than the quantity can move in that time.
     Jump,
+    /// Another number was announced to be made of it, by a template that is not calculated: it is what the device sent.
+    NotCalculated,
     /// A flaw named by something newer than this list.
     Other,
 }
 
 impl Flaw {
-    const ALL: [(Self, u8, &'static str); 12] = [
+    const ALL: [(Self, u8, &'static str); 13] = [
         (Self::Nan, 1, "nan"),
         (Self::Null, 2, "null"),
         (Self::Infinite, 3, "infinite"),
@@ -87,6 +89,7 @@ impl Flaw {
         (Self::UnitChanged, 9, "unit_changed"),
         (Self::Frozen, 10, "frozen"),
         (Self::Jump, 11, "jump"),
+        (Self::NotCalculated, 12, "not_calculated"),
         (Self::Other, 255, "other"),
     ];
 

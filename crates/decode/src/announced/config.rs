@@ -3,9 +3,13 @@
 
 use model::{Kind, Topic};
 
-use super::template::pick_of;
+use super::availability::{TOPICS_MAX, WORD_BYTES_MAX};
+use super::template;
 use super::usual::usual_at;
-use super::{AnnouncedDevice, AnnouncedMetric, Announcement, CONFIG_BYTES_MAX, Pick, last_of};
+use super::{
+    AnnouncedAvailability, AnnouncedDevice, AnnouncedMetric, Announcement, CONFIG_BYTES_MAX, Calculation, Mode, Pick,
+    last_of,
+};
 use crate::json::{Json, Object, member};
 use crate::message::Message;
 use crate::name::{Named, metric_of, snake};
@@ -65,7 +69,9 @@ pub(crate) fn read(message: &Message<'_>) -> Option<Announcement> {
     let by_itself = || about.and_then(identifier).map(|id| device_by_id(id, message.topic));
     if let Some(device) = by_metric.or_else(by_itself) {
         let (name, model, firmware) = (told("name", "name"), told("model", "mdl"), told("sw_version", "sw"));
-        announcement.about(AnnouncedDevice { device, name, model, firmware });
+        let one = One { own: root, root, place: &place, key: None, about };
+        let (availability, mode) = one.availability();
+        announcement.about(AnnouncedDevice { device, name, model, firmware, availability, mode });
     }
     Some(announcement)
 }
@@ -76,6 +82,8 @@ fn add(announcement: &mut Announcement, component: &str, one: &One<'_, '_>) {
         "sensor" | "number" => announcement.add(one.metric(("state_topic", "stat_t"), ("value_template", "val_tpl"))),
         "binary_sensor" => {
             let metric = one.metric(("state_topic", "stat_t"), ("value_template", "val_tpl"));
+            // A state is no number that a template could have made another one of.
+            let metric = metric.filter(|metric| !matches!(metric.pick, Pick::Unread(_)));
             announcement.add(metric.map(|metric| AnnouncedMetric { kind: Kind::State, unit: None, ..metric }));
         }
         "climate" => {
@@ -112,7 +120,8 @@ impl One<'_, '_> {
 
     fn metric(&self, topic: (&str, &str), template: (&str, &str)) -> Option<AnnouncedMetric> {
         let topic = self.topic(self.text(topic.0, topic.1)?)?;
-        let pick = self.text(template.0, template.1).map_or(Some(Pick::Whole), pick_of)?;
+        let plain = Some((Pick::Whole, Calculation::default()));
+        let (pick, calculation) = self.text(template.0, template.1).map_or(plain, template::read)?;
         let (name, named) = self.metric_name(&pick);
         let whole = |long, short| match self.json(long, short)? {
             Json::Number(text) => text.parse::<u32>().ok(),
@@ -124,6 +133,7 @@ impl One<'_, '_> {
             device: self.device(&topic, &pick),
             topic,
             pick,
+            calculation,
             name: self.own_text("name", "name").map(shown),
             unit: self.own_text("unit_of_measurement", "unit_of_meas").and_then(unit::normalise),
             kind: match self.own_text("state_class", "stat_cla") {
@@ -138,6 +148,38 @@ impl One<'_, '_> {
             expire_after_s: whole("expire_after", "exp_aft").filter(|seconds| *seconds > 0),
             diagnostic: self.own_text("entity_category", "ent_cat") == Some("diagnostic"),
         })
+    }
+
+    /// Where it is told whether the device is there.
+    fn availability(&self) -> (Vec<AnnouncedAvailability>, Mode) {
+        let word = |of: &Object<'_>, long, short, usual: &str| {
+            let word = get(of, long, short).and_then(Json::text).unwrap_or(usual);
+            (word.len() <= WORD_BYTES_MAX).then(|| word.to_owned())
+        };
+        let one = |of: &Object<'_>, topic: &str, template: Option<&str>| {
+            let pick = template.map_or(Some(Pick::Whole), |text| template::read(text).map(|(pick, _)| pick))?;
+            Some(AnnouncedAvailability {
+                topic: self.topic(topic)?,
+                pick: Some(pick).filter(|pick| !matches!(pick, Pick::Unread(_)))?,
+                here: word(of, "payload_available", "pl_avail", "online")?,
+                gone: word(of, "payload_not_available", "pl_not_avail", "offline")?,
+            })
+        };
+        let mode = match self.text("availability_mode", "avty_mode") {
+            Some("all") => Mode::All,
+            Some("any") => Mode::Any,
+            Some(_) | None => Mode::Latest,
+        };
+        if let Some(topic) = self.text("availability_topic", "avty_t") {
+            return (one(self.own, topic, self.text("availability_template", "avty_tpl")).into_iter().collect(), mode);
+        }
+        let list = self.json("availability", "avty").and_then(Json::list).unwrap_or_default();
+        let several = list.iter().take(TOPICS_MAX).filter_map(|item| {
+            let of = item.object()?;
+            let template = get(of, "value_template", "val_tpl").and_then(Json::text);
+            one(of, get(of, "topic", "t").and_then(Json::text)?, template)
+        });
+        (several.collect(), mode)
     }
 
     /// With the base in place of `~`; nothing where it is no topic, or one that holds announcements itself.
@@ -177,7 +219,7 @@ impl One<'_, '_> {
     fn metric_name(&self, pick: &Pick) -> (String, Named) {
         let path = match pick {
             Pick::Path(path) => Some(last_of(path)).filter(|step| step.parse::<u32>().is_err()),
-            Pick::Whole => None,
+            Pick::Whole | Pick::Unread(_) => None,
         };
         let name = self.own_text("name", "name");
         let told = self.own_text("object_id", "obj_id").or(self.key);

@@ -5,7 +5,8 @@ use model::Kind;
 
 use super::config::shown;
 use super::{
-    AnnouncedDevice, AnnouncedMetric, Announcement, CONFIG_BYTES_MAX, LIST_BYTES_MAX, LIST_METRICS_MAX, Pick, push_step,
+    AnnouncedDevice, AnnouncedMetric, Announcement, CONFIG_BYTES_MAX, Calculation, LIST_BYTES_MAX, LIST_METRICS_MAX,
+    Pick, push_step,
 };
 use crate::json::{Json, Object, member};
 use crate::message::Message;
@@ -33,6 +34,7 @@ pub(crate) fn read_devices(message: &Message<'_>) -> Option<Announcement> {
             name: Some(shown(name)),
             model: one_text([told(definition, "vendor"), told(definition, "model")]),
             firmware: told(Some(device), "software_build_id").map(|text| shown(&text)),
+            ..AnnouncedDevice::default()
         });
         let exposes = definition.and_then(|definition| definition.get("exposes"));
         if let Some(exposes) = exposes.and_then(Json::list) {
@@ -62,6 +64,7 @@ fn features(announcement: &mut Announcement, device: &str, exposes: &[Json<'_>],
             Some(AnnouncedMetric {
                 topic: device.to_owned(),
                 pick: Pick::Path(path),
+                calculation: Calculation::default(),
                 device: device.to_owned(),
                 metric: named.name,
                 name: text("label").map(shown),
@@ -147,6 +150,7 @@ pub(crate) fn read_tasmota(message: &Message<'_>) -> Option<Announcement> {
         name: text("dn").or(first).map(shown),
         model: text("md").map(shown),
         firmware: text("sw").map(shown),
+        ..AnnouncedDevice::default()
     });
     Some(announcement)
 }
@@ -163,6 +167,7 @@ pub(crate) fn read_about(message: &Message<'_>, keys: &[&str]) -> Option<Announc
             name: text(&["friendly_name"]).or_else(|| text(&["name"]).filter(|name| *name != device)).map(shown),
             model: text(&["board", "model"]).map(shown),
             firmware: text(&["version", "fw_ver"]).map(shown),
+            ..AnnouncedDevice::default()
         });
     }
     Some(announcement)
@@ -178,6 +183,7 @@ fn of_property(device: &str, topic: String, node: &str, property: &str, unit: Op
     AnnouncedMetric {
         topic,
         pick: Pick::Whole,
+        calculation: Calculation::default(),
         device: device.to_owned(),
         metric: format!("{}.{}", snake(node), named.name),
         name: None,

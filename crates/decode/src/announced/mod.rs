@@ -3,18 +3,22 @@
 //! An announcement says on which topic a value comes, under which name, in which unit and from which device. It holds no
 //! values. Whoever keeps announcements hands those of a topic to [`read`] together with the next message of that topic.
 
+mod availability;
+mod calculation;
 mod config;
 mod lists;
 mod template;
 mod usual;
 
+pub use availability::{AnnouncedAvailability, Mode};
+pub use calculation::{Calculation, Rounding};
 pub(crate) use config::{read as read_config, withdrawn};
 pub(crate) use lists::{read_about, read_description, read_devices, read_tasmota, read_text};
 pub use usual::{Usual, usual};
 
 use std::borrow::Cow;
 
-use model::{Kind, Topic, Unit, UnitSource, Value};
+use model::{Flaw, Judgement, Kind, Topic, Unit, UnitSource, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::harvest::{Note, VALUES_MAX};
@@ -106,11 +110,17 @@ pub struct AnnouncedDevice {
     pub model: Option<String>,
     /// What runs on it.
     pub firmware: Option<String>,
+    /// Where it is told whether it is there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub availability: Vec<AnnouncedAvailability>,
+    /// What these mean together.
+    #[serde(default)]
+    pub mode: Mode,
 }
 
 impl AnnouncedDevice {
     fn says_nothing(&self) -> bool {
-        self.name.is_none() && self.model.is_none() && self.firmware.is_none()
+        self.name.is_none() && self.model.is_none() && self.firmware.is_none() && self.availability.is_empty()
     }
 }
 
@@ -121,6 +131,9 @@ pub struct AnnouncedMetric {
     pub topic: String,
     /// Where in the message.
     pub pick: Pick,
+    /// What becomes of the number there.
+    #[serde(default, skip_serializing_if = "Calculation::is_none")]
+    pub calculation: Calculation,
     /// Device key.
     pub device: String,
     /// Metric name in lower snake.
@@ -147,6 +160,9 @@ pub enum Pick {
     Whole,
     /// A JSON pointer (RFC 6901): `/sensor/temperature`.
     Path(String),
+    /// A template that is not calculated, and the JSON pointers that it mentions; without any it is about the whole message.
+    /// Numbers there are read as usual and doubted, see [`model::Flaw::NotCalculated`].
+    Unread(Vec<String>),
 }
 
 /// Reads a message of a topic of which `metrics` were announced; as usual where it holds no value of them, and nothing where
@@ -168,6 +184,11 @@ pub fn read(topic: &Topic, payload: &[u8], metrics: &[AnnouncedMetric]) -> Optio
     }
     let found = values(&Message::new(topic, payload), metrics);
     if found.is_empty() {
+        if let Content::Readings(found) = &mut usual.content
+            && doubt(found, metrics)
+        {
+            usual.decoder = DECODER;
+        }
         return Some(usual);
     }
     Some(Decoded { decoder: DECODER, content: Content::Readings(found) })
@@ -181,12 +202,35 @@ fn describe(found: &mut [Found], metrics: &[AnnouncedMetric]) {
         let mut meant = metrics.iter().filter(|metric| match &metric.pick {
             Pick::Whole => alone,
             Pick::Path(path) => metric.metric == found.metric || metric_of(last_of(path)).name == leaf,
+            Pick::Unread(_) => false,
         });
         let Some(unit) = meant.find_map(|metric| metric.unit.clone()) else { continue };
         if matches!(found.value, Ok(Value::Number(_))) && found.unit_source >= UnitSource::Discovery {
             (found.unit, found.unit_source) = (Some(unit), UnitSource::Discovery);
         }
     }
+}
+
+/// Doubts the numbers of which a template would have made others; whether there are any.
+fn doubt(found: &mut [Found], metrics: &[AnnouncedMetric]) -> bool {
+    let unread: Vec<&Vec<String>> = metrics
+        .iter()
+        .filter_map(|metric| match &metric.pick {
+            Pick::Unread(paths) => Some(paths),
+            Pick::Whole | Pick::Path(_) => None,
+        })
+        .collect();
+    let mut any = false;
+    for found in found {
+        let leaf = found.metric.rsplit('.').next().unwrap_or_default();
+        let means = |path: &String| metric_of(last_of(path)).name == leaf;
+        let meant = unread.iter().any(|paths| paths.is_empty() || paths.iter().any(means));
+        if meant && found.judgement == Judgement::Good && matches!(found.value, Ok(Value::Number(_))) {
+            found.judgement = Judgement::Suspect(Flaw::NotCalculated);
+            any = true;
+        }
+    }
+    any
 }
 
 fn last_of(path: &str) -> &str {
@@ -201,9 +245,15 @@ fn values(message: &Message<'_>, metrics: &[AnnouncedMetric]) -> Vec<Found> {
         let read = match (&metric.pick, json) {
             (Pick::Whole, None) => message.text.and_then(number::single),
             (Pick::Path(path), Some(json)) => at(json, path).and_then(|value| scalar(value, true)),
-            (Pick::Whole, Some(_)) | (Pick::Path(_), None) => None,
+            (Pick::Whole, Some(_)) | (Pick::Path(_), None) | (Pick::Unread(_), _) => None,
         };
-        let Some((judged, told)) = read else { continue };
+        let Some((mut judged, told)) = read else { continue };
+        if let Ok(Value::Number(number)) = &mut judged.value
+            && number.is_finite()
+        {
+            let Some(calculated) = metric.calculation.of(*number) else { continue };
+            *number = calculated;
+        }
         if !found.iter().any(|other| other.metric == metric.metric && other.device == metric.device) {
             let (value, note) = one(metric, judged, told, time);
             found.push(value);
@@ -212,7 +262,9 @@ fn values(message: &Message<'_>, metrics: &[AnnouncedMetric]) -> Vec<Found> {
     }
     judge::judge(&mut found, &notes);
     if let Some(json) = json {
+        let calculated = found.len();
         add_the_rest(json, metrics, &mut found);
+        doubt(found.get_mut(calculated..).unwrap_or_default(), metrics);
     }
     found
 }

@@ -36,6 +36,10 @@ pub(crate) fn usual_at(topic: &str, pick: &Pick) -> Option<Usual> {
     let payload = match pick {
         Pick::Whole => VALUE.to_owned(),
         Pick::Path(path) => around(&steps(path).collect::<Vec<_>>())?,
+        Pick::Unread(paths) => match paths.first() {
+            Some(path) => around(&steps(path).collect::<Vec<_>>())?,
+            None => VALUE.to_owned(),
+        },
     };
     let decoded = decode(&Topic::parse(topic).ok()?, payload.as_bytes(), None);
     let Content::Readings(found) = decoded.content else { return None };

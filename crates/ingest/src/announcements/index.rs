@@ -1,13 +1,15 @@
 //! Announcements found by the topic of the values and by device.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use decode::{AnnouncedDevice, AnnouncedMetric, Pick};
 
+use super::presence::Told;
 use super::subject::{Judged, Subject};
 
-/// Most announced metrics of one topic. Those that were announced last are not read.
+/// Most announced metrics of one topic, and most announcements for which it tells whether a device is there. Those that were
+/// announced last are not read.
 const OF_TOPIC_MAX: usize = 256;
 
 /// What devices announced about one device, for people.
@@ -44,6 +46,8 @@ pub(super) struct Index {
     devices: HashMap<String, OfDevice>,
     /// Announced devices by the usual device of their values, with the number of such values.
     stands_for: HashMap<String, BTreeMap<String, usize>>,
+    /// Subjects by the topics that tell whether their devices are there.
+    presence: HashMap<String, Told>,
 }
 
 #[derive(Default)]
@@ -81,6 +85,15 @@ impl Index {
         devices.next().filter(|_| devices.next().is_none()).cloned()
     }
 
+    pub(super) fn tells_presence(&self, topic: &str) -> Option<Told> {
+        self.presence.get(topic).map(Arc::clone)
+    }
+
+    /// Whether nobody else spoke of a topic.
+    pub(super) fn is_of(&self, topic: &str, owner: &Arc<str>) -> bool {
+        self.topics.get(topic).is_none_or(|of| of.subjects.iter().all(|subject| subject.owner == *owner))
+    }
+
     /// What was announced first for the value at that place.
     pub(super) fn first_of(&self, topic: &str, pick: &Pick) -> Option<&Judged> {
         let mut judged = self.topics.get(topic)?.subjects.iter().flat_map(|subject| subject.of_topic(topic));
@@ -108,6 +121,12 @@ impl Index {
             insert(&mut of.subjects, subject);
             of.gather(topic);
         }
+        for topic in presence_of(subject) {
+            let of = self.presence.entry(topic.to_owned()).or_default();
+            if of.len() < OF_TOPIC_MAX {
+                *of = of.iter().chain([subject]).map(Arc::clone).collect();
+            }
+        }
         for device in described(subject) {
             let of = self.devices.entry(device).or_default();
             insert(&mut of.subjects, subject);
@@ -126,6 +145,13 @@ impl Index {
                 self.topics.remove(topic);
             } else {
                 of.gather(topic);
+            }
+        }
+        for topic in presence_of(subject) {
+            let Some(of) = self.presence.get_mut(topic) else { continue };
+            *of = of.iter().filter(|other| other.key != subject.key).map(Arc::clone).collect();
+            if of.is_empty() {
+                self.presence.remove(topic);
             }
         }
         for device in described(subject) {
@@ -155,7 +181,7 @@ impl Index {
 impl OfTopic {
     fn gather(&mut self, topic: &str) {
         let all = self.subjects.iter().flat_map(|subject| subject.of_topic(topic));
-        self.all = all.take(OF_TOPIC_MAX).map(Judged::to_read).collect();
+        self.all = all.filter_map(Judged::to_read).take(OF_TOPIC_MAX).collect();
     }
 }
 
@@ -169,6 +195,11 @@ fn renamed(subject: &Subject) -> impl Iterator<Item = (&str, &str)> {
     let own = subject.metrics.iter().filter(|judged| judged.own);
     own.filter_map(|judged| Some((judged.usual.as_ref()?.0.as_str(), judged.said.device.as_str())))
         .filter(|(usual, device)| usual != device)
+}
+
+/// The topics that tell whether its devices are there.
+fn presence_of(subject: &Subject) -> BTreeSet<&str> {
+    subject.own_devices().flat_map(|about| &about.availability).map(|it| it.topic.as_str()).collect()
 }
 
 /// Every device that a subject says something about.

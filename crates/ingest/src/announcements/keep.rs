@@ -89,12 +89,13 @@ async fn write(pages: &[Writing], catalog: &dyn Catalog) -> Result<Vec<Option<Ve
 }
 
 /// Everything that was kept.
-pub(crate) async fn read(catalog: &dyn Catalog, limits: Limits) -> Result<Announcements, CatalogError> {
+pub(crate) async fn read(
+    catalog: &dyn Catalog,
+    limits: Limits,
+    started: Duration,
+) -> Result<Announcements, CatalogError> {
     let found = all::<Vec<Part>>(catalog, KIND).await?;
-    let mut newest: HashMap<String, HashMap<u64, Vec<&Part>>> = HashMap::new();
-    for part in found.iter().flat_map(|(_, _, parts)| parts) {
-        newest.entry(part.subject.clone()).or_default().entry(part.serial).or_default().push(part);
-    }
+    let (there, gone) = what_holds(&found);
     let mut state = State {
         limits,
         subjects: HashMap::new(),
@@ -103,23 +104,28 @@ pub(crate) async fn read(catalog: &dyn Catalog, limits: Limits) -> Result<Announ
         index: super::Index::default(),
         pages: Pages::default(),
         serial: 0,
+        left: HashMap::new(),
+        started,
         told_full: false,
         unkept: HashMap::new(),
+        present: HashMap::new(),
         withdrawn: super::Withdrawn::default(),
     };
-    let mut whole: Vec<Subject> = newest.into_values().filter_map(newest_whole).collect();
-    whole.sort_by_key(|subject| subject.since);
-    for subject in whole {
+    for subject in there {
         state.serial = state.serial.max(subject.serial);
         let bytes = subject.parts().iter().map(String::len).sum();
         state.put_in(subject, bytes);
     }
+    for mut subject in gone {
+        state.serial = state.serial.max(subject.serial);
+        subject.bytes = subject.parts().iter().map(String::len).sum();
+        state.withdrawn.remember(subject);
+    }
     for (id, version, parts) in &found {
         let Ok(number) = id.parse() else { continue };
-        let holds = |part: &&Part| state.subjects.get(part.subject.as_str()).is_some_and(|it| it.serial == part.serial);
-        let held = parts.iter().filter(holds).filter_map(|part| {
-            Some((Arc::clone(&state.subjects.get(part.subject.as_str())?.key), serde_json::to_string(part).ok()?))
-        });
+        let held: Vec<_> = parts.iter().filter(|part| state.holds(part)).collect();
+        let held =
+            held.into_iter().filter_map(|part| Some((part.page_key().into(), serde_json::to_string(part).ok()?)));
         let held: Vec<_> = held.collect();
         let changed = held.len() < parts.len();
         state.pages.found(number, *version, held, changed);
@@ -131,6 +137,39 @@ pub(crate) async fn read(catalog: &dyn Catalog, limits: Limits) -> Result<Announ
         asked: watch::Sender::new(0),
         tried: watch::Sender::new(Tried { change: 0, durable: true }),
     })
+}
+
+impl State {
+    /// Whether a part that was found still counts.
+    fn holds(&self, part: &Part) -> bool {
+        if part.withdrawn {
+            return self.withdrawn.holds(part);
+        }
+        self.subjects.get(part.subject.as_str()).is_some_and(|subject| subject.serial == part.serial)
+    }
+}
+
+/// What is announced, the earliest first, and what was withdrawn, the oldest first. A stop in between may have left both of the
+/// same: the later one counts.
+fn what_holds(found: &[(String, Version, Vec<Part>)]) -> (Vec<Subject>, Vec<Subject>) {
+    let mut newest: HashMap<String, HashMap<u64, Vec<&Part>>> = HashMap::new();
+    for part in found.iter().flat_map(|(_, _, parts)| parts) {
+        newest.entry(part.page_key()).or_default().entry(part.serial).or_default().push(part);
+    }
+    let whole = newest.into_values().filter_map(newest_whole);
+    let (mut gone, mut there): (Vec<Subject>, Vec<Subject>) = whole.partition(|subject| subject.withdrawn);
+    let mut last: HashMap<(Arc<str>, Arc<str>), u64> = HashMap::new();
+    for subject in gone.iter().chain(&there) {
+        let at = last.entry((Arc::clone(&subject.key), Arc::clone(&subject.owner))).or_default();
+        *at = subject.serial.max(*at);
+    }
+    let is_last =
+        |subject: &Subject| last.get(&(Arc::clone(&subject.key), Arc::clone(&subject.owner))) == Some(&subject.serial);
+    gone.retain(is_last);
+    there.retain(is_last);
+    there.sort_by_key(|subject| subject.since);
+    gone.sort_by_key(|subject| subject.serial);
+    (there, gone)
 }
 
 /// The newest change of a subject of which every part is there.
@@ -149,5 +188,6 @@ fn newest_whole(changes: HashMap<u64, Vec<&Part>>) -> Option<Subject> {
     let metrics = parts.iter().flat_map(|part| part.metrics.iter().cloned()).collect();
     let devices = parts.iter().flat_map(|part| part.devices.iter().cloned()).collect();
     let (key, owner) = (first.subject.as_str().into(), first.owner.as_str().into());
-    Some(Subject::new(key, owner, first.since, first.serial, metrics, devices))
+    let subject = Subject::new(key, owner, first.since, first.serial, metrics, devices);
+    Some(Subject { withdrawn: first.withdrawn, ..subject })
 }

@@ -12,6 +12,7 @@ mod index;
 mod keep;
 mod names;
 mod page;
+mod presence;
 mod subject;
 mod taking;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod withdrawn;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use decode::{AnnouncedMetric, Announcement};
 use model::Topic;
@@ -31,10 +33,14 @@ use index::{Index, Shown};
 pub(crate) use keep::{keep, read};
 use names::Existing;
 use page::Pages;
+pub(crate) use presence::Told;
 use subject::{Judged, Subject};
 use withdrawn::Withdrawn;
 
 pub use index::{DeviceTold, MetricTold};
+
+/// In front of a client of our own broker in the name of an owner.
+const OF_BROKER: &str = "mqtt/";
 
 /// See the module.
 pub(crate) struct Announcements {
@@ -67,13 +73,21 @@ struct State {
     pages: Pages,
     /// Given to each change of a subject.
     serial: u64,
+    /// When clients that announced something were seen to leave, by the monotonic clock: the other one may jump. All others may
+    /// have left at the start.
+    left: HashMap<Arc<str>, Duration>,
+    started: Duration,
     /// Somebody was told that no more is kept.
     told_full: bool,
     /// Topics of values of which the newest change is not kept yet, with that change.
     unkept: HashMap<String, u64>,
+    /// The last word of each topic that tells whether devices are there; known since the start.
+    present: HashMap<String, bool>,
     withdrawn: Withdrawn,
 }
 
+/// So long after its announcer has left, an announcement may become another client's: as long as a device may sleep.
+const RELEASED_AFTER: Duration = Duration::from_secs(25 * 60 * 60);
 /// Most metrics and devices of an announcement to which another client may still add. Full: the addition changes nothing.
 const ADDED_TO_MAX: usize = 4_096;
 
@@ -110,17 +124,46 @@ impl Announcements {
         self.state().subjects.contains_key(topic)
     }
 
+    /// Whether what was announced on a topic may become another client's: its own is not connected and has left long ago.
+    fn is_released(&self, topic: &str, now: Duration, connected: impl Fn(&str) -> bool) -> bool {
+        let Some(owner) = self.state().subjects.get(topic).map(|subject| Arc::clone(&subject.owner)) else {
+            return false;
+        };
+        // Only of clients of our own broker it is known whether they are there.
+        let away = owner.strip_prefix(OF_BROKER).is_some_and(|client| !connected(client));
+        let state = self.state();
+        let since = state.left.get(&owner).copied().unwrap_or(state.started);
+        away && now.saturating_sub(since) >= RELEASED_AFTER
+    }
+
+    /// A client of our own broker is gone.
+    pub(crate) fn left(&self, client: &str, now: Duration) {
+        let owner = format!("{OF_BROKER}{client}");
+        let mut state = self.state_mut();
+        if let Some((owner, _)) = state.of_owner.get_key_value(owner.as_str()) {
+            let owner = Arc::clone(owner);
+            state.left.insert(owner, now);
+        }
+    }
+
     /// Takes an announcement; it holds when this returns. Answers the change to [wait for](Announcements::kept) before it is
     /// acknowledged, if there is any.
-    fn accept(&self, mut announcement: Announcement, owner: &Arc<str>, existing: &Existing<'_>) -> Option<u64> {
+    fn accept(
+        &self,
+        mut announcement: Announcement,
+        owner: &Arc<str>,
+        released: bool,
+        existing: &Existing<'_>,
+    ) -> Option<u64> {
         subject::tidy(&mut announcement);
         let mut state = self.state_mut();
-        let before = state.subjects.get(announcement.subject.as_str()).map(Arc::clone);
+        let mut before = state.subjects.get(announcement.subject.as_str()).map(Arc::clone);
         let same = before.as_ref().map_or(announcement.withdraws(), |before| before.says(&announcement));
         if same {
             return self.not_kept_yet();
         }
         let key = announcement.subject.clone();
+        before = before.map(|before| if released { state.hand_over(before, owner) } else { before });
         if !state.replace(announcement, before.clone(), owner, existing) {
             return self.not_kept_yet();
         }
@@ -170,6 +213,21 @@ impl Announcements {
 }
 
 impl State {
+    /// Makes an announcement another client's.
+    fn hand_over(&mut self, before: Arc<Subject>, owner: &Arc<str>) -> Arc<Subject> {
+        if before.owner == *owner {
+            return before;
+        }
+        tracing::info!(subject = %before.key, from = %before.owner, to = %owner, "an announcement became another client's");
+        self.serial += 1;
+        let new = before.of(Arc::clone(owner), self.serial);
+        self.take_out(&before);
+        let parts = new.parts();
+        let bytes = parts.iter().map(String::len).sum();
+        self.pages.put(&before.key, parts);
+        self.put_in(new, bytes)
+    }
+
     /// Whether it changed anything.
     fn replace(
         &mut self,
@@ -188,7 +246,8 @@ impl State {
         if new.says_nothing() {
             if let Some(before) = &before {
                 self.take_out(before);
-                self.withdrawn.remember(before);
+                let gone = before.taken_back(self.serial);
+                self.remember(gone);
             }
             self.pages.remove(&key);
             return true;
@@ -216,10 +275,14 @@ impl State {
         existing: &Existing<'_>,
     ) -> Subject {
         let since = before.map_or(self.serial, |before| before.since);
-        let again = self.withdrawn.take(key, owner).filter(|_| before.is_none());
+        let again = self.withdrawn.take(key, owner);
+        if let Some(again) = &again {
+            self.pages.remove(&again.page_key());
+        }
+        let again = again.filter(|_| before.is_none());
         let judge = |said: AnnouncedMetric| {
             // Who spoke of a value meanwhile came first.
-            let again = again.as_deref().filter(|_| self.index.first_of(&said.topic, &said.pick).is_none());
+            let again = again.as_ref().filter(|_| self.index.first_of(&said.topic, &said.pick).is_none());
             names::judge(said, before.map(Arc::as_ref).or(again), owner, &self.index, existing)
         };
         let judged = announcement.metrics.into_iter().map(judge).collect();
@@ -270,13 +333,24 @@ impl State {
         room
     }
 
-    fn put_in(&mut self, mut subject: Subject, bytes: usize) {
+    /// Remembers what was withdrawn.
+    fn remember(&mut self, mut gone: Subject) {
+        let parts = gone.parts();
+        gone.bytes = parts.iter().map(String::len).sum();
+        self.pages.put(&gone.page_key(), parts);
+        for forgotten in self.withdrawn.remember(gone) {
+            self.pages.remove(&forgotten.page_key());
+        }
+    }
+
+    fn put_in(&mut self, mut subject: Subject, bytes: usize) -> Arc<Subject> {
         subject.bytes = bytes;
         self.bytes += bytes;
         *self.of_owner.entry(Arc::clone(&subject.owner)).or_default() += 1;
         let subject = Arc::new(subject);
         self.index.put_in(&subject);
-        self.subjects.insert(Arc::clone(&subject.key), subject);
+        self.subjects.insert(Arc::clone(&subject.key), Arc::clone(&subject));
+        subject
     }
 
     fn take_out(&mut self, subject: &Arc<Subject>) {
@@ -285,6 +359,7 @@ impl State {
             *count -= 1;
             if *count == 0 {
                 self.of_owner.remove(&subject.owner);
+                self.left.remove(&subject.owner);
             }
         }
         self.index.take_out(subject);

@@ -7,19 +7,23 @@
 //!   that another announcement came first for.
 //! * A device that exists takes in no values by the word of others: only from topics that tell the same device by themselves,
 //!   from its own announcer, or from beside topics that are announced as its own.
+//! * What a template makes of a number holds for values that have no series yet: nobody's numbers become others by the word of
+//!   somebody else.
 //! * A unit that is told by a message, a name or a firmware is not replaced.
 //! * An announcement belongs to the client that came first with it, until that client withdraws it. From another one on the
-//!   same topic nothing is replaced and nothing withdrawn, however long the first one is away; the same once more is no change.
-//!   Only what it says of devices that nothing was announced of is added: a gateway that comes back under another client id,
-//!   as Zigbee2MQTT does by default, still tells of the devices that it finds then.
-//! * What a client withdrew and announces again has its names back, also where it was read under the usual ones in between;
-//!   this is known until the server stops.
+//!   same topic nothing is replaced and nothing withdrawn; the same once more is no change. Only what it says of devices that
+//!   nothing was announced of is added: a gateway that comes back under another client id, as Zigbee2MQTT does by default,
+//!   still tells of the devices that it finds then.
+//! * Once the first one has not been connected to our own broker for 25 hours, as long as a device may sleep, the next one that
+//!   announces something else there takes its place. Those hours begin anew when the server starts. Clients of other ways in
+//!   keep theirs: nobody knows whether they are there.
+//! * What a client withdrew and announces again has its names back, also where it was read under the usual ones in between.
 //!
 //! Everywhere else the announced names hold. Where they do not, shown names and missing units are taken all the same.
 
 use std::sync::Arc;
 
-use decode::{AnnouncedMetric, announced};
+use decode::{AnnouncedMetric, Pick, announced};
 use model::{DeviceId, DeviceKey, Topic, UnitSource};
 use store::SeriesRecord;
 
@@ -62,15 +66,20 @@ pub(super) fn judge(
 ) -> Judged {
     let earlier = before.and_then(|before| before.at_place(&said));
     let (usual, own) = named(&said, earlier, owner, index, existing);
-    let mut judged = Judged { said, usual, own, unit: true };
+    let mut judged = Judged { said, usual, own, unit: true, calculated: false };
     let (device, metric) = judged.names();
+    let unread = matches!(judged.said.pick, Pick::Unread(_));
+    let calculated = own
+        || earlier.is_some_and(|earlier| earlier.calculated)
+        || (unread && index.is_of(&judged.said.topic, owner) && !existing.holds(device, metric));
     let declared = existing.series(device, metric).filter(|series| series.unit_source < UnitSource::Assumed);
     // Whoever said the unit before may say another one.
     let spoke = |before: &Subject| {
         before.owner == *owner && before.metrics.iter().any(|it| it.unit && it.names() == (device, metric))
     };
     let own_word = before.is_some_and(spoke);
-    judged.unit = own_word || declared.is_none_or(|series| series.unit.is_none() || series.unit == judged.said.unit);
+    let unit = own_word || declared.is_none_or(|series| series.unit.is_none() || series.unit == judged.said.unit);
+    (judged.unit, judged.calculated) = (unit, calculated);
     judged
 }
 
@@ -104,7 +113,9 @@ fn named(
     let bound = bound.or_else(|| existing.of_client.cloned());
     let device = bound.map_or(usual.device, |device| device.as_str().to_owned());
     let exists = existing.device(&said.device).is_some();
+    // What is not calculated is read as usual.
     let own = !usual.family
+        && !matches!(said.pick, Pick::Unread(_))
         && !existing.holds(&device, &usual.metric)
         && (device == said.device || index.may_enter(&said.device, Some(&device), owner, exists));
     (Some((device, usual.metric)), own)

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use decode::{AnnouncedDevice, AnnouncedMetric, Announcement};
+use decode::{AnnouncedDevice, AnnouncedMetric, Announcement, Calculation, Pick};
 use model::{DeviceKey, MetricName, Topic};
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,9 @@ pub(super) struct Judged {
     pub(super) own: bool,
     /// Whether the announced unit holds.
     pub(super) unit: bool,
+    /// Whether what its template makes of the number holds; otherwise it is read as it always was.
+    #[serde(default)]
+    pub(super) calculated: bool,
 }
 
 impl Judged {
@@ -34,15 +37,21 @@ impl Judged {
         }
     }
 
-    /// What messages are read with.
-    pub(super) fn to_read(&self) -> AnnouncedMetric {
+    /// What messages are read with, if with anything.
+    pub(super) fn to_read(&self) -> Option<AnnouncedMetric> {
+        let unread = matches!(self.said.pick, Pick::Unread(_));
+        if unread && !self.calculated {
+            return None;
+        }
         let (device, metric) = self.names();
         let (device, metric) = (device.to_owned(), metric.to_owned());
-        AnnouncedMetric { device, metric, unit: self.said.unit.clone().filter(|_| self.unit), ..self.said.clone() }
+        let calculation = if self.calculated { self.said.calculation } else { Calculation::default() };
+        let unit = self.said.unit.clone().filter(|_| self.unit);
+        Some(AnnouncedMetric { device, metric, unit, calculation, ..self.said.clone() })
     }
 }
 
-pub(super) struct Subject {
+pub(crate) struct Subject {
     /// The topic that it came on.
     pub(super) key: Arc<str>,
     /// Source and client that said it first.
@@ -53,6 +62,8 @@ pub(super) struct Subject {
     pub(super) serial: u64,
     pub(super) metrics: Vec<Judged>,
     pub(super) devices: Vec<AnnouncedDevice>,
+    /// Its client took it back; it is only remembered.
+    pub(super) withdrawn: bool,
     /// It was told that somebody else wants to say it.
     pub(super) contested: AtomicBool,
     /// In its documents.
@@ -70,6 +81,8 @@ pub(super) struct Part {
     pub(super) owner: String,
     pub(super) since: u64,
     pub(super) serial: u64,
+    #[serde(default)]
+    pub(super) withdrawn: bool,
     /// Which part, from 0, and of how many.
     pub(super) part: u32,
     pub(super) parts: u32,
@@ -107,7 +120,24 @@ impl Subject {
             by_device.entry(metric.names().0.to_owned()).or_default().push(place);
         }
         let contested = AtomicBool::new(false);
-        Self { key, owner, since, serial, metrics, devices, contested, bytes: 0, by_topic, by_device }
+        let withdrawn = false;
+        Self { key, owner, since, serial, metrics, devices, withdrawn, contested, bytes: 0, by_topic, by_device }
+    }
+
+    /// The same at a later change, as it is remembered once it is withdrawn.
+    pub(super) fn taken_back(&self, serial: u64) -> Self {
+        Self { withdrawn: true, ..self.of(Arc::clone(&self.owner), serial) }
+    }
+
+    /// The same at a later change, by another client.
+    pub(super) fn of(&self, owner: Arc<str>, serial: u64) -> Self {
+        let (metrics, devices) = (self.metrics.clone(), self.devices.clone());
+        Self::new(Arc::clone(&self.key), owner, self.since, serial, metrics, devices)
+    }
+
+    /// What it is called in its pages: of one topic there may be one announcement, and one that each client withdrew.
+    pub(super) fn page_key(&self) -> Arc<str> {
+        if self.withdrawn { withdrawn_key(&self.key, &self.owner).into() } else { Arc::clone(&self.key) }
     }
 
     pub(super) fn says_nothing(&self) -> bool {
@@ -132,6 +162,14 @@ impl Subject {
     /// The metrics whose values are a device's.
     pub(super) fn of_device(&self, device: &str) -> impl Iterator<Item = &Judged> {
         self.by_device.get(device).into_iter().flatten().filter_map(|place| self.metrics.get(*place))
+    }
+
+    /// What it says of devices that have values by its word.
+    pub(super) fn own_devices(&self) -> impl Iterator<Item = &AnnouncedDevice> {
+        let own = move |about: &&AnnouncedDevice| {
+            self.of_device(&about.device).any(|judged| judged.own && judged.said.device == about.device)
+        };
+        self.devices.iter().filter(own)
     }
 
     /// Its parts as JSON, each small enough for a page.
@@ -167,8 +205,21 @@ impl Subject {
     fn empty_part(&self) -> Part {
         let (subject, owner) = (self.key.to_string(), self.owner.to_string());
         let (since, serial) = (self.since, self.serial);
-        Part { subject, owner, since, serial, part: 0, parts: 1, metrics: Vec::new(), devices: Vec::new() }
+        let withdrawn = self.withdrawn;
+        Part { subject, owner, since, serial, withdrawn, part: 0, parts: 1, metrics: Vec::new(), devices: Vec::new() }
     }
+}
+
+impl Part {
+    /// See [`Subject::page_key`].
+    pub(super) fn page_key(&self) -> String {
+        if self.withdrawn { withdrawn_key(&self.subject, &self.owner) } else { self.subject.clone() }
+    }
+}
+
+/// No topic holds a zero.
+fn withdrawn_key(subject: &str, owner: &str) -> String {
+    format!("{subject}\0{owner}")
 }
 
 fn weight(item: &impl Serialize) -> usize {

@@ -1,7 +1,5 @@
 //! What cannot be seen from outside soon enough: limits that are far away.
 
-use std::time::Duration;
-
 use decode::{AnnouncedDevice, Announcement};
 use store::MemoryStore;
 use tokio::time::Instant;
@@ -11,14 +9,14 @@ use crate::bindings::Bound;
 use crate::identity::Identity;
 
 async fn nothing_yet(limits: Limits) -> Announcements {
-    read(&MemoryStore::default(), limits).await.unwrap()
+    read(&MemoryStore::default(), limits, Duration::ZERO).await.unwrap()
 }
 
 fn says(announcements: &Announcements, client: &str, subject: &str, device: &str, name: &str) -> Option<u64> {
     let about = AnnouncedDevice { device: device.into(), name: Some(name.into()), ..AnnouncedDevice::default() };
     let announcement = Announcement { devices: vec![about], ..Announcement::withdrawing(subject) };
     let existing = Existing { identity: &Identity::default(), bound: &Bound::default(), of_client: None };
-    announcements.accept(announcement, &client.into(), &existing)
+    announcements.accept(announcement, &client.into(), false, &existing)
 }
 
 fn name(announcements: &Announcements, device: &str) -> Option<String> {

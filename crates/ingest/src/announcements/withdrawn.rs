@@ -1,11 +1,10 @@
-//! What was withdrawn since the start, for those that announce it again.
+//! What was withdrawn, for those that announce it again: their values get their names back, also after a restart.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
-use super::subject::Subject;
+use super::subject::{Part, Subject};
 
-/// Bytes of withdrawn announcements, as they were kept, and how many. More: the oldest is forgotten, and is new when it is
+/// Bytes of withdrawn announcements, as they are kept, and how many. More: the oldest is forgotten, and is new when it is
 /// announced again.
 const BYTES_MAX: usize = 1024 * 1024;
 const SUBJECTS_MAX: usize = 1_024;
@@ -13,26 +12,36 @@ const SUBJECTS_MAX: usize = 1_024;
 #[derive(Default)]
 pub(super) struct Withdrawn {
     /// The oldest first.
-    subjects: VecDeque<Arc<Subject>>,
+    subjects: VecDeque<Subject>,
     bytes: usize,
 }
 
 impl Withdrawn {
-    pub(super) fn remember(&mut self, subject: &Arc<Subject>) {
-        self.subjects.push_back(Arc::clone(subject));
+    /// Answers those that are forgotten for it.
+    pub(super) fn remember(&mut self, subject: Subject) -> Vec<Subject> {
         self.bytes += subject.bytes;
+        self.subjects.push_back(subject);
+        let mut forgotten = Vec::new();
         while self.subjects.len() > SUBJECTS_MAX || self.bytes > BYTES_MAX {
-            let Some(oldest) = self.subjects.pop_front() else { return };
+            let Some(oldest) = self.subjects.pop_front() else { break };
             self.bytes -= oldest.bytes;
+            forgotten.push(oldest);
         }
+        forgotten
     }
 
     /// What that client withdrew there last; it is no longer remembered then.
-    pub(super) fn take(&mut self, key: &str, owner: &str) -> Option<Arc<Subject>> {
-        let same = |subject: &Arc<Subject>| *subject.key == *key && *subject.owner == *owner;
+    pub(super) fn take(&mut self, key: &str, owner: &str) -> Option<Subject> {
+        let same = |subject: &Subject| *subject.key == *key && *subject.owner == *owner;
         let place = self.subjects.iter().rposition(same)?;
         let subject = self.subjects.remove(place)?;
         self.bytes -= subject.bytes;
         Some(subject)
+    }
+
+    /// Whether a part that was found is one of these.
+    pub(super) fn holds(&self, part: &Part) -> bool {
+        let of = |subject: &Subject| *subject.key == *part.subject && *subject.owner == *part.owner;
+        self.subjects.iter().any(|subject| subject.serial == part.serial && of(subject))
     }
 }

@@ -321,6 +321,7 @@ fn reason(flaw: Flaw) -> &'static str {
         Flaw::UnitChanged => "its unit changed",
         Flaw::Frozen => "it stands still",
         Flaw::Jump => "it jumped",
+        Flaw::NotCalculated => "it was announced to be calculated in a way that is not known here",
         Flaw::Other => "of something that this version does not know",
     }
 }
