@@ -65,7 +65,7 @@ pub const BODY_BYTES_MAX: usize = 1024 * 1024 + 64 * 1024;
 #[openapi(
     info(title = "Sensorium", description = "Collects, keeps and shows what sensors measure."),
     paths(publish::publish, live::live),
-    components(schemas(devices::Sort, devices::StatusWord, export::Format, readings::Direction))
+    components(schemas(devices::Archived, devices::Sort, devices::StatusWord, export::Format, readings::Direction))
 )]
 struct Document;
 
