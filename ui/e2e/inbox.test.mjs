@@ -46,6 +46,12 @@ for (const [name, size] of Object.entries({ desk, phone })) {
         await button.click(patience);
         const dialog = page.getByRole('dialog', { name: 'New rule' });
         await dialog.getByLabel('Topics').fill(`${base}/{device}/raw`);
+        await dialog.getByLabel('Written as').selectOption('columns');
+        const remove = dialog.getByRole('button', { name: /^Remove value/ });
+        while ((await remove.count()) > 0) await remove.first().click();
+        await dialog.getByRole('button', { name: 'Add a value' }).click();
+        await dialog.getByLabel('Column, from 1').fill('2');
+        await dialog.getByLabel('Metric').fill('temperature');
         await dialog.getByRole('table').first().waitFor(patience);
         await dialog.getByRole('button', { name: /^Save and read / }).click();
         const told = page.getByText(
