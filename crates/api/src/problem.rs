@@ -31,7 +31,7 @@ pub struct Problem {
     /// Readings refused by reason, where the message or request was.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<BTreeMap<String, u64>>)]
-    rejected: Option<BTreeMap<&'static str, u64>>,
+    rejected: Option<Box<BTreeMap<&'static str, u64>>>,
     /// Which member of what was sent is wrong, such as `fields[0].path`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -98,7 +98,7 @@ impl Problem {
     /// Tells how many readings were refused, by why.
     #[must_use]
     pub fn counting(self, rejected: BTreeMap<&'static str, u64>) -> Self {
-        Self { rejected: Some(rejected), ..self }
+        Self { rejected: Some(Box::new(rejected)), ..self }
     }
 
     /// Tells which member is wrong.
