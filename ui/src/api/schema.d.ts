@@ -323,7 +323,8 @@ export interface paths {
         /**
          * Brings a table in, of any length, and answers when all of it is durable. One import at a time. Meanwhile `GET` shows how far it is
          *     and `DELETE` stops it; what was stored by then stays. Each reading keeps the time of its row, so a table brought twice doubles
-         *     nothing: equal values are counted as `duplicate`, others as `replaced`.
+         *     nothing: equal values are counted as `duplicate`, others as `replaced`; a failed read (`nan`) never takes the place of a value. It may come packed with gzip. A sender that is silent for a
+         *     minute, or slower than 1 KiB a minute, has failed. Devices that the table brought are accepted at its end.
          */
         post: operations["begin"];
         delete?: never;
@@ -674,7 +675,10 @@ export interface paths {
         /** Every rule in the order in which they are asked. */
         get: operations["list"];
         put?: never;
-        /** Adds a rule behind all others. It holds from the next message on. */
+        /**
+         * Adds a rule behind all others, or in front of one of them. It holds from the next message on. Without a name it is called
+         *     like its topics.
+         */
         post: operations["create"];
         delete?: never;
         options?: never;
@@ -923,6 +927,11 @@ export interface components {
             store: components["schemas"]["StoreFacts"];
             version: string;
         };
+        /**
+         * @description Whether archived devices are listed.
+         * @enum {string}
+         */
+        Archived: "false" | "true" | "only";
         /** @description Both sides. */
         Book: {
             messages: components["schemas"]["MessageBook"];
@@ -1377,7 +1386,7 @@ export interface components {
         EventItem: {
             /**
              * @description `appeared`, `online`, `stale`, `offline`, `restarted`, `clock_bad`, `clock_good`, `client_conflict`,
-             *     `flapping`, `frozen` or `hardware_replaced`.
+             *     `flapping`, `frozen`, `type_changed` or `hardware_replaced`.
              */
             code: string;
             /** @description The key of the device, if it is known. */
@@ -1670,6 +1679,8 @@ export interface components {
         /** @description A sender whose device was deleted, or that never had one. Creating a device of that key accepts it again. */
         Ignored: {
             key: string;
+            /** @description What its device was called, while it can be restored. */
+            name?: string | null;
             /**
              * Format: int64
              * @description Epoch ms until which the device can be restored; none if it is gone for good.
@@ -1699,6 +1710,8 @@ export interface components {
             bytes_total?: number | null;
             /** @description Why it ended early, as a sentence. */
             detail?: string | null;
+            /** @description Whose rows they are: the first 20 devices, by key. */
+            devices: components["schemas"]["ImportedDevice"][];
             /**
              * Format: int64
              * @description Readings that were there with the same value.
@@ -1761,12 +1774,31 @@ export interface components {
             items: components["schemas"]["Import"][];
             /** @description Always null: there are few. */
             next_cursor?: string | null;
+            /**
+             * Format: int64
+             * @description When the server started, epoch ms: imports before that are not remembered, only what they stored.
+             */
+            since: number;
         };
         /**
          * @description How an import is.
          * @enum {string}
          */
         ImportState: "running" | "done" | "failed" | "cancelled";
+        /** @description A device that rows of an import are about. */
+        ImportedDevice: {
+            /**
+             * Format: int64
+             * @description Epoch ms of its earliest row.
+             */
+            first: number;
+            key: string;
+            /**
+             * Format: int64
+             * @description Epoch ms of its latest row.
+             */
+            last: number;
+        };
         /** @description The newest reading. */
         Latest: {
             /** Format: int32 */
@@ -1928,6 +1960,8 @@ export interface components {
             label?: string | null;
             latest?: components["schemas"]["Latest"] | null;
             name: string;
+            /** @description The newest reading is older than it was announced to hold. */
+            stale: boolean;
             unit?: string | null;
             /** @description How the unit is known: `payload`, `discovery`, `name`, `profile`, `assumed` or `none`. */
             unit_source: string;
@@ -1959,6 +1993,14 @@ export interface components {
             values: {
                 [key: string]: unknown;
             };
+        };
+        /** @description A new rule. */
+        NewRuleBody: {
+            /** @description The id of the rule in front of which it stands. Left out: behind all others. */
+            before?: string | null;
+            /** @description Whether it is asked. Left out: it is. */
+            enabled?: boolean | null;
+            rule: components["schemas"]["RuleSpec"];
         };
         /** @description Every rule, in order. */
         OrderBody: {
@@ -2034,6 +2076,10 @@ export interface components {
             going?: components["schemas"]["Going"] | null;
             /** @description Which member of what was sent is wrong, such as `fields[0].path`. */
             member?: string | null;
+            /** @description Readings refused by reason, where the message or request was. */
+            rejected?: {
+                [key: string]: number;
+            } | null;
             /** Format: int32 */
             status: number;
             title: string;
@@ -2047,6 +2093,8 @@ export interface components {
         Protocol: "3.1.1" | "5";
         /** @description What became of a message; it is durable. */
         Published: {
+            /** @description The same, or why readings were refused, as a sentence. */
+            detail?: string | null;
             /** @description `stored`, `duplicate`, `unread` or `no_reading`. */
             outcome: string;
             /**
@@ -2054,6 +2102,12 @@ export interface components {
              * @description Readings accepted.
              */
             readings: number;
+            /** @description Why there is nothing stored: of an unread message the code with which it is listed, else what it is (`text`, `discovery` …). */
+            reason?: string | null;
+            /** @description Readings refused, by the reason under which the books count them. */
+            rejected?: {
+                [key: string]: number;
+            } | null;
         };
         /** @description A scale (1 when absent) and an offset (0 when absent), or two points. A total has a scale above 0 only. */
         PutCalibration: {
@@ -2334,26 +2388,41 @@ export interface components {
         /** @description A rule to begin with. */
         Suggestion: {
             rule?: components["schemas"]["RuleSpec"] | null;
+            /** @description A sentence where there is none: the message is read well, was cut off, or nothing can be found in it. */
+            why?: string | null;
         };
         /** @description What a rule would do. */
         TestAnswer: {
             /** @description The topic filter of its topics. */
             filter: string;
-            /** @description At most 50, the newest first. */
+            /** @description At most 50, those of the wanted topic and the newest first. */
             messages: components["schemas"]["TestMessage"][];
             shadowed_by?: string | null;
         };
         /** @description A rule to try. */
         TestBody: {
+            /** @description The rule in front of which it is tried. */
+            before?: string | null;
             /** @description The rule in whose place it is tried. Left out: behind all others. */
             id?: string | null;
             rule: components["schemas"]["RuleSpec"];
+            /** @description Messages of this topic come first. */
+            topic?: string | null;
+        };
+        /** @description What is made of a message. */
+        TestFate: {
+            /** @description Why it is unread. */
+            detail?: string | null;
+            /** @description `stored`, `no_reading`, `unread`, `rejected`. */
+            outcome: string;
+            readings: components["schemas"]["TraceReading"][];
         };
         /** @description What a rule would make of a message. */
         TestMessage: {
             /** @description What stands in the way. */
             detail?: string | null;
             hex: string;
+            now?: components["schemas"]["TestFate"] | null;
             /** @description `stored`, `no_reading`, `unread`, `rejected`. */
             outcome: string;
             readings: components["schemas"]["TraceReading"][];
@@ -2361,6 +2430,8 @@ export interface components {
             t: number;
             text?: string | null;
             topic: string;
+            /** @description Whether there are fewer readings than now, readings that are lost, or it would go unread. */
+            worse: boolean;
         };
         /**
          * @description A time as epoch milliseconds or RFC 3339.
@@ -2483,6 +2554,8 @@ export interface components {
         /** @description A value that the message says. */
         TraceReading: {
             device: string;
+            /** @description That time is not believed: the time of arrival counts. */
+            disbelieved: boolean;
             flaw?: string | null;
             metric: string;
             /**
@@ -2911,8 +2984,8 @@ export interface operations {
                 place?: string | null;
                 /** @description One group. */
                 group?: string | null;
-                /** @description `true` lists archived devices as well. */
-                archived?: boolean | null;
+                /** @description `true` lists archived devices as well, `only` lists nothing else. */
+                archived?: components["schemas"]["Archived"] | null;
                 /** @description `created` (default), `name`, `last_seen` or `status` (worst first). */
                 sort?: components["schemas"]["Sort"] | null;
                 /** @description Members of each device to answer, with commas between them; `key` is always there. All when absent. */
@@ -3578,6 +3651,14 @@ export interface operations {
                 };
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4374,7 +4455,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["RuleBody"];
+                "application/json": components["schemas"]["NewRuleBody"];
             };
         };
         responses: {
@@ -4384,6 +4465,14 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RuleItem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             422: {
@@ -4866,6 +4955,14 @@ export interface operations {
                 };
             };
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
