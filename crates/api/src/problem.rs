@@ -29,9 +29,9 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     going: Option<Box<Going>>,
     /// Readings refused by reason, where the message or request was.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(value_type = Option<BTreeMap<String, u64>>)]
-    rejected: Option<Box<BTreeMap<&'static str, u64>>>,
+    rejected: BTreeMap<&'static str, u64>,
     /// Which member of what was sent is wrong, such as `fields[0].path`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -48,7 +48,7 @@ impl Problem {
             code,
             detail: Into::<String>::into(detail).into_boxed_str(),
             going: None,
-            rejected: None,
+            rejected: BTreeMap::new(),
             member: None,
         }
     }
@@ -98,7 +98,7 @@ impl Problem {
     /// Tells how many readings were refused, by why.
     #[must_use]
     pub fn counting(self, rejected: BTreeMap<&'static str, u64>) -> Self {
-        Self { rejected: Some(Box::new(rejected)), ..self }
+        Self { rejected, ..self }
     }
 
     /// Tells which member is wrong.
