@@ -3,13 +3,8 @@ import { ask, failureOf } from './client.ts';
 import type { components } from './schema.d.ts';
 
 type Schemas = components['schemas'];
-/** `devices`: whose rows they are, each with its earliest and latest time. */
-export type Import = Schemas['Import'] & { devices?: ImportedDevice[] };
-export interface ImportedDevice {
-  key: string;
-  first: number;
-  last: number;
-}
+export type Import = Schemas['Import'];
+export type ImportedDevice = Schemas['ImportedDevice'];
 export type Mapping = Schemas['Mapping'];
 export type Preview = Schemas['Preview'];
 export type TimeForm = Schemas['TimeForm'];

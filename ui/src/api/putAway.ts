@@ -6,8 +6,7 @@ import type { Device } from './types.ts';
 type Schemas = components['schemas'];
 export type BulkChange = Partial<Schemas['BulkChange']>;
 export type BulkFailure = Schemas['BulkFailure'];
-/** `name`: what its device was called, while it can be restored. */
-export type Ignored = Schemas['Ignored'] & { name?: string | null };
+export type Ignored = Schemas['Ignored'];
 export type Archived = Pick<Device, 'key' | 'name' | 'last_seen' | 'place'>;
 
 /** As many as the server takes at once. */

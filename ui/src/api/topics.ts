@@ -6,22 +6,16 @@ type Schemas = components['schemas'];
 
 export type TopicItem = Schemas['TopicItem'];
 export type TopicPage = Schemas['TopicPage'];
-export type Trace = Omit<Schemas['Trace'], 'messages'> & { messages: TraceMessage[] };
-export type TraceMessage = Omit<Schemas['TraceMessage'], 'readings'> & { readings: TraceReading[] };
-/** `disbelieved`: the time of arrival counts instead of the one that it claims. */
-export type TraceReading = Schemas['TraceReading'] & { disbelieved?: boolean };
+export type Trace = Schemas['Trace'];
+export type TraceMessage = Schemas['TraceMessage'];
+export type TraceReading = Schemas['TraceReading'];
 export type FieldSpec = Schemas['FieldSpec'];
 export type RuleSpec = Schemas['RuleSpec'];
 export type Rule = Schemas['RuleItem'];
 export type RuleList = Schemas['RuleList'];
-export type Trial = Omit<Schemas['TestAnswer'], 'messages'> & { messages: TrialMessage[] };
-/** `now`: how it is read without the rule, where that is known. `worse`: what is read well now would be lost. */
-export type TrialMessage = Schemas['TestMessage'] & {
-  now?: Pick<Schemas['TestMessage'], 'outcome' | 'detail' | 'readings'> | null;
-  worse?: boolean;
-};
-/** `why`: a sentence where there is nothing to suggest. */
-export type Suggestion = Schemas['Suggestion'] & { why?: string | null };
+export type Trial = Schemas['TestAnswer'];
+export type TrialMessage = Schemas['TestMessage'];
+export type Suggestion = Schemas['Suggestion'];
 export type Refused = Schemas['RefusedItem'];
 export type Format = Schemas['Format'];
 export type TimeUnit = Schemas['TimeUnit'];

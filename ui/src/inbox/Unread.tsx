@@ -7,7 +7,7 @@ import { focusNotice } from '../components/Notice.tsx';
 import { Payload } from '../components/Payload.tsx';
 import { formatCount } from '../format/number.ts';
 import { formatAge, formatTime } from '../format/time.ts';
-import { plural, t, word } from '../i18n/index.ts';
+import { plural, sourceName, t, word } from '../i18n/index.ts';
 import { notice, ruleOfUnread } from '../rules/editing.ts';
 import { now } from '../state/clock.ts';
 import { failureText, loadUnread, unread } from '../state/fleet.ts';
@@ -72,7 +72,7 @@ function Message({ message }: { message: UnreadMessage }) {
             {formatAge(now.value - message.t)}
           </time>
           {' · '}
-          {word('source', message.source)}
+          {sourceName(message.source)}
           {message.client && ` · ${message.client}`}
           {' · '}
           {plural('inbox.bytes', message.bytes, { n: formatCount(message.bytes) })}

@@ -8,6 +8,7 @@ const reading = (metric: string, more: Partial<TraceReading> = {}): TraceReading
   v: 1,
   unit_source: 'none',
   q: 0,
+  disbelieved: false,
   ...more,
 });
 
@@ -17,6 +18,7 @@ const message = (readings: TraceReading[], now: TraceReading[] | null): TrialMes
   hex: '',
   outcome: 'stored',
   readings,
+  worse: false,
   now: now && { outcome: 'stored', readings: now },
 });
 

@@ -13,6 +13,7 @@ function device(part: Partial<Device>): Device {
     first_t: null,
     diagnostic: false,
     display: {},
+    stale: false,
   } as const;
   return {
     key: 'k',

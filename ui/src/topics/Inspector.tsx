@@ -8,7 +8,7 @@ import { Payload } from '../components/Payload.tsx';
 import { ReadingsTable } from '../components/ReadingsTable.tsx';
 import { formatCount } from '../format/number.ts';
 import { formatAge, formatTime } from '../format/time.ts';
-import { plural, t, word } from '../i18n/index.ts';
+import { plural, sourceName, t } from '../i18n/index.ts';
 import { ruleOfTopic } from '../rules/editing.ts';
 import { now } from '../state/clock.ts';
 import { failureText, type Loaded } from '../state/fleet.ts';
@@ -71,7 +71,7 @@ function Told({ trace, item, isHeld }: ToldProps) {
   return (
     <>
       <p class="muted inspect-facts">
-        {word('source', last.source)} · {last.client} ·{' '}
+        {sourceName(last.source)} · {last.client} ·{' '}
         {last.rule
           ? t('topics.by_rule', { rule: ruleName(last.rule) })
           : t('topics.by', { decoder: last.decoder })}
