@@ -148,12 +148,13 @@ fn drafted(message: &Message<'_>, found: &[Found]) -> Option<Draft> {
 fn nearly(message: &Message<'_>) -> Result<Option<Draft>, String> {
     let Some(text) = message.text else { return Ok(None) };
     let whole = lenient::mended(text).ok_or_else(|| CUT_OFF.to_owned())?;
-    match json::parse(&whole) {
-        Ok(root) => Ok(Some(suggest_json::drafted(&root, &[]))),
-        Err(Fault::Incomplete(_)) => Err(CUT_OFF.to_owned()),
-        Err(Fault::Invalid(_) | Fault::TooDeep | Fault::TooMany) if text.contains('\n') => Ok(None),
-        Err(Fault::Invalid(_) | Fault::TooDeep | Fault::TooMany) => Ok(of_lines(message, text)),
-    }
+    let draft = match json::parse(&whole) {
+        Ok(root) => Some(suggest_json::drafted(&root, &[])).filter(|draft| !draft.fields.is_empty()),
+        Err(Fault::Incomplete(_)) => return Err(CUT_OFF.to_owned()),
+        Err(Fault::Invalid(_) | Fault::TooDeep | Fault::TooMany) => None,
+    };
+    let in_columns = || if text.contains('\n') { None } else { of_lines(message, text) };
+    Ok(draft.or_else(in_columns))
 }
 
 /// The unit of a text that is one number, perhaps behind its label.

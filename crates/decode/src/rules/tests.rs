@@ -283,6 +283,7 @@ fn a_rule_to_begin_with_is_suggested() {
             "yard/{device}/data | ,yard/{device} |  | temperature=-@temperature",
         ),
         ("yard/esp1/data", "{'a': {'x': 21.5, 'ok': True}}", "yard/{device}/data | ,yard/{device} |  | a.x=-@a.x"),
+        ("yard/esp1/data", "[12;234]", "yard/{device}/data | ,yard/{device} |  | value_0=-@1 value_1=-@2"),
         ("yard/esp1/data", "{T=23.4; H=55}", "yard/{device}/data | ,yard/{device} |  | t=-@1 h=-@2"),
         // A bare number under a name that says nothing.
         ("home/x/v7", "21.5", "home/{device}/v7 | ,home/{device} |  | v7=-"),
