@@ -330,9 +330,11 @@ fn push_step(path: &mut String, step: &str) {
 
 /// What is beside the announced values in the object, read as usual.
 fn add_the_rest(json: &Json<'_>, metrics: &[AnnouncedMetric], found: &mut Vec<Found>) {
-    let Some((first, others)) = metrics.split_first() else { return };
+    // What is not calculated is one of the rest itself.
+    let mut read = metrics.iter().filter(|metric| !matches!(metric.pick, Pick::Unread(_)));
+    let Some(first) = read.next() else { return };
     let Json::Object(members) = json else { return };
-    if others.iter().any(|other| other.device != first.device) {
+    if read.any(|other| other.device != first.device) {
         return;
     }
     let mut members = members.clone();
