@@ -100,6 +100,12 @@ impl Index {
         judged.find(|judged| judged.said.pick == *pick)
     }
 
+    /// Devices of which values were announced on a topic. What stands beside these values is read as theirs.
+    pub(super) fn on_topic<'i>(&'i self, topic: &'i str) -> impl Iterator<Item = &'i str> {
+        let subjects = self.topics.get(topic).into_iter().flat_map(|of| &of.subjects);
+        subjects.flat_map(move |subject| subject.of_topic(topic)).map(|judged| judged.names().0)
+    }
+
     /// Whether values that are `usual`'s may become those of `device` by the word of `owner`.
     pub(super) fn may_enter(&self, device: &str, usual: Option<&str>, owner: &Arc<str>, exists: bool) -> bool {
         let subjects = self.devices.get(device).map(|of| of.subjects.as_slice()).unwrap_or_default();

@@ -3,8 +3,8 @@
 //! Anybody who may publish may announce, so an announcement takes nothing away from anybody:
 //!
 //! * A family that we read by itself keeps its names.
-//! * Values that have a series already stay in it: those of a topic that was read before it was announced, and those of one
-//!   that another announcement came first for.
+//! * Values that have a series already stay in it: those of a topic that was read before it was announced, those that stood
+//!   beside announced ones, and those of one that another announcement came first for.
 //! * A device that exists takes in no values by the word of others: only from topics that tell the same device by themselves,
 //!   from its own announcer, or from beside topics that are announced as its own.
 //! * What a template makes of a number holds for values that have no series yet: nobody's numbers become others by the word of
@@ -112,6 +112,9 @@ fn named(
     let bound = Topic::parse(&said.topic).ok().and_then(|topic| existing.bound.device_of(&topic).cloned());
     let bound = bound.or_else(|| existing.of_client.cloned());
     let device = bound.map_or(usual.device, |device| device.as_str().to_owned());
+    if let Some(beside) = index.on_topic(&said.topic).find(|device| existing.series(device, &usual.metric).is_some()) {
+        return (Some((beside.to_owned(), usual.metric)), false);
+    }
     let exists = existing.device(&said.device).is_some();
     // What is not calculated is read as usual.
     let own = !usual.family
