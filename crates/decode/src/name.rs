@@ -155,6 +155,7 @@ const LETTERS: &[(&str, Known, &[&str])] = &[
     ("w", Known::Watt, &["power"]),
     ("s", Known::Second, &["uptime", "duration", "interval", "period", "runtime"]),
     ("m", Known::Metre, &["altitude", "distance", "height", "depth", "level"]),
+    ("in", Known::Inch, &["rain", "snow", "snowfall"]),
     ("l", Known::Litre, &["volume", "water"]),
     ("g", Known::Gram, &["weight", "mass"]),
 ];

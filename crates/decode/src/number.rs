@@ -217,27 +217,27 @@ pub(crate) fn single(text: &str) -> Option<(Judged, Option<Known>)> {
     Some((loose_decimal(number)?, Some(unit)))
 }
 
-/// A strict decimal, or one with a decimal comma, or one with commas between thousands and a decimal point.
+/// A strict decimal, or one with a decimal comma. Where both separators stand, the last one stands once and is that of the
+/// fraction, and the other parts thousands.
 fn loose_decimal(text: &str) -> Option<Judged> {
     if !text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.')) {
         return None;
     }
-    if !text.contains(',') {
-        return decimal(text);
+    let Some(comma) = text.rfind(',') else { return decimal(text) };
+    let (parts, between) = match text.rfind('.') {
+        None => (text.split_once(',')?, None),
+        Some(point) if point > comma => (text.split_once('.')?, Some(',')),
+        Some(_) => (text.split_once(',')?, Some('.')),
+    };
+    let (whole, fraction) = parts;
+    if !fraction.bytes().all(|byte| byte.is_ascii_digit()) || (fraction.is_empty() && between != Some(',')) {
+        return None;
     }
-    match text.split_once('.') {
-        None => {
-            let (whole, fraction) = text.split_once(',')?;
-            (!fraction.is_empty() && fraction.bytes().all(|byte| byte.is_ascii_digit()))
-                .then(|| decimal(&format!("{whole}.{fraction}")))?
-        }
-        Some((whole, _)) => {
-            let mut groups = whole.split(',');
-            let first = groups.next()?.trim_start_matches(['-', '+']);
-            let thousands = (1..=3).contains(&first.len()) && groups.all(|group| group.len() == 3);
-            thousands.then(|| decimal(&text.replace(',', "")))?
-        }
-    }
+    let Some(between) = between else { return decimal(&format!("{whole}.{fraction}")) };
+    let mut groups = whole.split(between);
+    let first = groups.next()?.trim_start_matches(['-', '+']);
+    let thousands = (1..=3).contains(&first.len()) && groups.all(|group| group.len() == 3);
+    thousands.then(|| decimal(&format!("{}.{fraction}", whole.replace(between, ""))))?
 }
 
 /// Without one pair of quotes around it, and without the blanks inside them.
@@ -297,13 +297,31 @@ mod tests {
             ("+7", 7.0),
             (".5", 0.5),
             ("1,234.5", 1234.5),
+            ("1.013,2", 1013.2),
+            ("-1.234.567,8", -1_234_567.8),
             ("23.4 °C", 23.4),
             ("45%", 45.0),
             ("-3,5 °C", -3.5),
         ] {
             assert_eq!(single(text).and_then(|(judged, _)| judged.finite()), Some(expected), "{text}");
         }
-        for text in ["", "hello", "data_3", "12 apples", "23.4, 55.5", "1.2.3", "0x10", "2021-01-01", "-", "e5", "1e"] {
+        for text in [
+            "",
+            "hello",
+            "data_3",
+            "12 apples",
+            "23.4, 55.5",
+            "1.2.3",
+            "1.01,2",
+            "1,013.2,5",
+            "1.013,",
+            "1,2.013.4",
+            "0x10",
+            "2021-01-01",
+            "-",
+            "e5",
+            "1e",
+        ] {
             assert_eq!(single(text), None, "{text}");
         }
     }
