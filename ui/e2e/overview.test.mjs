@@ -67,7 +67,7 @@ test('an unread message is counted, shown with its reason and bytes, and can be 
     await message.getByText('{"temperature": 21.5, "hum').waitFor();
     await message.getByText('26 bytes').waitFor();
     await message.getByRole('button', { name: /Read again/ }).click();
-    await message.getByText('It can still not be read.').waitFor();
+    await message.getByText('It still cannot be read.').waitFor();
   });
 });
 

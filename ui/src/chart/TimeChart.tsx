@@ -44,7 +44,7 @@ export function TimeChart({ board, lane, status, gutter, actions }: Props) {
   const id = useId();
   useSurface({ board, lane, status, gutter, actions }, host, surface, drawn);
 
-  const title = metricTitle(lane.metric.name);
+  const title = metricTitle(lane.metric);
   const onKeyDown = (event: KeyboardEvent) => {
     const action = keyAction(event.key, event.shiftKey);
     if (!action || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -243,7 +243,7 @@ function Words({ drawn, lane, board, id, isOpen }: WordsProps) {
   const { plot, form, sent, extremes, gaps } = drawn;
   const span = board.span.value;
   const caption = t('table.caption', {
-    name: metricTitle(lane.metric.name),
+    name: metricTitle(lane.metric),
     unit: lane.metric.unit ?? t('unit.none'),
     duration: formatDuration(span.to - span.from),
   });

@@ -9,8 +9,9 @@ it('a quantity has one colour, by name or by unit', () => {
 });
 
 it('titles are readable', () => {
-  expect(metricTitle('soil_moisture')).toBe('Soil moisture');
-  expect(metricTitle('co2')).toBe('CO₂');
+  expect(metricTitle({ name: 'soil_moisture' })).toBe('Soil moisture');
+  expect(metricTitle({ name: 'co2', label: null })).toBe('CO₂');
+  expect(metricTitle({ name: 'level_1', label: 'Well level' })).toBe('Well level');
   for (const [name, title] of [
     ['dht11.temperature', 'DHT11 temperature'],
     ['linkquality', 'Link quality'],
@@ -25,5 +26,5 @@ it('titles are readable', () => {
     ['temp1', 'Temp1'],
     ['température', 'Température'],
   ])
-    expect(metricTitle(name ?? '')).toBe(title);
+    expect(metricTitle({ name: name ?? '' })).toBe(title);
 });

@@ -51,8 +51,9 @@ const initials = /^(cpu|id|iaq|ip|lqi|nox|rssi|snr|ssid|tvoc|uv|vcc|voc)$/;
 /** DHT11, BME280, DS18B20: a few letters and at least two figures are a part's number. */
 const partNumber = /^[a-z]{2,3}\d{2,}[a-z\d]*$/;
 
-/** `soil_moisture` as a title: "Soil moisture". The name itself stays what it is everywhere else. */
-export function metricTitle(name: string): string {
+/** What it was announced as, else its name as a title: `soil_moisture` is "Soil moisture". */
+export function metricTitle({ name, label }: Pick<Metric, 'name' | 'label'>): string {
+  if (label) return label;
   const words = name
     .replace(/([a-z])([A-Z])/g, '$1 $2')
     .toLowerCase()

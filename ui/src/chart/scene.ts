@@ -183,7 +183,7 @@ export function summaryOf(
 ): string {
   const duration = formatDuration(span.to - span.from);
   const unit = metric.unit ? ` ${metric.unit}` : '';
-  const name = metricTitle(metric.name);
+  const name = metricTitle(metric);
   if (plot.x.length === 0) return t('summary.empty', { name, duration });
   const values = found
     ? t('summary.values', {

@@ -100,7 +100,7 @@ function MetricCell({ device, metric }: { device: string; metric: Metric }) {
   return (
     <li class="metric" data-hue={hueOf(metric)} ref={cell}>
       <span class="metric-name">
-        {metricTitle(metric.name)}
+        {metricTitle(metric)}
         {young > 0 && <span class="metric-span">{formatStep(young)}</span>}
       </span>
       <Spark spark={spark} newest={newest} />

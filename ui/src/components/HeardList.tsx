@@ -30,13 +30,19 @@ export function HeardList() {
 }
 
 export function HeardSentence({ item }: { item: Heard }) {
+  const metrics = newDevices.value.find((one) => one.key === item.device)?.metrics;
   return (
     <p class="heard-sentence">
       {t('heard.heard')} <b class="topic">{item.topic}</b> = <b>{payload(item)}</b> →{' '}
       {t('heard.device')} <a href={withKept(devicePath(item.device))}>{item.device}</a>
       {item.readings.map((reading) => (
         <span key={reading.metric}>
-          , {inSentence(metricTitle(reading.metric))}
+          ,{' '}
+          {inSentence(
+            metricTitle(
+              metrics?.find((one) => one.name === reading.metric) ?? { name: reading.metric },
+            ),
+          )}
           {reading.unit && `, ${reading.unit}`}
           {reading.unit && reading.unit_source === 'assumed' && (
             <>

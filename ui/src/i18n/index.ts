@@ -15,6 +15,7 @@ import type health from './en.health.json';
 import type imports from './en.import.json';
 import type inbox from './en.inbox.json';
 import en from './en.json';
+import type marked from './en.marked.json';
 import type marks from './en.marks.json';
 import type messages from './en.messages.json';
 import type pages from './en.pages.json';
@@ -35,6 +36,7 @@ export type Key =
   | keyof typeof health
   | keyof typeof imports
   | keyof typeof inbox
+  | keyof typeof marked
   | keyof typeof marks
   | keyof typeof messages
   | keyof typeof pages

@@ -3,10 +3,13 @@ import { useSignal } from '@preact/signals';
 import type { Device } from '../api/types.ts';
 import { focusNotice } from '../components/Notice.tsx';
 import { formatCount } from '../format/number.ts';
-import { plural, t } from '../i18n/index.ts';
+import words from '../i18n/en.marked.json';
+import { addWords, plural, t } from '../i18n/index.ts';
 import { notice } from '../rules/editing.ts';
 import { failureText, loadDevices } from '../state/fleet.ts';
 import { acceptMany, type Decided, hearManyAgain, ignoreMany } from './deciding.ts';
+
+addWords(words);
 
 function leftWords(failed: Decided['failed']): string | null {
   const [first] = failed;

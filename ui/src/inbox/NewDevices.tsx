@@ -72,7 +72,7 @@ function NewDevice({ device, isMarked, mark }: RowProps) {
           <HeardSentence key={item.topic} item={item} />
         ))}
         {items.length === 0 && (
-          <p class="muted">{device.metrics.map((metric) => metricTitle(metric.name)).join(', ')}</p>
+          <p class="muted">{device.metrics.map((metric) => metricTitle(metric)).join(', ')}</p>
         )}
       </div>
       <NewMark device={device} />

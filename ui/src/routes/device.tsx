@@ -95,9 +95,9 @@ function Tabs({ current }: { current: Tab }) {
 }
 
 function Charts({ device }: { device: Device }) {
-  // Another unit makes other lanes.
+  // Another unit or title makes other lanes.
   const names = JSON.stringify(
-    device.metrics.map((metric) => [metric.name, metric.unit, digitsOf(metric)]),
+    device.metrics.map((metric) => [metric.name, metric.label, metric.unit, digitsOf(metric)]),
   );
   const first = useFirstReading(device);
   // Before the board is made: it reads once, and the right span.

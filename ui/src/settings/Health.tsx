@@ -2,7 +2,7 @@
 
 import type { DeviceEvent, DeviceHealth } from '../api/settings.ts';
 import { getEvents, getHealth } from '../api/settings.ts';
-import type { Device } from '../api/types.ts';
+import type { Device, Metric } from '../api/types.ts';
 import { metricTitle } from '../chart/hue.ts';
 import { Failure } from '../components/Failure.tsx';
 import { formatCount, formatNumber } from '../format/number.ts';
@@ -32,7 +32,9 @@ export function Health({ device }: { device: Device }) {
       )}
       {data && <Told health={data} />}
       {data && <Facts health={data} />}
-      {data && data.metrics.length > 0 && <MetricsTable metrics={data.metrics} />}
+      {data && data.metrics.length > 0 && (
+        <MetricsTable metrics={data.metrics} known={device.metrics} />
+      )}
       {!data && !health.failure && (
         <div class="progress" role="status" aria-label={t('progress')} />
       )}
@@ -143,7 +145,12 @@ function flaws(byFlaw: Record<string, number>): string {
     .join(', ');
 }
 
-function MetricsTable({ metrics }: { metrics: DeviceHealth['metrics'] }) {
+interface TableProps {
+  metrics: DeviceHealth['metrics'];
+  known: readonly Metric[];
+}
+
+function MetricsTable({ metrics, known }: TableProps) {
   return (
     <section>
       <h2>{t('health.by_metric')}</h2>
@@ -162,7 +169,9 @@ function MetricsTable({ metrics }: { metrics: DeviceHealth['metrics'] }) {
           <tbody>
             {metrics.map((metric) => (
               <tr key={metric.name}>
-                <th scope="row">{metricTitle(metric.name)}</th>
+                <th scope="row">
+                  {metricTitle(known.find((one) => one.name === metric.name) ?? metric)}
+                </th>
                 <td>{duration(metric.interval_ms)}</td>
                 <td>{duration(metric.jitter_ms)}</td>
                 <td>{formatCount(metric.bad)}</td>

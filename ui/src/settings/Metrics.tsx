@@ -41,7 +41,7 @@ function OneMetric({ device, metric }: { device: Device; metric: Metric }) {
       }}
     >
       <summary>
-        <span class="setting-metric-name">{metricTitle(metric.name)}</span>
+        <span class="setting-metric-name">{metricTitle(metric)}</span>
         <Unit metric={metric} />
         <span class="muted">{facts.filter(Boolean).join(' · ')}</span>
       </summary>
