@@ -2,8 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
-use decode::{Announcement, Content, Found, announced, decode};
-use model::{Topic, UnitSource, Value};
+use decode::announced::{PRESENCE_BYTES_MAX, PresenceMessage};
+use decode::{Announcement, Content, Found, Pick, announced, decode};
+use model::{Flaw, Judgement, Topic, UnitSource, Value};
 
 fn announce(topic: &str, payload: &str) -> Announcement {
     let content = decode(&Topic::parse(topic).unwrap(), payload.as_bytes(), None).content;
@@ -104,6 +105,46 @@ fn what_cannot_be_bound_is_counted_and_limits_hold() {
     let told = announce("homeassistant/device/d/config", &format!(r#"{{"cmps":{{{}}}}}"#, many.join(",")));
     assert_eq!((told.metrics.len(), told.left_out), (announced::METRICS_MAX, 44));
     assert_eq!(announce("homeassistant/sensor/n/o/config", "").metrics.len(), 0);
+}
+
+#[test]
+fn the_same_presence_is_announced_once_and_told_by_short_messages() {
+    let entry = r#"{"t":"a/there","val_tpl":"{{ value_json.a }}"}"#;
+    let entries = [entry, entry, r#"{"t":"a/there"}"#, entry].join(",");
+    let config = format!(r#"{{"stat_t":"a/b","dev":{{"ids":"d"}},"avty":[{entries}]}}"#);
+    let told = announce("homeassistant/sensor/n/o/config", &config);
+    let availability = &told.devices[0].availability;
+    assert_eq!(availability.len(), 2);
+    let topic = Topic::parse("a/there").unwrap();
+    let here = |payload: &str| {
+        let message = PresenceMessage::new(&topic, payload.as_bytes())?;
+        availability.iter().find_map(|it| it.read(&message))
+    };
+    for (payload, expected) in [
+        (r#"{"a":"online"}"#, Some(true)),
+        (r#"{"a":"offline"}"#, Some(false)),
+        (r#"{"a":true}"#, None),
+        (" online ", Some(true)),
+        ("other", None),
+    ] {
+        assert_eq!(here(payload), expected, "{payload}");
+    }
+    let of_bytes = |bytes: usize| format!("online{}", " ".repeat(bytes - "online".len()));
+    assert_eq!(here(&of_bytes(PRESENCE_BYTES_MAX)), Some(true));
+    assert_eq!(here(&of_bytes(PRESENCE_BYTES_MAX + 1)), None);
+}
+
+#[test]
+fn what_a_template_mentions_is_doubted() {
+    let mut told = announce("homeassistant/sensor/n/o/config", r#"{"stat_t":"a/b","dev":{"ids":"d"}}"#);
+    for (paths, expected) in
+        [(vec!["/other", "/in/foo"], vec!["foo"]), (vec!["/other"], vec![]), (vec![], vec!["foo", "baz"])]
+    {
+        told.metrics[0].pick = Pick::Unread(paths.into_iter().map(str::to_owned).collect());
+        let found = read("a/b", r#"{"foo":4,"baz":5}"#, &told);
+        let doubted = found.iter().filter(|it| it.judgement == Judgement::Suspect(Flaw::NotCalculated));
+        assert_eq!(doubted.map(|it| it.metric.as_str()).collect::<Vec<_>>(), expected);
+    }
 }
 
 #[test]

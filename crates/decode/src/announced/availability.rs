@@ -11,6 +11,8 @@ use crate::message::Message;
 pub(super) const TOPICS_MAX: usize = 8;
 /// Longest word for being there or not, in bytes. A topic with a longer one is left out.
 pub(super) const WORD_BYTES_MAX: usize = 64;
+/// Longest message that is asked whether devices are there, in bytes. A longer one tells nothing of it.
+pub const PRESENCE_BYTES_MAX: usize = 4 * 1024;
 
 /// A topic on which it is told whether a device is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,17 +40,29 @@ pub enum Mode {
     Any,
 }
 
+/// A message of such a topic. It is parsed at most once, however many devices it tells of.
+pub struct PresenceMessage<'m>(Message<'m>);
+
+impl<'m> PresenceMessage<'m> {
+    /// Nothing where it is longer than [`PRESENCE_BYTES_MAX`].
+    #[must_use]
+    pub fn new(topic: &'m Topic, payload: &'m [u8]) -> Option<Self> {
+        (payload.len() <= PRESENCE_BYTES_MAX).then(|| Self(Message::new(topic, payload)))
+    }
+}
+
 impl AnnouncedAvailability {
     /// Whether the device is there by the word of that message; nothing where it has another word.
     #[must_use]
-    pub fn read(&self, topic: &Topic, payload: &[u8]) -> Option<bool> {
-        let message = Message::new(topic, payload);
-        let word = match (&self.pick, message.value()) {
-            (Pick::Whole, _) => message.text?.trim().to_owned(),
+    pub fn read(&self, message: &PresenceMessage<'_>) -> Option<bool> {
+        let message = &message.0;
+        let word: &str = match (&self.pick, message.value()) {
+            (Pick::Whole, _) => message.text?.trim(),
             (Pick::Path(path), Some(json)) => match at(json, path)? {
-                Json::Text(text) => text.to_string(),
-                Json::Number(text) => (*text).to_owned(),
-                Json::Bool(on) => on.to_string(),
+                Json::Text(text) => text,
+                Json::Number(text) => text,
+                Json::Bool(true) => "true",
+                Json::Bool(false) => "false",
                 Json::Null | Json::Nan | Json::Infinite | Json::List(_) | Json::Object(_) => return None,
             },
             (Pick::Path(_), None) | (Pick::Unread(_), _) => return None,

@@ -46,9 +46,20 @@ impl Calculation {
         *self == Self::default()
     }
 
-    /// A number that nothing else becomes of keeps its digits.
-    pub(super) fn rounded(self, rounding: Option<Rounding>) -> Self {
-        if self.is_none() { self } else { Self { rounding: rounding.or(self.rounding), ..self } }
+    /// Rounded once more; nothing where that is not one rounding.
+    pub(super) fn rounded(self, rounding: Rounding) -> Option<Self> {
+        let rounding = match (self.rounding, rounding) {
+            (None, rounding) => rounding,
+            (Some(Rounding::Digits(first)), Rounding::Digits(then)) => Rounding::Digits(first.min(then)),
+            (Some(Rounding::Whole), Rounding::Digits(_) | Rounding::Whole) => Rounding::Whole,
+            (Some(Rounding::Digits(_)), Rounding::Whole) => return None,
+        };
+        Some(Self { rounding: Some(rounding), ..self })
+    }
+
+    /// As it is applied: a number that nothing else becomes of keeps its digits.
+    pub(super) fn settled(self) -> Self {
+        if (Self { rounding: None, ..self }).is_none() { Self::default() } else { self }
     }
 
     /// Nothing where it is no number any more.

@@ -179,7 +179,13 @@ impl One<'_, '_> {
             let template = get(of, "value_template", "val_tpl").and_then(Json::text);
             one(of, get(of, "topic", "t").and_then(Json::text)?, template)
         });
-        (several.collect(), mode)
+        let mut all: Vec<AnnouncedAvailability> = Vec::new();
+        for told in several {
+            if !all.contains(&told) {
+                all.push(told);
+            }
+        }
+        (all, mode)
     }
 
     /// With the base in place of `~`; nothing where it is no topic, or one that holds announcements itself.

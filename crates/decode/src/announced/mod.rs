@@ -10,13 +10,14 @@ mod lists;
 mod template;
 mod usual;
 
-pub use availability::{AnnouncedAvailability, Mode};
+pub use availability::{AnnouncedAvailability, Mode, PRESENCE_BYTES_MAX, PresenceMessage};
 pub use calculation::{Calculation, Rounding};
 pub(crate) use config::{read as read_config, withdrawn};
 pub(crate) use lists::{read_about, read_description, read_devices, read_tasmota, read_text};
 pub use usual::{Usual, usual};
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use model::{Flaw, Judgement, Kind, Topic, Unit, UnitSource, Value};
 use serde::{Deserialize, Serialize};
@@ -213,18 +214,26 @@ fn describe(found: &mut [Found], metrics: &[AnnouncedMetric]) {
 
 /// Doubts the numbers of which a template would have made others; whether there are any.
 fn doubt(found: &mut [Found], metrics: &[AnnouncedMetric]) -> bool {
-    let unread: Vec<&Vec<String>> = metrics
-        .iter()
-        .filter_map(|metric| match &metric.pick {
+    if found.is_empty() {
+        return false;
+    }
+    let unread = || {
+        metrics.iter().filter_map(|metric| match &metric.pick {
             Pick::Unread(paths) => Some(paths),
             Pick::Whole | Pick::Path(_) => None,
         })
-        .collect();
+    };
+    let whole_message = unread().any(Vec::is_empty);
+    // Each name is looked up once per message, not once per value: that took seconds.
+    let last: HashSet<&str> = unread().filter(|_| !whole_message).flatten().map(|path| last_of(path)).collect();
+    let leaves: HashSet<String> = last.into_iter().map(|last| metric_of(last).name).collect();
+    if !whole_message && leaves.is_empty() {
+        return false;
+    }
     let mut any = false;
     for found in found {
         let leaf = found.metric.rsplit('.').next().unwrap_or_default();
-        let means = |path: &String| metric_of(last_of(path)).name == leaf;
-        let meant = unread.iter().any(|paths| paths.is_empty() || paths.iter().any(means));
+        let meant = whole_message || leaves.contains(leaf);
         if meant && found.judgement == Judgement::Good && matches!(found.value, Ok(Value::Number(_))) {
             found.judgement = Judgement::Suspect(Flaw::NotCalculated);
             any = true;

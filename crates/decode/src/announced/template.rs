@@ -43,7 +43,9 @@ fn linear(template: &str) -> Option<(Pick, Calculation)> {
         return None;
     }
     let inner = template.trim().strip_prefix("{{")?.strip_suffix("}}")?;
-    let inner = inner.trim_start_matches('-').trim_end_matches('-').trim();
+    // A minus at the very edge is about blanks around the value.
+    let inner = inner.strip_prefix('-').unwrap_or(inner);
+    let inner = inner.strip_suffix('-').unwrap_or(inner).trim();
     if inner.contains("{{") || inner.contains("{%") {
         return None;
     }
@@ -54,8 +56,9 @@ fn linear(template: &str) -> Option<(Pick, Calculation)> {
         return (defined.0 == value.0).then_some(value);
     }
     let Some((digits, inner)) = formatted(inner) else { return whole(inner) };
-    let (pick, calculation) = whole(inner)?;
-    Some((pick, calculation.rounded(digits)))
+    let Linear { pick, calculation } = all_of(inner)?;
+    let calculation = digits.map_or(Some(calculation), |digits| calculation.rounded(digits))?;
+    Some((pick?, calculation.settled()))
 }
 
 /// `'%0.1f'|format(x)`: the digits, and the x.
@@ -74,9 +77,14 @@ fn formatted(text: &str) -> Option<(Option<Rounding>, &str)> {
 
 /// A whole text that is one value of the message.
 fn whole(text: &str) -> Option<(Pick, Calculation)> {
+    let Linear { pick, calculation } = all_of(text)?;
+    Some((pick?, calculation.settled()))
+}
+
+fn all_of(text: &str) -> Option<Linear> {
     let mut rest = Rest(text);
-    let Linear { pick, calculation } = rest.sum(0)?;
-    rest.0.trim().is_empty().then_some((pick?, calculation))
+    let sum = rest.sum(0)?;
+    rest.0.trim().is_empty().then_some(sum)
 }
 
 /// One value of the message with what becomes of it; without a place a number, which is the offset.
@@ -103,7 +111,8 @@ impl Linear {
 
     fn plus(self, number: f64) -> Option<Self> {
         let Calculation { scale, offset, rounding: None } = self.calculation else { return None };
-        Some(Self { calculation: Calculation { scale, offset: offset + number, rounding: None }, ..self })
+        let offset = offset + number;
+        offset.is_finite().then_some(Self { calculation: Calculation { scale, offset, rounding: None }, ..self })
     }
 
     fn filtered(self, filter: &str, argument: Option<&str>) -> Option<Self> {
@@ -121,7 +130,7 @@ impl Linear {
             _ => return None,
         };
         let calculation = match self.pick {
-            Some(_) => self.calculation.rounded(Some(rounding)),
+            Some(_) => self.calculation.rounded(rounding)?,
             None => Calculation { offset: rounding.of(self.calculation.offset), ..self.calculation },
         };
         Some(Self { calculation, ..self })
@@ -210,7 +219,7 @@ impl<'t> Rest<'t> {
             let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
             let (number, rest) = text.split_at_checked(end)?;
             self.0 = rest;
-            return number.parse().ok().map(Linear::number);
+            return number.parse().ok().filter(|number: &f64| number.is_finite()).map(Linear::number);
         }
         let (pick, rest) = path(text)?;
         self.0 = rest;
@@ -291,6 +300,8 @@ mod tests {
             ("{{ '%.1f' | format(value_json.t * 0.1) }}", 3.0, 0.3),
             // A filter binds before the product.
             ("{{ value_json.t * 2 | round(1) }}", 1.26, 2.52),
+            ("{{--value_json.t}}", 5.0, -5.0),
+            ("{{ (value_json.t * 2) | round(2) | round(1) }}", 1.26, 2.5),
         ] {
             let (pick, calculation) = read(template).unwrap();
             assert_eq!((pick, calculation.of(raw)), (at("/t"), Some(expected)), "{template}");
@@ -306,6 +317,10 @@ mod tests {
             ("{{ value_json.t * value_json.u }}", vec!["/t", "/u"]),
             ("{{ 1 / value_json.t }}", vec!["/t"]),
             ("{{ value_json.t / 0 }}", vec!["/t"]),
+            // What is rounded first and calculated then.
+            ("{{ (value_json.t | int) * 10 }}", vec!["/t"]),
+            ("{{ value_json.t | round(0) * 10 }}", vec!["/t"]),
+            ("{{ value_json.t | int + 0.5 }}", vec!["/t"]),
             ("{{ (value_json.t * 3 | float) | round(1) * 2 | log }}", vec!["/t"]),
             ("{{ value.split(',')[0] }}", vec![]),
             ("{{ value_json }}", vec![]),
@@ -316,6 +331,8 @@ mod tests {
         for template in ["{{ states('sensor.x') }}", ""] {
             assert_eq!(read(template), None, "{template}");
         }
+        let endless = format!("{{{{ value_json.t + {} }}}}", "9".repeat(320));
+        assert_eq!(read(&endless), Some((Pick::Unread(vec!["/t".into()]), Calculation::default())));
         let nested = format!("{{{{ {}value_json.t{} }}}}", "(".repeat(100), ")".repeat(100));
         assert_eq!(read(&nested), Some((Pick::Unread(vec!["/t".into()]), Calculation::default())));
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use store::{Catalog, CatalogError, Expected, Version};
+use store::{Catalog, CatalogError, Document, Expected, Version};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -13,7 +13,7 @@ use super::page::{Pages, Writing};
 use super::subject::{Part, Subject};
 use super::{Announcements, State, Tried};
 use crate::Limits;
-use crate::documents::all;
+use crate::documents::every;
 
 /// The kind of the documents; their id is the number of the page.
 const KIND: &str = "announced";
@@ -50,7 +50,9 @@ impl Announcements {
         if tried.durable {
             let mut state = self.state_mut();
             state.unkept.retain(|_, change| *change > tried.change);
-            self.waits.store(!state.unkept.is_empty(), Ordering::Release);
+            state.unkept_of_all = state.unkept_of_all.filter(|change| *change > tried.change);
+            let waits = !state.unkept.is_empty() || state.unkept_of_all.is_some();
+            self.waits.store(waits, Ordering::Release);
         }
         self.tried.send_replace(tried);
     }
@@ -94,7 +96,9 @@ pub(crate) async fn read(
     limits: Limits,
     started: Duration,
 ) -> Result<Announcements, CatalogError> {
-    let found = all::<Vec<Part>>(catalog, KIND).await?;
+    let pages = every(catalog, KIND).await?.into_iter();
+    let found: Vec<_> =
+        pages.map(|page| (parts_of(&page), page)).map(|(parts, it)| (it.id, it.version, parts)).collect();
     let (there, gone) = what_holds(&found);
     let mut state = State {
         limits,
@@ -108,6 +112,7 @@ pub(crate) async fn read(
         started,
         told_full: false,
         unkept: HashMap::new(),
+        unkept_of_all: None,
         present: HashMap::new(),
         withdrawn: super::Withdrawn::default(),
     };
@@ -137,6 +142,23 @@ pub(crate) async fn read(
         asked: watch::Sender::new(0),
         tried: watch::Sender::new(Tried { change: 0, durable: true }),
     })
+}
+
+/// The parts of a page, one by one, so that one that cannot be read takes no others along. The page itself is known with its
+/// version whatever is in it, since it is written again.
+fn parts_of(page: &Document) -> Vec<Part> {
+    let parts: Vec<serde_json::Value> = serde_json::from_str(&page.body).unwrap_or_else(|error| {
+        tracing::error!(id = ?page.id, %error, "a page of announcements cannot be read and is left out");
+        Vec::new()
+    });
+    let read = |part| {
+        let part = serde_json::from_value(part);
+        part.inspect_err(
+            |error| tracing::error!(id = ?page.id, %error, "an announcement cannot be read and is left out"),
+        )
+        .ok()
+    };
+    parts.into_iter().filter_map(read).collect()
 }
 
 impl State {

@@ -73,14 +73,16 @@ struct State {
     pages: Pages,
     /// Given to each change of a subject.
     serial: u64,
-    /// When clients that announced something were seen to leave, by the monotonic clock: the other one may jump. All others may
-    /// have left at the start.
+    /// When clients that announced something did so last or were seen to leave, by the monotonic clock: the other one may jump.
+    /// All others may have left at the start.
     left: HashMap<Arc<str>, Duration>,
     started: Duration,
     /// Somebody was told that no more is kept.
     told_full: bool,
     /// Topics of values of which the newest change is not kept yet, with that change.
     unkept: HashMap<String, u64>,
+    /// The newest change of topics that found no room there: messages of all topics wait for it.
+    unkept_of_all: Option<u64>,
     /// The last word of each topic that tells whether devices are there; known since the start.
     present: HashMap<String, bool>,
     withdrawn: Withdrawn,
@@ -88,6 +90,8 @@ struct State {
 
 /// So long after its announcer has left, an announcement may become another client's: as long as a device may sleep.
 const RELEASED_AFTER: Duration = Duration::from_secs(25 * 60 * 60);
+/// Most topics that are remembered one by one while the catalogue takes nothing. More: all topics wait.
+const UNKEPT_MAX: usize = 65_536;
 /// Most metrics and devices of an announcement to which another client may still add. Full: the addition changes nothing.
 const ADDED_TO_MAX: usize = 4_096;
 
@@ -152,12 +156,15 @@ impl Announcements {
         &self,
         mut announcement: Announcement,
         owner: &Arc<str>,
+        now: Duration,
         released: bool,
         existing: &Existing<'_>,
     ) -> Option<u64> {
         subject::tidy(&mut announcement);
         let mut state = self.state_mut();
         let mut before = state.subjects.get(announcement.subject.as_str()).map(Arc::clone);
+        let owned = before.as_ref().map(|before| Arc::clone(&before.owner));
+        state.was_there(owner, now);
         let same = before.as_ref().map_or(announcement.withdraws(), |before| before.says(&announcement));
         if same {
             return self.not_kept_yet();
@@ -167,10 +174,12 @@ impl Announcements {
         if !state.replace(announcement, before.clone(), owner, existing) {
             return self.not_kept_yet();
         }
+        state.was_there(owner, now);
+        state.forget_gone(owned.as_ref());
         let change = *self.asked.borrow() + 1;
         let after = state.subjects.get(key.as_str()).map(Arc::clone);
         for topic in before.iter().chain(&after).flat_map(|subject| subject.by_topic.keys()) {
-            state.unkept.insert(topic.clone(), change);
+            state.waits_for(topic, change);
         }
         self.waits.store(true, Ordering::Release);
         drop(state);
@@ -197,7 +206,8 @@ impl Announcements {
         if !self.waits.load(Ordering::Acquire) {
             return None;
         }
-        self.state().unkept.get(topic.as_str()).copied()
+        let state = self.state();
+        state.unkept.get(topic.as_str()).copied().max(state.unkept_of_all)
     }
 
     /// Waits until it was tried to keep that change, and tells whether it is durable.
@@ -213,6 +223,29 @@ impl Announcements {
 }
 
 impl State {
+    /// A client announces. It need not be connected any more: it may have left before its message is taken.
+    fn was_there(&mut self, owner: &Arc<str>, now: Duration) {
+        if self.of_owner.contains_key(owner) {
+            self.left.insert(Arc::clone(owner), now);
+        }
+    }
+
+    /// Messages of a topic are answered behind that change.
+    fn waits_for(&mut self, topic: &str, change: u64) {
+        if self.unkept.len() < UNKEPT_MAX || self.unkept.contains_key(topic) {
+            self.unkept.insert(topic.to_owned(), change);
+        } else {
+            self.unkept_of_all = Some(change);
+        }
+    }
+
+    /// Of a client of which nothing is announced any more nothing is known.
+    fn forget_gone(&mut self, owner: Option<&Arc<str>>) {
+        if let Some(owner) = owner.filter(|owner| !self.of_owner.contains_key(*owner)) {
+            self.left.remove(owner);
+        }
+    }
+
     /// Makes an announcement another client's.
     fn hand_over(&mut self, before: Arc<Subject>, owner: &Arc<str>) -> Arc<Subject> {
         if before.owner == *owner {
@@ -359,7 +392,6 @@ impl State {
             *count -= 1;
             if *count == 0 {
                 self.of_owner.remove(&subject.owner);
-                self.left.remove(&subject.owner);
             }
         }
         self.index.take_out(subject);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use decode::announced::PresenceMessage;
 use decode::{Mode, Presence};
 use model::Topic;
 
@@ -22,6 +23,7 @@ impl Announcements {
 
     /// What a message on such a topic says, by device key.
     pub(crate) fn presence(&self, told: &Told, topic: &Topic, payload: &[u8]) -> Vec<(String, Presence)> {
+        let Some(message) = PresenceMessage::new(topic, payload) else { return Vec::new() };
         let mut state = None;
         let mut all: Vec<(String, Presence)> = Vec::new();
         for about in told.iter().flat_map(|subject| subject.own_devices()) {
@@ -29,7 +31,7 @@ impl Announcements {
                 continue;
             }
             let mut of_topic = about.availability.iter().filter(|it| it.topic == topic.as_str());
-            let Some(here) = of_topic.find_map(|it| it.read(topic, payload)) else { continue };
+            let Some(here) = of_topic.find_map(|it| it.read(&message)) else { continue };
             let state = state.get_or_insert_with(|| self.state_mut());
             if state.present.len() >= PRESENT_MAX {
                 state.present.clear();

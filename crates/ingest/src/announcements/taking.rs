@@ -20,10 +20,10 @@ impl Taker {
         let existing = Existing { identity: &self.identity, bound: arriving.bound, of_client };
         let (announced, registry) = (&self.shared.announced, &self.shared.registry);
         // A broker that replays what it keeps takes nothing over.
+        let now = self.clock.monotonic();
         let released = owner.starts_with(OF_BROKER)
-            && announced
-                .is_released(&announcement.subject, self.clock.monotonic(), |client| registry.is_connected(client));
-        let change = announced.accept(announcement, &owner, released, &existing);
+            && announced.is_released(&announcement.subject, now, |client| registry.is_connected(client));
+        let change = announced.accept(announcement, &owner, now, released, &existing);
         draft.effects.announced |= change.is_some();
         draft.behind = draft.behind.max(change);
         Outcome::NoReading { kind: "discovery" }

@@ -16,7 +16,7 @@ fn says(announcements: &Announcements, client: &str, subject: &str, device: &str
     let about = AnnouncedDevice { device: device.into(), name: Some(name.into()), ..AnnouncedDevice::default() };
     let announcement = Announcement { devices: vec![about], ..Announcement::withdrawing(subject) };
     let existing = Existing { identity: &Identity::default(), bound: &Bound::default(), of_client: None };
-    announcements.accept(announcement, &client.into(), false, &existing)
+    announcements.accept(announcement, &client.into(), Duration::ZERO, false, &existing)
 }
 
 fn name(announcements: &Announcements, device: &str) -> Option<String> {
