@@ -122,7 +122,7 @@ for (const [name, size] of Object.entries({ desk, phone })) {
         await mark(keys[0]).check();
         await mark(keys[1]).check();
         await page.getByRole('button', { name: 'Ignore 2' }).click();
-        await page.getByText('2 devices are ignored.').waitFor(patience);
+        await page.getByText('2 devices are ignored;').waitFor(patience);
         await mark(keys[0]).waitFor({ state: 'detached', ...patience });
         assert.equal((await publish(keys[0], { temperature: 22 })).code, 'ignored');
         await page.getByRole('button', { name: 'Undo' }).click();

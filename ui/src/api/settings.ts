@@ -102,8 +102,8 @@ export interface LastMessage {
 
 const topicsAsked = 1000;
 
-/** The newest topic with readings of the device, and the trace of its last message. */
-export async function getLastMessage(key: string): Promise<LastMessage | null> {
+/** Topics with readings of the device, newest first. */
+export async function getTopicsOf(key: string): Promise<Schemas['TopicItem'][]> {
   const named = await ask<Schemas['TopicPage']>('/topics', {
     query: { q: key, limit: topicsAsked },
   });
@@ -114,7 +114,12 @@ export async function getLastMessage(key: string): Promise<LastMessage | null> {
   if (found.length === 0) {
     found = own(await ask<Schemas['TopicPage']>('/topics', { query: { limit: topicsAsked } }));
   }
-  const newest = found.sort((a, b) => b.t - a.t)[0];
+  return found.sort((a, b) => b.t - a.t);
+}
+
+/** The newest topic with readings of the device, and the trace of its last message. */
+export async function getLastMessage(key: string): Promise<LastMessage | null> {
+  const [newest] = await getTopicsOf(key);
   if (!newest) return null;
   const { topic } = newest;
   const trace = await ask<Schemas['Trace']>('/topics/trace', { query: { topic } });

@@ -1,13 +1,16 @@
 /** Each metric: how its values are shown, and what makes them true. */
 
 import { useSignal } from '@preact/signals';
-import { changeDevice } from '../api/settings.ts';
+import { changeDevice, getTopicsOf } from '../api/settings.ts';
 import type { Device, Metric } from '../api/types.ts';
 import { metricTitle } from '../chart/hue.ts';
 import { TextField } from '../components/Field.tsx';
 import { Unit } from '../components/Unit.tsx';
 import { formatNumber } from '../format/number.ts';
 import { t, word } from '../i18n/index.ts';
+import { ruleOfTopic } from '../rules/editing.ts';
+import { usePoll } from '../state/poll.ts';
+import { withKept } from '../state/url.ts';
 import { Calibrations } from './Calibrations.tsx';
 import { lineWords } from './calibration.ts';
 import { SaveLine, Section } from './Section.tsx';
@@ -29,7 +32,7 @@ function OneMetric({ device, metric }: { device: Device; metric: Metric }) {
   const isOpen = useSignal(false);
   const facts = [
     metric.unit_source !== 'none' && word('unit_from', metric.unit_source),
-    metric.own_unit && t('set.unit_hint', { unit: metric.own_unit }),
+    metric.own_unit && sentWords(metric),
     metric.calibration && lineWords(metric.calibration, (value) => formatNumber(value)),
   ];
   const isNumber = metric.kind !== 'state' && metric.kind !== 'text';
@@ -49,6 +52,39 @@ function OneMetric({ device, metric }: { device: Device; metric: Metric }) {
       {isOpen.value && isNumber && <Display device={device} metric={metric} />}
       {isOpen.value && isNumber && <Calibrations device={device} metric={metric} />}
     </details>
+  );
+}
+
+const isAssumed = ({ unit, unit_source }: Metric) => Boolean(unit) && unit_source === 'assumed';
+
+function sentWords(metric: Metric): string {
+  const unit = metric.own_unit ?? metric.unit ?? '';
+  return t(isAssumed(metric) ? 'set.unit_assumed' : 'set.unit_hint', { unit });
+}
+
+const topicsMs = 60_000;
+
+/** What to do where the device means another unit than the one that is assumed. */
+function OtherUnit({ device, metric }: { device: string; metric: string }) {
+  const { data } = usePoll(device, () => getTopicsOf(device), topicsMs);
+  const found = data?.find((item) => item.metrics.includes(metric));
+  if (!found) return <p class="form-hint">{t('set.unit_else', { rule: t('set.unit_rule') })}</p>;
+  const [before, after] = t('set.unit_else').split('{rule}');
+  const { topic, rule } = found;
+  return (
+    <p class="form-hint">
+      {before}
+      <a
+        href={withKept(`/topics?${new URLSearchParams({ topic })}`)}
+        onClick={(event) => {
+          // In another window the topic is shown, and the rule is opened from there.
+          if (!event.ctrlKey && !event.metaKey && !event.shiftKey) void ruleOfTopic(topic, rule);
+        }}
+      >
+        {t('set.unit_rule')}
+      </a>
+      {after}
+    </p>
   );
 }
 
@@ -86,7 +122,7 @@ function Display({ device, metric }: { device: Device; metric: Metric }) {
           <TextField
             id={`${id}-unit`}
             label={t('set.unit')}
-            hint={t('set.unit_hint', { unit: metric.own_unit ?? metric.unit })}
+            hint={sentWords(metric)}
             value={shown.unit}
             input={{ placeholder: metric.own_unit ?? metric.unit, list: `${id}-units` }}
             set={set('unit')}
@@ -102,6 +138,7 @@ function Display({ device, metric }: { device: Device; metric: Metric }) {
           set={set('precision')}
         />
       </div>
+      {isAssumed(metric) && <OtherUnit device={device.key} metric={metric.name} />}
       <datalist id={`${id}-units`}>
         {unitsLike(metric.own_unit ?? metric.unit ?? '').map((unit) => (
           <option key={unit} value={unit} />
