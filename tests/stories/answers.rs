@@ -103,6 +103,14 @@ fn packed(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// One unpacked byte behind a header of 40,000.
+fn padded_member() -> Vec<u8> {
+    let mut header = vec![0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 255];
+    header.extend_from_slice(&40_000_u16.to_le_bytes());
+    header.resize(header.len() + 40_000, b'x');
+    [header, packed(b"\n")[10..].to_vec()].concat()
+}
+
 fn send(story: &Story, path: &str, encoding: &str, body: &[u8]) -> Answer {
     let url = format!("http://{}{path}", story.operator().http());
     story.operator().send_to("POST", &url, &[("content-encoding", encoding)], Some(body))
@@ -139,10 +147,21 @@ fn every_way_in_over_http_takes_gzip_and_nothing_else() {
     let before = operator.settled_books().messages.received;
     let bomb = packed(&vec![b'\n'; 64 * 1024 * 1024]);
     assert!(bomb.len() < 128 * 1024, "{} bytes", bomb.len());
+    let hollow = packed(b"").repeat(100_000);
+    let wide = padded_member().repeat(30);
+    let import = send(&story, &path, "gzip", &hollow);
+    assert_eq!(import.problem(&[422]), "import_failed");
+    assert!(detail(&import).contains("unpack to nothing"), "{import:?}");
     for path in ["/write", "/api/v1/ingest/a/b", "/api/v1/devices/a/readings", "/api/v1/imports/preview"] {
         let refused = send(&story, path, "gzip", &bomb);
         assert_eq!(refused.problem(&[413]), "too_large", "{path}");
         assert!(detail(&refused).contains("BODY_BYTES_MAX"), "{refused:?}");
+        let hollow = send(&story, path, "gzip", &hollow);
+        assert_eq!(hollow.problem(&[400]), "body_invalid", "{path}: {hollow:?}");
+        assert!(detail(&hollow).contains("unpack to nothing"), "{hollow:?}");
+        let wide = send(&story, path, "gzip", &wide);
+        assert_eq!(wide.problem(&[413]), "too_large", "{path}: {wide:?}");
+        assert!(detail(&wide).contains("BODY_BYTES_MAX"), "{wide:?}");
         let broken = send(&story, path, "gzip", b"no gzip at all");
         assert_eq!(broken.problem(&[400]), "body_invalid", "{path}: {broken:?}");
         for other in ["br", "zstd", "deflate", "gzip, gzip"] {

@@ -5,72 +5,60 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use model::{DeviceKey, Timestamp};
 
-/// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventCode {
-    /// A device was heard for the first time.
-    Appeared,
-    /// It speaks again.
-    Online,
-    /// It is silent for too long.
-    Stale,
-    /// It said that it is going, or is gone.
-    Offline,
-    /// It started anew.
-    Restarted,
-    /// Its time is not believed any more.
-    ClockBad,
-    /// Its time is believed again.
-    ClockGood,
-    /// Two connections fight for its client id.
-    ClientConflict,
-    /// Its connection is lost and made again every few seconds.
-    Flapping,
-    /// A metric stands still.
-    Frozen,
-    /// Values of a metric are of another type than before.
-    TypeChanged,
-    /// A person put other hardware in its place.
-    HardwareReplaced,
+/// The codes and their words from one table, so that none can be written that is not read again.
+macro_rules! event_codes {
+    ($($(#[$meta:meta])* $code:ident = $word:literal,)*) => {
+        /// What happened.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum EventCode {
+            $($(#[$meta])* $code,)*
+        }
+
+        impl EventCode {
+            /// The code of a word.
+            pub(crate) fn parse(word: &str) -> Option<Self> {
+                match word {
+                    $($word => Some(Self::$code),)*
+                    _ => None,
+                }
+            }
+
+            /// The word in the API.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$code => $word,)*
+                }
+            }
+        }
+    };
 }
 
-impl EventCode {
-    const ALL: [Self; 10] = [
-        Self::Appeared,
-        Self::Online,
-        Self::Stale,
-        Self::Offline,
-        Self::Restarted,
-        Self::ClockBad,
-        Self::ClockGood,
-        Self::ClientConflict,
-        Self::Frozen,
-        Self::HardwareReplaced,
-    ];
-
-    /// The code of a word.
-    pub(crate) fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|code| code.as_str() == word)
-    }
-
-    /// The word in the API.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Appeared => "appeared",
-            Self::Online => "online",
-            Self::Stale => "stale",
-            Self::Offline => "offline",
-            Self::Restarted => "restarted",
-            Self::ClockBad => "clock_bad",
-            Self::ClockGood => "clock_good",
-            Self::ClientConflict => "client_conflict",
-            Self::Flapping => "flapping",
-            Self::Frozen => "frozen",
-            Self::TypeChanged => "type_changed",
-            Self::HardwareReplaced => "hardware_replaced",
-        }
-    }
+event_codes! {
+    /// A device was heard for the first time.
+    Appeared = "appeared",
+    /// It speaks again.
+    Online = "online",
+    /// It is silent for too long.
+    Stale = "stale",
+    /// It said that it is going, or is gone.
+    Offline = "offline",
+    /// It started anew.
+    Restarted = "restarted",
+    /// Its time is not believed any more.
+    ClockBad = "clock_bad",
+    /// Its time is believed again.
+    ClockGood = "clock_good",
+    /// Two connections fight for its client id.
+    ClientConflict = "client_conflict",
+    /// Its connection is lost and made again every few seconds.
+    Flapping = "flapping",
+    /// A metric stands still.
+    Frozen = "frozen",
+    /// Values of a metric are of another type than before.
+    TypeChanged = "type_changed",
+    /// A person put other hardware in its place.
+    HardwareReplaced = "hardware_replaced",
 }
 
 /// Something that happened.

@@ -271,7 +271,7 @@ impl Job {
         let before = progress.before.as_ref().unwrap_or(after);
         let mut rejected = progress.refused.clone();
         for (reason, count) in &after.rejected {
-            let count = count - before.rejected.get(reason).copied().unwrap_or_default();
+            let count = count.saturating_sub(before.rejected.get(reason).copied().unwrap_or_default());
             if count > 0 {
                 *rejected.entry(reason.as_str()).or_default() += count;
             }
