@@ -64,7 +64,8 @@ fn broken_json(fault: Fault, offset: usize, payload: &[u8]) -> Content {
             let at = at + offset;
             let found = payload.get(at).filter(|byte| byte.is_ascii_graphic());
             let detail = match found {
-                Some(byte) => format!("JSON goes wrong at byte {at}: {:?} cannot stand there", char::from(*byte)),
+                Some(b'\'') => format!("JSON goes wrong at byte {at}: a single quote (') cannot stand there"),
+                Some(byte) => format!("JSON goes wrong at byte {at}: '{}' cannot stand there", char::from(*byte)),
                 None => format!("JSON goes wrong at byte {at}"),
             };
             Content::Unreadable { reason: "json_invalid", detail }

@@ -280,6 +280,7 @@ fn what_cannot_be_read_says_why_and_where() {
     for (payload, code, sentence) in [
         (&br#"{"a":1"#[..], "json_incomplete", "JSON ends early at byte 5"),
         (br#" {"a":1,}"#, "json_invalid", "JSON goes wrong at byte 8: '}' cannot stand there"),
+        (b"{'a':1}", "json_invalid", "JSON goes wrong at byte 1: a single quote (') cannot stand there"),
         (b"{\"a\":\"\\ud800\"}", "json_invalid", "JSON goes wrong at byte 12"),
         (&[0xff, 0xfe, 0x31], "not_text", "the bytes are no text: UTF-8 ends at byte 0"),
         (b"\xef\xbb\xbf1", "not_text", "the text starts with a byte order mark"),
