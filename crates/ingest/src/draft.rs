@@ -43,6 +43,8 @@ pub(crate) struct Effects {
     pub(crate) repeated: Vec<DeviceId>,
     pub(crate) heard: Vec<Heard>,
     pub(crate) traces: Vec<Note>,
+    /// An unread message that was ingested again.
+    pub(crate) retried: Option<Note>,
     pub(crate) inbox_changed: bool,
     /// Something was announced anew.
     pub(crate) announced: bool,

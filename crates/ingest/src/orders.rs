@@ -1,9 +1,11 @@
 //! What the taking task does for people, in order with the messages: devices made, unread messages read again, decisions
 //! about readings that are there.
 
+use std::sync::Arc;
+
 use decode::Content;
 use model::{DeviceKey, ReadingKey, SourceName, Topic};
-use source::{Account, Outcome};
+use source::Outcome;
 use store::{Entry, StoreError, UnreadId};
 use tokio::sync::{mpsc, oneshot};
 
@@ -11,7 +13,8 @@ use crate::answer::Asker;
 use crate::command::{Added, Command, Decided, Retried};
 use crate::draft::{Draft, Waiting};
 use crate::reader::Read;
-use crate::take::{Arriving, Taker};
+use crate::take::{Arriving, Beside, Taker, note};
+use crate::traces::{Announces, TracedRule};
 
 /// What becomes of an unread message that is ingested again.
 enum Retry {
@@ -63,7 +66,8 @@ impl Taker {
             return Ok(Retry::Answer(Retried::StillUnread));
         };
         let (bound, rules) = (self.shared.bindings.current(), self.shared.rules.current());
-        let Read { content, device, .. } = self.reader.read(&topic, &record.payload, &bound, &rules, &self.shared);
+        let Read { content, decoder, rule, device, trace, .. } =
+            self.reader.read(&topic, &record.payload, &bound, &rules, &self.shared);
         let device = device.or_else(|| bound.device_of_client(&record.source, &record.client).cloned());
         let stamp = ReadingKey { time: record.received, n: record.n };
         let mut draft = Draft::answered_behind(self.shared.announced.unkept(&topic));
@@ -76,14 +80,22 @@ impl Taker {
             mark: None,
             bound: &bound,
         };
+        let mut beside = Beside::default();
         let outcome = match content {
             Content::Unreadable { .. } => return Ok(Retry::Answer(Retried::StillUnread)),
             Content::Readings(found) => {
-                self.readings(&arriving, found, device.as_ref(), &mut Account::default(), &mut draft)
+                self.readings(&arriving, found, device.as_ref(), &mut beside.account, &mut draft)
             }
             Content::NoReading { kind, .. } => Outcome::NoReading { kind },
-            Content::Announced(told) => self.announced(&arriving, *told, &mut draft),
+            Content::Announced(told) => {
+                beside.announces = Some(Announces::of(&told));
+                self.announced(&arriving, *told, &mut draft)
+            }
         };
+        if let Some(trace) = trace {
+            let rule = rule.map(|held| TracedRule { id: Arc::clone(&held.id), version: held.version });
+            draft.effects.retried = Some(note(trace, &arriving, (decoder, rule), outcome, beside));
+        }
         self.shared.taken.count(&inbox, self.clock.now());
         draft.count(&inbox, outcome);
         draft.entries.push(Entry::UnreadDone(id));

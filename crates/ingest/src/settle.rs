@@ -85,6 +85,9 @@ fn durable(shared: &Shared, sequence: Sequence, repeats_hold: bool, mut effects:
     for note in effects.traces.drain(..) {
         shared.traces.keep(note);
     }
+    if let Some(note) = effects.retried.take() {
+        note.tell_anew();
+    }
     let mut readings = std::mem::take(&mut effects.readings);
     shared.registry.keep_shown(&mut readings);
     shared.live.push(LiveBatch { sequence, readings });

@@ -63,9 +63,9 @@ pub(crate) struct Arriving<'a> {
 
 /// What is told of a message beside its outcome.
 #[derive(Clone, Default)]
-struct Beside {
-    account: Account,
-    announces: Option<Announces>,
+pub(crate) struct Beside {
+    pub(crate) account: Account,
+    pub(crate) announces: Option<Announces>,
 }
 
 impl Taker {
@@ -414,7 +414,7 @@ pub(crate) fn name_device(value: &mut Found, bound: Option<&DeviceKey>, client: 
     }
 }
 
-fn note(
+pub(crate) fn note(
     trace: Arc<TopicTrace>,
     arriving: &Arriving<'_>,
     (decoder, rule): (DecoderId, Option<TracedRule>),

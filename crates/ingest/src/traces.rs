@@ -117,6 +117,24 @@ pub(crate) struct Note {
     pub(crate) message: TracedMessage,
 }
 
+impl Note {
+    /// What became of an unread message now, in its old place; nothing where it is no longer kept.
+    pub(crate) fn tell_anew(self) {
+        let Self { trace, message: now } = self;
+        let mut told = trace.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_it = |kept: &&mut TracedMessage| {
+            let known = kept.payload.is_empty() || now.payload.starts_with(&kept.payload);
+            kept.received == now.received && kept.client == now.client && kept.outcome == Outcome::Unread && known
+        };
+        if let Some(kept) = told.last.iter_mut().find(is_it) {
+            // Where it came in, and how long it was, stays.
+            let TracedMessage { decoder, rule, outcome, unread, refused, announces, .. } = now;
+            (kept.decoder, kept.rule, kept.outcome) = (decoder, rule, outcome);
+            (kept.unread, kept.refused, kept.announces) = (unread, refused, announces);
+        }
+    }
+}
+
 /// All topics by name.
 #[derive(Debug)]
 pub(crate) struct Traces {

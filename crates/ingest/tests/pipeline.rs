@@ -7,7 +7,9 @@ use std::sync::Mutex;
 
 use clock::{Clock, ManualClock};
 use decode::{Told, ToldValue};
-use ingest::{DeviceChange, DeviceDocument, IMPORT, Ingest, Limits, NewDevice, Retried, Status, TimePolicy};
+use ingest::{
+    DeviceChange, DeviceDocument, IMPORT, Ingest, Limits, NewDevice, Retried, RuleChange, Status, TimePolicy,
+};
 use model::{DeviceKey, SourceName, TimeRange, Timestamp, Topic, TopicFilter, Value};
 use source::{Inbound, Inlet, Outcome, Repeat, Reply, Settle};
 use store::{Catalog, Fault, FlakyStore, MemoryStore, Order, Readings};
@@ -250,6 +252,15 @@ async fn an_unread_message_is_kept_and_stays_until_it_can_be_read() {
     let unread = bench.store.unread(None, 10).await.unwrap();
     assert_eq!(unread.len(), 1);
     assert_eq!(bench.ingest.retry_unread(unread[0].id).await.unwrap(), Retried::StillUnread);
+    let topic = Topic::parse("rx/label").unwrap();
+    assert_eq!(bench.publish("rx/label", "Level: 55").await, Outcome::Unread);
+    let spec = bench.ingest.suggest_for_topic(&topic).unwrap().unwrap();
+    let rule = bench.ingest.create_rule(RuleChange { spec, enabled: None }, None).await.unwrap();
+    assert_eq!(bench.ingest.retry_by_rule(&rule.id).await.unwrap().stored, 1);
+    let view = bench.ingest.topic(&topic).unwrap();
+    let told = &view.last[0];
+    assert_eq!((view.messages, told.outcome, &told.unread), (1, Outcome::Stored { readings: 1 }, &None));
+    assert_eq!(told.rule.as_ref().map(|rule| &rule.id), Some(&rule.id), "its trace says so at once");
     bench.finish().await;
 }
 
