@@ -134,7 +134,7 @@ pub struct TestMessage {
     readings: Vec<TraceReading>,
     /// What is made of it without this rule; null where only its start was kept.
     now: Option<TestFate>,
-    /// Whether there are fewer readings than now, readings that are lost, or it would go unread.
+    /// Whether readings are fewer than now, lost, on arrival or another device's unasked, or it would go unread.
     worse: bool,
 }
 

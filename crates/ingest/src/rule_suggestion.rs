@@ -6,7 +6,7 @@ use model::Topic;
 use store::{StoreError, UnreadId};
 
 use crate::Ingest;
-use crate::rule_trial::is_worse;
+use crate::rule_trial::{is_less, is_unread};
 
 /// Topics of the same form that are looked at. More: the rule is suggested for its own topic only.
 const NEIGHBOURS_MAX: usize = 500;
@@ -59,7 +59,7 @@ impl Ingest {
             for message in view.last.iter().filter(|message| message.payload.len() == message.bytes) {
                 let now = self.without(&rules, None, &view.topic, &message.payload);
                 let then = rule.read(&view.topic, &message.payload).content;
-                if is_worse(&now, &then) {
+                if is_less(&now, &then) || (is_unread(&then) && !is_unread(&now)) {
                     return false;
                 }
                 let wanting = !matches!(now, Content::Readings(_)) || suggest(&view.topic, &message.payload).is_ok();

@@ -42,7 +42,7 @@ pub struct TriedMessage {
     pub then: Fate,
     /// What is made of it without the rule. None where only its start was kept.
     pub now: Option<Fate>,
-    /// Whether readings are lost, or it would go unread and does not now.
+    /// Whether readings, their own time or their device are lost unasked, or it would go unread and says something now.
     pub worse: bool,
 }
 
@@ -92,11 +92,18 @@ impl Ingest {
         let mut raw = self.unread_of(&rule, trial.topic).await?;
         raw.extend(self.traced_of(&rule, trial.topic));
         let raw = newest(raw, trial.topic).into_iter();
-        let messages = raw.map(|raw| self.tried(&rule, &rules, (id.as_deref(), place), raw)).collect();
+        let meant = Meant::by(spec);
+        let messages = raw.map(|raw| self.tried((&rule, meant), &rules, (id.as_deref(), place), raw)).collect();
         Ok(Tried { filter: rule.filter(), shadowed_by: first_shadow(rules.before(place), &rule), messages })
     }
 
-    fn tried(&self, rule: &Rule, rules: &RuleSet, (id, place): (Option<&str>, Option<&str>), raw: Raw) -> TriedMessage {
+    fn tried(
+        &self,
+        (rule, meant): (&Rule, Meant),
+        rules: &RuleSet,
+        (id, place): (Option<&str>, Option<&str>),
+        raw: Raw,
+    ) -> TriedMessage {
         let Raw { topic, client, received, payload, cut } = raw;
         let earlier = rules
             .before(place)
@@ -107,9 +114,10 @@ impl Ingest {
             return TriedMessage { topic, received, payload, then, now: None, worse: false };
         }
         let (then, now) = (rule.read(&topic, &payload).content, self.without(rules, id, &topic, &payload));
-        let worse = earlier.is_none() && is_worse(&now, &then);
+        let less = is_less(&now, &then) || (is_unread(&then) && says_something(&now));
         let fate = |content| self.fate(&topic, &client, content);
         let (mut then, now) = (fate(then), fate(now));
+        let worse = earlier.is_none() && (less || meant.is_missed(&now.found, &then.found));
         if then.detail.is_none() {
             then.detail = earlier.map(|held| {
                 let name = held.spec.name.as_deref().unwrap_or(&held.spec.topics);
@@ -179,24 +187,69 @@ impl Ingest {
     }
 }
 
-/// Whether a message that is read one way now comes to less another way: fewer readings, a reading whose name and number are
-/// both gone, or unread what is not.
-pub(crate) fn is_worse(now: &Content, then: &Content) -> bool {
+/// What a rule changes on purpose.
+#[derive(Clone, Copy)]
+struct Meant {
+    /// Readings count as of their arrival.
+    arrival: bool,
+    /// It names the device.
+    device: bool,
+}
+
+impl Meant {
+    fn by(spec: &RuleSpec) -> Self {
+        Self { arrival: spec.server_time, device: spec.device.is_some() || spec.topics.contains("{device}") }
+    }
+
+    /// Whether a reading that is kept loses its own time or goes to another device, and that is not meant.
+    fn is_missed(self, now: &[Found], then: &[Found]) -> bool {
+        let as_before = |was: &Found, is: &Found| {
+            (self.arrival || was.time.is_none() || is.time.is_some()) && (self.device || was.device == is.device)
+        };
+        let mut had = now.iter().filter(|found| is_good(found));
+        had.any(|was| {
+            let mut kept = then.iter().filter(|is| is_good(is) && is_same(was, is)).peekable();
+            kept.peek().is_some() && !kept.any(|is| as_before(was, is))
+        })
+    }
+}
+
+/// Whether a message that is read one way now comes to less another way: fewer readings, or a reading whose name and number are
+/// both gone.
+pub(crate) fn is_less(now: &Content, then: &Content) -> bool {
     let (had, has) = (good(now), good(then));
-    let kept = |was: &&Found| {
-        let last = |metric: &str| metric.rsplit('.').next().map(str::to_owned);
-        has.iter().any(|is| is.value == was.value || last(&is.metric) == last(&was.metric))
-    };
-    let unread = |content: &Content| matches!(content, Content::Unreadable { .. });
-    has.len() < had.len() || !had.iter().all(kept) || (unread(then) && !unread(now))
+    has.len() < had.len() || !had.iter().all(|was| has.iter().any(|is| is_same(was, is)))
+}
+
+pub(crate) fn is_unread(content: &Content) -> bool {
+    matches!(content, Content::Unreadable { .. })
+}
+
+/// More than that there is nothing to chart.
+fn says_something(content: &Content) -> bool {
+    match content {
+        Content::Readings(_) | Content::Announced(_) => true,
+        Content::NoReading { availability, .. } => availability.is_some(),
+        Content::Unreadable { .. } => false,
+    }
+}
+
+/// Whether a reading is another one under its name or with its number.
+fn is_same(was: &Found, is: &Found) -> bool {
+    let last = |metric: &str| metric.rsplit('.').next().map(str::to_owned);
+    is.value == was.value || last(&is.metric) == last(&was.metric)
 }
 
 /// The readings that nothing is said against.
 fn good(content: &Content) -> Vec<&Found> {
-    const BAD: u8 = 2;
     let Content::Readings(found) = content else { return Vec::new() };
-    let failed = |found: &&Found| !matches!(&found.value, Ok(Value::Number(number)) if number.is_nan());
-    found.iter().filter(|found| found.value.is_ok() && found.judgement.quality() < BAD).filter(failed).collect()
+    found.iter().filter(|found| is_good(found)).collect()
+}
+
+fn is_good(found: &Found) -> bool {
+    const BAD: u8 = 2;
+    let failed = matches!(&found.value, Ok(Value::Number(number)) if number.is_nan());
+    found.value.is_ok() && found.judgement.quality() < BAD && !failed
 }
 
 /// Each message once, those of the wanted topic first, and of every other topic its newest before the second newest of another.

@@ -2430,7 +2430,7 @@ export interface components {
             t: number;
             text?: string | null;
             topic: string;
-            /** @description Whether there are fewer readings than now, readings that are lost, or it would go unread. */
+            /** @description Whether readings are fewer than now, lost, on arrival or another device's unasked, or it would go unread. */
             worse: boolean;
         };
         /**
