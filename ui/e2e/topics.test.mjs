@@ -139,7 +139,7 @@ test('from an unread message to a rule, tried before it is saved, and to the cha
       assert.deepEqual(await rulesOf(base), [], 'trying saves nothing');
       await page.keyboard.press('Escape');
       await dialog.getByText('The rule is not saved.').waitFor();
-      await dialog.getByRole('button', { name: 'Go on' }).click();
+      await dialog.getByRole('button', { name: 'Keep editing' }).click();
       await dialog.getByRole('button', { name: /^Save and read \d+ messages again$/ }).click();
       await page.getByText(/The rule is saved. \d+ unread messages were read again: /).waitFor();
       await button.first().waitFor({ state: 'detached' });
@@ -243,7 +243,7 @@ test('what a rule makes worse is told, and asked before it is saved', async () =
       const asked = dialog.getByRole('alert').filter({ hasText: 'would lose values' });
       await asked.waitFor(patience);
       assert.deepEqual(await rulesOf(topic), [], 'asked before it is saved');
-      await dialog.getByRole('button', { name: 'Go on' }).click();
+      await dialog.getByRole('button', { name: 'Keep editing' }).click();
       await save.click();
       await dialog.getByRole('button', { name: 'Save all the same' }).click(patience);
       await page.getByText(/^The rule is saved/).waitFor(patience);

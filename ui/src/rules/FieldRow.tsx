@@ -53,7 +53,6 @@ export function FieldRow({ at, field, format, set, remove, wrongs }: Props) {
           wrongs={wrongs}
           value={field.unit}
           set={(unit) => change({ unit })}
-          placeholder="°C"
           list="unit-names"
         />
         <button

@@ -23,7 +23,7 @@ import { RuleFooter } from './RuleFooter.tsx';
 import { RuleForm } from './RuleForm.tsx';
 import { readAgain } from './readAgain.ts';
 import { TrialPane } from './TrialPane.tsx';
-import { readsSomething, tryRule, useTrial, worseOf } from './trial.ts';
+import { isFilled, readsSomething, tryRule, useTrial, worseOf } from './trial.ts';
 import '../styles/rules.css';
 
 addWords(rulesWords);
@@ -83,8 +83,9 @@ export function RuleEditor({ of, close, setUnsaved }: EditorProps) {
   const meant = meantBy(writing.value);
   const isClean = meant.spec !== null && Object.keys(meant.mistakes).length === 0;
   const trialOf = { id: of.seen?.id ?? null, topic: of.topic };
-  const trial = useTrial(isClean ? meant.spec : null, trialOf, isBefore.value);
-  const { data } = trial.value;
+  const isTried = isClean && (writing.value.as === 'json' || isFilled(meant.spec));
+  const trial = useTrial(isTried ? meant.spec : null, trialOf, isBefore.value);
+  const data = isTried ? trial.value.data : null;
   const waiting = (unread.value.data?.items ?? []).filter(
     (message) => data && takes(data.filter, message.topic),
   );
@@ -209,7 +210,7 @@ export function RuleEditor({ of, close, setUnsaved }: EditorProps) {
           )}
         </div>
         <TrialPane
-          trial={trial.value}
+          trial={{ ...trial.value, data }}
           isTouched={isTouched.value}
           isClean={isClean}
           isBefore={isBefore}

@@ -22,6 +22,7 @@ interface Props {
 
 export function TrialPane({ trial, isTouched, isClean, isBefore }: Props) {
   const { data, failure, isBusy } = trial;
+  const isWaiting = !isTouched || (isClean && !failure && !isBusy);
   return (
     <section
       class={isBusy ? 'trial slim is-busy' : 'trial slim'}
@@ -30,7 +31,7 @@ export function TrialPane({ trial, isTouched, isClean, isBefore }: Props) {
     >
       <h3 id="trial-title">{t('rules.trial')}</h3>
       <p role="status" class="muted">
-        {isClean && data ? told(data) : !isTouched ? t('rules.trial_waits') : ''}
+        {isClean && data ? told(data) : isWaiting ? t('rules.trial_waits') : ''}
       </p>
       {(failure || !isClean) && isTouched && (
         <p class="wrong">
@@ -56,6 +57,11 @@ export function TrialPane({ trial, isTouched, isClean, isBefore }: Props) {
                 />
                 {t('rules.before', { rule: ruleName(data.shadowed_by) })}
               </label>
+              {!isBefore.value && (
+                <p class="wrong" role="status">
+                  {t('rules.never', { rule: ruleName(data.shadowed_by) })}
+                </p>
+              )}
             </>
           )}
           <ul class="trial-messages">

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RuleSpec } from '../api/topics.ts';
-import { draftOf, emptyField, parseSpec, specOf } from './draft.ts';
+import { bareSpec, draftOf, emptyField, parseSpec, specOf } from './draft.ts';
+import { isFilled } from './trial.ts';
 
 const full: RuleSpec = {
   name: 'Greenhouse',
@@ -42,6 +43,14 @@ describe('a rule on the form', () => {
   it('columns mean CSV, also where the rule leaves the format open', () => {
     const { spec } = specOf(draftOf({ match: 'a', fields: [{ column: 1, metric: 'x' }] }));
     expect(spec).toEqual({ match: 'a', format: 'csv', fields: [{ column: 1, metric: 'x' }] });
+  });
+
+  it('is tried once it says something', () => {
+    expect(isFilled(bareSpec('a/b'))).toBe(false);
+    expect(isFilled({ match: '' })).toBe(false);
+    expect(isFilled({ match: 'a/b' })).toBe(true);
+    expect(isFilled({ match: 'a/b', fields: [{ path: 't', metric: '' }] })).toBe(true);
+    expect(isFilled({ match: 'a/b', fields: [{ metric: 't' }] })).toBe(true);
   });
 
   it('names what cannot be sent, by member', () => {

@@ -26,6 +26,13 @@ export interface TrialState {
 
 const restMs = 250;
 
+/** Whether enough is said to try it: topics, and something of a value where there are rows for values. */
+export function isFilled(spec: RuleSpec | null): boolean {
+  if (!spec?.match) return false;
+  const { fields } = spec;
+  return !fields?.length || fields.some((one) => one.metric || Object.keys(one).length > 1);
+}
+
 /** The trial at the place that the rule will have: where `isBefore`, in front of one that takes all of its topics. */
 export async function tryRule(
   spec: RuleSpec,

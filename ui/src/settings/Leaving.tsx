@@ -98,7 +98,8 @@ function goingWords({ readings, first, last }: Going): string {
   if (typeof first !== 'number' || typeof last !== 'number') return count;
   const day = (time: number) =>
     `${formatTime(time, 'date', zone.value)} ${formatTime(time, 'year', zone.value)}`;
-  return `${count} ${t('set.going_span', { from: day(first), to: day(last) })}`;
+  const [from, to] = [day(first), day(last)];
+  return `${count} ${from === to ? t('set.going_day', { day: from }) : t('set.going_span', { from, to })}`;
 }
 
 function Archive({ device }: { device: Device }) {
@@ -143,7 +144,9 @@ function Ignore({ device, leave }: { device: Device; leave: (path: string) => Pr
 
 function Merge({ device, ask }: { device: Device; ask: (into: string) => void }) {
   const into = useSignal('');
-  const others = (devices.value.data ?? []).filter((one) => one.key !== device.key);
+  const others = (devices.value.data ?? [])
+    .filter((one) => one.key !== device.key)
+    .sort((a, b) => a.name.localeCompare(b.name));
   if (others.length === 0) return null;
   return (
     <form
