@@ -115,7 +115,7 @@ impl Registry {
                 (Some(_), Status::Online | Status::Sleeping) => {
                     Some((EventCode::Online, "It speaks again.".to_owned()))
                 }
-                (Some(_), Status::Stale) => Some((EventCode::Stale, format!("It is silent for {silent}."))),
+                (Some(_), Status::Stale) => Some((EventCode::Stale, format!("It has been silent for {silent}."))),
                 (_, Status::Offline) if device.away => {
                     Some((EventCode::Offline, "It said that it is going.".to_owned()))
                 }

@@ -236,8 +236,10 @@ fn sentence(signs: &Signs, status: Status, newest: Option<Timestamp>, now: Times
         (Status::Online, None) => format!("It was heard {silent} ago; its rhythm is not known yet."),
         (Status::Sleeping, Some(usual)) => format!("It sleeps: it speaks about every {usual}, last {silent} ago."),
         (Status::Sleeping, None) => format!("It sleeps since {silent}; its rhythm is not known yet."),
-        (Status::Stale, Some(usual)) => format!("It is silent for {silent}; it used to speak about every {usual}."),
-        (Status::Stale, None) => format!("It is silent for {silent}."),
+        (Status::Stale, Some(usual)) => {
+            format!("It has been silent for {silent}; it used to speak about every {usual}.")
+        }
+        (Status::Stale, None) => format!("It has been silent for {silent}."),
         (Status::Offline, _) if signs.away => format!("It said that it is going; last heard {silent} ago."),
         (Status::Offline, _) => format!("Its connection was lost; last heard {silent} ago."),
     }
