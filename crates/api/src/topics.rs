@@ -264,6 +264,10 @@ fn traced(state: &ApiState, topic: &Topic, message: &TracedMessage) -> TraceMess
     if let Some(t) = readings.iter().filter(|reading| reading.disbelieved).find_map(|reading| reading.t) {
         steps.push(format!("Its time {} is not believed: the time of arrival counts.", time_text(t)));
     }
+    let timeless = stored > 0 && readings.iter().all(|reading| reading.t.is_none());
+    if timeless && message.rule.is_none() && decode::lacks_zone(&message.payload) {
+        steps.push("Its time has no zone and is not believed: name the zone in a rule.".to_owned());
+    }
     steps.push(fate(message.outcome));
     TraceMessage {
         t: message.received.millis(),

@@ -34,6 +34,7 @@ pub use harvest::VALUES_MAX;
 pub use json::{DEPTH_MAX, NODES_MAX};
 pub use told::{NamedMetric, Told, ToldValue, known_unit, named_metric, told};
 pub use unit::{convert, normalise};
+pub use walk::lacks_zone;
 
 use message::Message;
 use model::{Judgement, Kind, RejectReason, TimeSource, Topic, Unit, UnitSource, Value};

@@ -350,6 +350,15 @@ pub(crate) fn time_of(members: &Object<'_>) -> Option<ClaimedTime> {
         .find_map(|(_, value)| time::claimed(value, TimeSource::Device))
 }
 
+/// Whether a JSON object tells a time among its members that has no zone, and none that can be read.
+#[must_use]
+pub fn lacks_zone(payload: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(payload) else { return false };
+    let Ok(Json::Object(members)) = crate::json::parse(text) else { return false };
+    let mut times = members.iter().filter(|(key, _)| role_of(key) == Some(Role::Time));
+    time_of(&members).is_none() && times.any(|(_, time)| matches!(time, Json::Text(text) if time::is_time(text)))
+}
+
 /// A value with what belongs to it: `{value, unit?, time?}` and nothing else that counts.
 pub(crate) struct Measured<'k> {
     pub(crate) value: &'k Json<'k>,

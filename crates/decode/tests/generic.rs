@@ -389,3 +389,15 @@ fn chirpstack_3_is_read_wherever_it_comes() {
         }
     }
 }
+
+#[test]
+fn a_time_without_a_zone_is_known_as_such() {
+    for (payload, expected) in [
+        (r#"{"time":"2026-11-29 03:00:00","temp":20.5}"#, true),
+        (r#"{"time":"2026-11-29T03:00:00Z","temp":20.5}"#, false),
+        (r#"{"temp":20.5}"#, false),
+        (r#"{"time":"soon","temp":20.5}"#, false),
+    ] {
+        assert_eq!(decode::lacks_zone(payload.as_bytes()), expected, "{payload}");
+    }
+}
