@@ -111,22 +111,23 @@ for (const [name, size] of Object.entries({ desk, phone })) {
         for (const key of keys) await mark(key).check(patience);
         await page.getByRole('button', { name: 'Accept 3' }).click();
         await page.getByText('3 devices accepted.').waitFor(patience);
-        await mark(keys[0]).waitFor({ state: 'detached', ...patience });
+        for (const key of keys) await mark(key).waitFor({ state: 'detached', ...patience });
         assert.deepEqual(await isNew(), [false, false, false]);
         await inSight(page, page.getByText('3 devices accepted.'));
 
         await page.getByRole('button', { name: 'Undo' }).click();
-        await mark(keys[0]).waitFor(patience);
+        for (const key of keys) await mark(key).waitFor(patience);
         assert.deepEqual(await isNew(), [true, true, true]);
 
         await mark(keys[0]).check();
         await mark(keys[1]).check();
         await page.getByRole('button', { name: 'Ignore 2' }).click();
         await page.getByText('2 devices are ignored;').waitFor(patience);
-        await mark(keys[0]).waitFor({ state: 'detached', ...patience });
+        for (const key of keys.slice(0, 2))
+          await mark(key).waitFor({ state: 'detached', ...patience });
         assert.equal((await publish(keys[0], { temperature: 22 })).code, 'ignored');
         await page.getByRole('button', { name: 'Undo' }).click();
-        await mark(keys[0]).waitFor(patience);
+        for (const key of keys) await mark(key).waitFor(patience);
         assert.deepEqual(await axeFindings(page), []);
         await page.screenshot({ path: join(shots, `inbox-many-${name}.png`) });
       },
