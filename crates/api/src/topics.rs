@@ -250,7 +250,7 @@ fn traced(state: &ApiState, topic: &Topic, message: &TracedMessage) -> TraceMess
     }
     let stored = if let Outcome::Stored { readings } = message.outcome { readings } else { 0 };
     steps.extend(refused_in_words(&message.refused, stored).map(sentence));
-    if message.payload.len() < message.bytes {
+    if !message.is_whole() {
         steps.push("Only its start is kept here, so its values are not shown.".to_owned());
     }
     let policy = TimePolicy::default().of(&message.source);

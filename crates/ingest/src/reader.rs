@@ -68,6 +68,7 @@ impl Reader {
             None if full => {
                 let (rule, device) = (rules.of_topic(topic).cloned(), bound.device_of(topic).cloned());
                 let announced = shared.announced.of(topic);
+                count(rule.as_deref());
                 let Decoded { content, decoder } = decode(topic, payload, rule.as_deref(), announced.as_deref(), None);
                 let presence = shared.announced.tells_presence(topic);
                 return Read { content, decoder, rule, device, presence, trace: None };
@@ -78,12 +79,20 @@ impl Reader {
             }
         };
         let rule = memory.rule.and_then(|place| rules.at(place)).cloned();
+        count(rule.as_deref());
         let announced = memory.announced.as_deref();
         let Decoded { content, decoder } = decode(topic, payload, rule.as_deref(), announced, memory.decoder);
         memory.decoder = Some(decoder);
         let device = memory.bound.clone();
         let presence = memory.presence.clone();
         Read { content, decoder, rule, device, presence, trace: Some(Arc::clone(&memory.trace)) }
+    }
+}
+
+/// A rule that takes a message is seen to work.
+fn count(rule: Option<&HeldRule>) {
+    if let Some(held) = rule {
+        held.count();
     }
 }
 
@@ -99,7 +108,6 @@ pub(crate) fn decode(
         let told = announced.and_then(|metrics| announced::read(topic, payload, metrics));
         return told.unwrap_or_else(|| decode::decode(topic, payload, hint));
     };
-    held.count();
     held.rule.read(topic, payload)
 }
 

@@ -30,7 +30,7 @@ impl Ingest {
     pub fn suggest_for_topic(&self, topic: &Topic) -> Option<Result<RuleSpec, String>> {
         let view = self.topic(topic)?;
         let mut why = None;
-        for message in view.last.iter().filter(|message| message.payload.len() == message.bytes) {
+        for message in view.last.iter().filter(|message| message.is_whole()) {
             match suggest(topic, &message.payload) {
                 Ok(wide) => return Some(Ok(self.placed(wide, topic))),
                 Err(sentence) => _ = why.get_or_insert(sentence),
@@ -56,7 +56,7 @@ impl Ingest {
         }
         let mut helped = false;
         for view in &neighbours {
-            for message in view.last.iter().filter(|message| message.payload.len() == message.bytes) {
+            for message in view.last.iter().filter(|message| message.is_whole()) {
                 let now = self.without(&rules, None, &view.topic, &message.payload);
                 let then = rule.read(&view.topic, &message.payload).content;
                 if is_less(&now, &then) || (is_unread(&then) && !is_unread(&now)) {

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use decode::rules::{Rule, RuleSpec};
-use decode::{Content, Found, announced, decode};
-use model::{Timestamp, Topic, TopicFilter, Value};
+use decode::{Content, Found};
+use model::{Judgement, Timestamp, Topic, TopicFilter, Value};
 use store::StoreError;
 
 use crate::Ingest;
+use crate::reader;
 use crate::rule_changes::RuleFault;
 use crate::rules::{RuleSet, first_shadow};
 
@@ -130,11 +131,9 @@ impl Ingest {
     /// What a message says without the rule `id`.
     pub(crate) fn without(&self, rules: &RuleSet, id: Option<&str>, topic: &Topic, payload: &[u8]) -> Content {
         let mut others = rules.held().filter(|held| held.enabled && id.is_none_or(|id| *held.id != *id));
-        if let Some(held) = others.find(|held| held.rule.matches(topic)) {
-            return held.rule.read(topic, payload).content;
-        }
-        let told = self.shared.announced.of(topic).and_then(|metrics| announced::read(topic, payload, &metrics));
-        told.unwrap_or_else(|| decode(topic, payload, None)).content
+        let rule = others.find(|held| held.rule.matches(topic));
+        let announced = self.shared.announced.of(topic);
+        reader::decode(topic, payload, rule.map(Arc::as_ref), announced.as_deref(), None).content
     }
 
     fn fate(&self, topic: &Topic, client: &str, content: Content) -> Fate {
@@ -177,9 +176,9 @@ impl Ingest {
         for view in first.into_iter().chain(self.topics_where(TRIED_MAX, |topic| rule.matches(topic))) {
             all.extend(view.last.into_iter().map(|message| Raw {
                 topic: view.topic.clone(),
+                cut: !message.is_whole(),
                 client: message.client,
                 received: message.received,
-                cut: message.payload.len() < message.bytes,
                 payload: message.payload,
             }));
         }
@@ -247,9 +246,8 @@ fn good(content: &Content) -> Vec<&Found> {
 }
 
 fn is_good(found: &Found) -> bool {
-    const BAD: u8 = 2;
     let failed = matches!(&found.value, Ok(Value::Number(number)) if number.is_nan());
-    found.value.is_ok() && found.judgement.quality() < BAD && !failed
+    found.value.is_ok() && !matches!(found.judgement, Judgement::Bad(_)) && !failed
 }
 
 /// Each message once, those of the wanted topic first, and of every other topic its newest before the second newest of another.

@@ -50,6 +50,14 @@ pub struct TracedMessage {
     pub announces: Option<Announces>,
 }
 
+impl TracedMessage {
+    /// Whether all of it was kept.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.payload.len() == self.bytes
+    }
+}
+
 /// What an announcement tells, in short.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announces {
@@ -234,7 +242,7 @@ impl Ingest {
     /// where the rule that took it has been changed since.
     #[must_use]
     pub fn read_again(&self, topic: &Topic, message: &TracedMessage) -> Vec<Found> {
-        if message.payload.len() < message.bytes {
+        if !message.is_whole() {
             return Vec::new();
         }
         let decoded = match &message.rule {
