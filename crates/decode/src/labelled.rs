@@ -105,7 +105,8 @@ fn is_known(label: &str) -> bool {
     named.unit.is_some() || quantity_of(&named.name).is_some()
 }
 
-fn is_finite(value: &str) -> bool {
+/// Whether a text is a number that is one, perhaps with its unit.
+pub(crate) fn is_finite(value: &str) -> bool {
     number::single(value).is_some_and(|(judged, _)| judged.finite().is_some())
 }
 

@@ -62,7 +62,7 @@ fn columns(line: &str) -> Option<(usize, usize)> {
     let (mut numbers, mut cells) = (0, 0);
     for cell in line.split(separator).map(str::trim) {
         let value = labelled::split(cell).map_or(cell, |(_, value)| value);
-        let number = !is_time(value) && number::single(value).is_some_and(|(judged, _)| judged.finite().is_some());
+        let number = !is_time(value) && labelled::is_finite(value);
         let words = cell.len() <= WORD_BYTES_MAX && cell.split_whitespace().count() <= 2;
         if !(number || words || is_time(cell)) || cells == COLUMNS_MAX {
             return None;

@@ -198,14 +198,22 @@ pub fn read(topic: &Topic, payload: &[u8], metrics: &[AnnouncedMetric]) -> Optio
 /// Gives what a family has read the units that were announced, where it did not know better.
 fn describe(found: &mut [Found], metrics: &[AnnouncedMetric]) {
     let alone = found.len() == 1;
+    // Each name is looked up once per message, not once per value.
+    let leaves: Vec<Option<String>> = metrics
+        .iter()
+        .map(|metric| match &metric.pick {
+            Pick::Path(path) => Some(metric_of(last_of(path)).name),
+            Pick::Whole | Pick::Unread(_) => None,
+        })
+        .collect();
     for found in found {
         let leaf = found.metric.rsplit('.').next().unwrap_or_default();
-        let mut meant = metrics.iter().filter(|metric| match &metric.pick {
+        let mut meant = metrics.iter().zip(&leaves).filter(|(metric, last)| match &metric.pick {
             Pick::Whole => alone,
-            Pick::Path(path) => metric.metric == found.metric || metric_of(last_of(path)).name == leaf,
+            Pick::Path(_) => metric.metric == found.metric || last.as_deref() == Some(leaf),
             Pick::Unread(_) => false,
         });
-        let Some(unit) = meant.find_map(|metric| metric.unit.clone()) else { continue };
+        let Some(unit) = meant.find_map(|(metric, _)| metric.unit.clone()) else { continue };
         if matches!(found.value, Ok(Value::Number(_))) && found.unit_source >= UnitSource::Discovery {
             (found.unit, found.unit_source) = (Some(unit), UnitSource::Discovery);
         }
