@@ -4,12 +4,12 @@ import { test } from 'node:test';
 import {
   ask,
   axeFindings,
+  call,
   desk,
   freshKey,
   onPage,
   phone,
   publish,
-  url,
   useBrowser,
 } from './harness.mjs';
 
@@ -87,12 +87,7 @@ test('by touch a whole row is chosen; archived ones go, are named as such, and c
 test('who could not be changed is named with the reason, and stays chosen', async () => {
   const [full, free] = await freshDevices('full', 2);
   const tags = Array.from({ length: 100 }, (_, i) => `tag ${i}`);
-  const answer = await fetch(`${url}/api/v1${pathOf(full)}`, {
-    method: 'PATCH',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ tags }),
-  });
-  assert.equal(answer.status, 200);
+  await call('PATCH', pathOf(full), { tags });
   await onPage('/', async (page) => {
     await begin(page);
     for (const key of [full, free])
@@ -140,11 +135,7 @@ test('an archived and an ignored device are found out of the way and brought bac
 test('a deletion is taken back on the page that it leads to; a sender that never had a device is heard again', async () => {
   const [key] = await freshDevices('deleted', 1);
   const noisy = freshKey('noisy');
-  await fetch(`${url}/api/v1/inbox/ignored`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ key: noisy }),
-  });
+  await call('POST', '/inbox/ignored', { key: noisy });
   await onPage(
     setupOf(key),
     async (page) => {

@@ -6,13 +6,14 @@ import { test } from 'node:test';
 import {
   ask,
   axeFindings,
+  call,
   desk,
   freshKey,
+  halfWritten,
   onPage,
   phone,
   publish,
   shots,
-  url,
   useBrowser,
 } from './harness.mjs';
 
@@ -21,19 +22,6 @@ useBrowser();
 const topicPage = (topic) => `/topics?${new URLSearchParams({ topic })}`;
 const searchPage = (q) => `/topics?${new URLSearchParams({ q })}`;
 const leaf = (page, topic) => page.locator(`.leaf[href$="${new URLSearchParams({ topic })}"]`);
-
-async function call(method, path, body) {
-  const answer = await fetch(`${url}/api/v1${path}`, {
-    method,
-    headers: { 'content-type': 'application/json' },
-    ...(body && { body: JSON.stringify(body) }),
-  });
-  assert.ok(answer.ok, `${method} ${path}: ${answer.status}`);
-  return answer.status === 204 ? null : answer.json();
-}
-
-/** A rule that is tried while it is half written is refused: that is the answer it asks for. */
-const halfWritten = { forgives: (text) => text.includes('422') };
 
 const makeRule = (rule) => call('POST', '/rules', { rule });
 const removeRule = (id) => call('DELETE', `/rules/${id}`);
