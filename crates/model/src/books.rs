@@ -79,7 +79,7 @@ impl MessageCounts {
     }
 }
 
-/// Readings of one source: `decoded = stored + duplicate + replaced + unsettled + rejected`.
+/// Readings of one source: `decoded = stored + duplicate + replaced + unsettled + upserted + rejected`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadingCounts {
     /// Read out of messages.
@@ -92,6 +92,9 @@ pub struct ReadingCounts {
     pub replaced: Count,
     /// Durable, but whether its key is new is found out at the next flush.
     pub unsettled: Count,
+    /// Durable in a store that does not find out whether the key is new. Not in any log: such a store keeps it itself.
+    #[serde(skip)]
+    pub upserted: Count,
     /// Refused.
     pub rejected: BTreeMap<RejectReason, Count>,
 }
@@ -104,6 +107,7 @@ impl ReadingCounts {
         self.duplicate += other.duplicate;
         self.replaced += other.replaced;
         self.unsettled += other.unsettled;
+        self.upserted += other.upserted;
         for (reason, count) in &other.rejected {
             *self.rejected.entry(*reason).or_default() += count;
         }
@@ -112,7 +116,12 @@ impl ReadingCounts {
     /// The right side of the equation.
     #[must_use]
     pub fn accounted(&self) -> Count {
-        self.stored + self.duplicate + self.replaced + self.unsettled + self.rejected.values().sum::<Count>()
+        self.stored
+            + self.duplicate
+            + self.replaced
+            + self.unsettled
+            + self.upserted
+            + self.rejected.values().sum::<Count>()
     }
 }
 

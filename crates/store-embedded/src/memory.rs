@@ -251,6 +251,7 @@ impl Memory {
             .collect();
         latest.sort_unstable_by_key(|(id, ..)| *id);
         Restored {
+            node: store::Node::default(),
             sequence: self.durable,
             devices: self.state.devices().values().cloned().collect(),
             series: self.state.series().values().cloned().collect(),

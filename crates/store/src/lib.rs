@@ -9,6 +9,7 @@
 mod batch;
 mod catalog;
 mod flaky;
+mod foreign;
 mod gate;
 mod gone;
 mod memory;
@@ -26,6 +27,7 @@ pub use catalog::{
     Catalog, CatalogError, Claim, DOCUMENT_BYTES_MAX, Document, Expected, Version, Write, check_version,
 };
 pub use flaky::{Fault, FlakyStore};
+pub use foreign::{Foreign, Node, NodeReport};
 pub use gate::{Gate, Refusal};
 pub use gone::{Gone, HIDDEN_RANGES_MAX};
 pub use memory::MemoryStore;

@@ -11,8 +11,8 @@ use crate::catalog::{DOCUMENT_BYTES_MAX, check_version};
 use crate::gate::Gate;
 use crate::state::{GoneCounts, State, UNREAD_MAX};
 use crate::{
-    Batch, Catalog, CatalogError, Claim, Commit, CommitOutcome, Document, Entry, Expected, MessageRecord, Novelty,
-    Order, Readings, Restored, Sequence, StoreError, StoreStats, UnreadId, UnreadRecord, Version, Write,
+    Batch, Catalog, CatalogError, Claim, Commit, CommitOutcome, Document, Entry, Expected, MessageRecord, Node,
+    Novelty, Order, Readings, Restored, Sequence, StoreError, StoreStats, UnreadId, UnreadRecord, Version, Write,
 };
 
 /// Both ports in memory.
@@ -271,6 +271,7 @@ impl Readings for MemoryStore {
             Some((*series, reading.clone(), *received))
         };
         Restored {
+            node: Node::default(),
             sequence: memory.sequence,
             devices: memory.state.devices().values().cloned().collect(),
             series: memory.state.series().values().cloned().collect(),

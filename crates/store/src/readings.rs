@@ -7,10 +7,12 @@ use std::task::{Context, Poll};
 
 use async_trait::async_trait;
 use model::{Book, Reading, ReadingKey, SeriesId, SourceName, TimeRange, Timestamp};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use windows::{Grid, Window};
 
-use crate::{Batch, DeviceRecord, Gone, GoneCounts, RepeatMark, SeriesRecord, UnreadId, UnreadRecord};
+use crate::{
+    Batch, DeviceRecord, Foreign, Gone, GoneCounts, Node, NodeReport, RepeatMark, SeriesRecord, UnreadId, UnreadRecord,
+};
 
 /// A position in the log. Grows by one with every batch, over restarts too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,7 +81,7 @@ pub enum StoreError {
     Closed,
 }
 
-/// How new the readings of a source were: `stored + duplicate + replaced + unsettled` = readings appended.
+/// How new the readings of a source were: `stored + duplicate + replaced + unsettled + upserted` = readings appended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Novelty {
     /// New keys.
@@ -90,6 +92,8 @@ pub struct Novelty {
     pub replaced: u64,
     /// Not known before the next flush.
     pub unsettled: u64,
+    /// Never known: the store does not look before it writes.
+    pub upserted: u64,
 }
 
 /// A reason why the store is not at its best, for `/health`.
@@ -143,6 +147,8 @@ pub struct Lost {
 /// What a store remembers for ingest across a restart.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Restored {
+    /// The number of this server.
+    pub node: Node,
     /// The last durable sequence.
     pub sequence: Sequence,
     /// Every device, by id.
@@ -171,7 +177,8 @@ pub struct Restored {
 /// * **Order.** Sequences grow by one with each durable batch; commits resolve in order of their appends.
 /// * **Keys.** Reads answer at most one reading per (series, time, n). An equal key with an equal value is a duplicate,
 ///   with another value the later batch (and within a batch the later entry) wins. `stats` counts both, at once where
-///   the store can tell, as `unsettled` until the next flush otherwise; after a flush nothing is unsettled.
+///   the store can tell, as `unsettled` until the next flush otherwise; after a flush nothing is unsettled. A store that
+///   does not look before it writes counts all as `upserted` instead, and then `readings` and `gone` as 0.
 /// * **Late data.** Any time is accepted in any order; a late reading is read at its place.
 /// * **Reads.** `read` answers readings with `range.from <= time < range.to` in order of key, at most `limit`, behind
 ///   `after` in the direction of the order. Fewer than `limit` means the end. An empty or inverted range is empty,
@@ -244,6 +251,16 @@ pub trait Readings: Send + Sync + 'static {
 
     /// What ingest needs to go on where it stopped. As of the last durable batch.
     fn restored(&self) -> Restored;
+
+    /// What other servers do with a store that is shared, from the call on; none where it belongs to one. One caller hears it.
+    fn foreign(&self) -> Option<mpsc::Receiver<Foreign>> {
+        None
+    }
+
+    /// The servers that share the store, by number; none where it belongs to one.
+    fn nodes(&self) -> Vec<NodeReport> {
+        Vec::new()
+    }
 
     /// Moves everything durable into the long-term form. Reads answer the same before, during and after.
     async fn flush(&self) -> Result<(), StoreError>;

@@ -299,6 +299,7 @@ impl State {
         readings.duplicate += novelty.duplicate;
         readings.replaced += novelty.replaced;
         readings.unsettled += novelty.unsettled;
+        readings.upserted += novelty.upserted;
     }
 
     /// Moves readings of `source` from unsettled to what they turned out to be.

@@ -52,7 +52,8 @@ const PLACES: &[Place] = &[
     place("simulator", 5, 5, &[]),
     place("server", 5, 5, &["simulator"]),
     // 6: beside the product, used by nothing.
-    place("stories", 6, 6, &[]),
+    place("cassandra-node", 6, 6, &[]),
+    place("stories", 6, 6, &["cassandra-node"]),
     place("bench", 6, 6, &[]),
     place("xtask", 6, 6, &[]),
 ];

@@ -57,47 +57,48 @@ async fn sequences_grow_by_one_and_commits_resolve_in_order(adapter: &mut dyn Ad
     assert_eq!(store.restored().sequence, Sequence(51));
 }
 
-/// (stored, duplicate, replaced, unsettled) of one source.
-fn novelty(store: &dyn Readings, name: &str) -> (u64, u64, u64, u64) {
-    let readings = store.stats().books.get(&source(name)).cloned().unwrap_or_default().readings;
-    (readings.stored, readings.duplicate, readings.replaced, readings.unsettled)
+/// Stored, duplicate and replaced readings of the source `mqtt`, all settled; or all of them upserted.
+fn assert_novelty(store: &dyn Readings, upserts: bool, [stored, duplicate, replaced]: [u64; 3]) {
+    let found = store.stats().books.get(&source("mqtt")).cloned().unwrap_or_default().readings;
+    let expected = if upserts { [0, 0, 0, stored + duplicate + replaced] } else { [stored, duplicate, replaced, 0] };
+    assert_eq!([found.stored, found.duplicate, found.replaced, found.upserted], expected);
+    assert_eq!(found.unsettled, 0);
 }
 
 async fn equal_keys_are_duplicates_or_replaced(adapter: &mut dyn Adapter) {
-    let store = with_series(adapter).await.readings;
+    let (upserts, store) = (adapter.upserts(), with_series(adapter).await.readings);
     durable(&*store, numbers(1, &[(10, 1.0), (20, 2.0), (30, 3.0), (40, 4.0)])).await;
-    assert_eq!(novelty(&*store, "mqtt"), (4, 0, 0, 0));
+    assert_novelty(&*store, upserts, [4, 0, 0]);
     durable(&*store, numbers(1, &[(20, 2.0), (30, -3.0)])).await;
-    assert_eq!(novelty(&*store, "mqtt"), (4, 1, 1, 0));
+    assert_novelty(&*store, upserts, [4, 1, 1]);
     store.flush().await.unwrap();
     // Behind a flush the store may need another one to find out.
     durable(&*store, numbers(1, &[(10, 1.0), (20, -2.0), (15, 1.5), (50, 5.0)])).await;
-    let before = novelty(&*store, "mqtt");
-    assert_eq!(before.0 + before.1 + before.2 + before.3, 10);
+    assert_eq!(store.stats().books[&source("mqtt")].readings.accounted(), 10);
     let expected = as_values(&[(10, 1.0), (15, 1.5), (20, -2.0), (30, -3.0), (40, 4.0), (50, 5.0)]);
     assert_eq!(all(&*store, 1).await, expected);
     // What waits to be settled may be replaced meanwhile, and still belongs to its book.
     durable(&*store, numbers(1, &[(20, -22.0), (10, 1.0)])).await;
     store.flush().await.unwrap();
-    assert_eq!(novelty(&*store, "mqtt"), (6, 3, 3, 0));
-    assert_eq!(store.stats().readings, 6);
+    assert_novelty(&*store, upserts, [6, 3, 3]);
+    assert_eq!(store.stats().readings, if upserts { 0 } else { 6 });
     let expected = as_values(&[(10, 1.0), (15, 1.5), (20, -22.0), (30, -3.0), (40, 4.0), (50, 5.0)]);
     assert_eq!(all(&*store, 1).await, expected);
 }
 
 async fn the_later_entry_of_a_batch_wins(adapter: &mut dyn Adapter) {
-    let store = with_series(adapter).await.readings;
+    let (upserts, store) = (adapter.upserts(), with_series(adapter).await.readings);
     let twice = vec![(1, reading(key(5), Value::Number(1.0))), (1, reading(key(5), Value::Text("on".into())))];
     durable(&*store, batch(vec![Entry::Message(message(twice)), book("mqtt", 1, 2)])).await;
     assert_eq!(all(&*store, 1).await, [(5, Value::Text("on".into()))]);
-    assert_eq!(novelty(&*store, "mqtt"), (1, 0, 1, 0));
+    assert_novelty(&*store, upserts, [1, 0, 1]);
     let book = store.stats().books.remove(&source("mqtt")).unwrap();
     assert_eq!((book.messages.received, book.messages.stored, book.readings.decoded), (1, 1, 2));
     // All NaN are one value, and another n is another key.
     let stamped = ReadingKey { time: at(5), n: 1 };
     let nan = |key| (1, reading(key, Value::Number(f64::NAN)));
     durable(&*store, batch(vec![Entry::Message(message(vec![nan(stamped), nan(stamped), nan(key(6))]))])).await;
-    assert_eq!(novelty(&*store, "mqtt"), (3, 1, 1, 0));
+    assert_novelty(&*store, upserts, [3, 1, 1]);
 }
 
 async fn late_readings_are_read_at_their_place(adapter: &mut dyn Adapter) {

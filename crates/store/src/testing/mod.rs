@@ -44,6 +44,11 @@ pub trait Adapter: Send {
 
     /// The store opened again after it was closed properly.
     async fn reopened(&mut self, closed: Opened) -> Opened;
+
+    /// Whether the store counts readings as upserted, since it does not look before it writes.
+    fn upserts(&self) -> bool {
+        false
+    }
 }
 
 /// The oracle itself as an adapter. It keeps nothing across a process, so a crash leaves it as it is.

@@ -24,6 +24,8 @@ pub(super) struct Run {
     pub(super) step: usize,
     pub(super) oracle: Arc<MemoryStore>,
     pub(super) opened: Opened,
+    /// See [`Adapter::upserts`].
+    pub(super) upserts: bool,
     /// Series introduced so far, ids 1 to this; some are gone again.
     pub(super) series: u32,
     pub(super) now: i64,
@@ -43,6 +45,7 @@ pub async fn run(adapter: &mut dyn Adapter, seed: u64, steps: usize) {
         seed,
         step: 0,
         oracle: Arc::new(MemoryStore::with_unread_max(UNREAD_MAX)),
+        upserts: adapter.upserts(),
         opened: adapter.fresh().await,
         series: 0,
         now: 1_700_000_000_000,
