@@ -3,6 +3,7 @@
 //!
 //! It is not part of the product: nothing here is linked into `sensorium`, and it may use any crate of the workspace.
 
+mod cassandra;
 mod commands;
 mod counts;
 mod demo;

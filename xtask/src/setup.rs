@@ -1,5 +1,5 @@
-//! What the tests need beside Cargo and Node: a foreign broker and its clients, a browser, a Python client, `cargo deny`,
-//! and what provokes faults of a disk.
+//! What the tests need beside Cargo and Node: a foreign broker and its clients, a browser, a Python client, `cargo deny`, a
+//! Cassandra with its Java, and what provokes faults of a disk.
 //!
 //! Debian packages are installed only as root and only where missing; otherwise the command is named and the run ends.
 //! A service that an installed package starts is stopped again. Everything else goes into `.tools` of this repository.
@@ -7,7 +7,9 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use cassandra_node::Version;
 
+use crate::cassandra;
 use crate::commands::{self, run, succeeds};
 
 /// A program and the Debian package that brings it.
@@ -38,7 +40,8 @@ const CARGO_DENY: &str = "0.20.2";
 pub fn install(root: &Path) -> Result<()> {
     debian_packages(root)?;
     python_client(root)?;
-    cargo_deny(root)
+    cargo_deny(root)?;
+    cassandra::jars(root, Version::V5_0)
 }
 
 fn debian_packages(root: &Path) -> Result<()> {
@@ -47,6 +50,7 @@ fn debian_packages(root: &Path) -> Result<()> {
     if !succeeds(root, "python3 -m ensurepip --version") {
         missing.push("python3-venv");
     }
+    missing.extend(cassandra::packages_missing(Version::V5_0));
     if missing.is_empty() {
         return Ok(());
     }
@@ -94,7 +98,7 @@ fn cargo_deny(root: &Path) -> Result<()> {
 }
 
 /// Whether a folder of `PATH` holds the program; `/usr/sbin`, where brokers live, is not on everybody's path.
-fn on_path(program: &str) -> bool {
+pub fn on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain([Path::new("/usr/sbin").to_path_buf()])
