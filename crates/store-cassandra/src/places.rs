@@ -1,0 +1,92 @@
+//! Where the readings of a series lie. Rows are never moved: a series that took in another reads that one's rows as well.
+
+use model::{ById, DeviceId, SeriesId};
+use store::{Entry, MergePlan, State};
+
+/// Milliseconds of a day, the time that one partition of rows spans.
+pub(crate) const DAY_MS: i64 = 86_400_000;
+
+/// The day of a time in milliseconds since 1970, before which days are negative.
+pub(crate) fn day_of(time_ms: i64) -> i32 {
+    i32::try_from(time_ms.div_euclid(DAY_MS)).unwrap_or(if time_ms < 0 { i32::MIN } else { i32::MAX })
+}
+
+/// Rows of a series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Place {
+    /// The device for which the series was made, whoever owns it now.
+    pub(crate) home: DeviceId,
+    /// Under which id it was written.
+    pub(crate) series: SeriesId,
+}
+
+/// The places of all series. It follows from the decisions, in their order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Places {
+    homes: ById<SeriesId, DeviceId>,
+    absorbed: ById<SeriesId, Vec<Place>>,
+    /// Series that were absorbed, and by which one their rows are read now.
+    owners: ById<SeriesId, SeriesId>,
+}
+
+impl Places {
+    /// Follows a decision; `state` is as it was before it.
+    pub(crate) fn follow(&mut self, state: &State, entry: &Entry) {
+        match entry {
+            Entry::Series(record) => {
+                self.homes.entry(record.id).or_insert(record.device);
+            }
+            Entry::DeviceDeleted(device) => {
+                for series in state.series_of(*device) {
+                    self.homes.remove(&series);
+                    self.absorbed.remove(&series);
+                    self.owners.retain(|_, owner| *owner != series);
+                }
+            }
+            Entry::DeviceMerged(merge) => {
+                let MergePlan { absorbed, moved: _ } = state.merge_plan(*merge);
+                for (from, into) in absorbed {
+                    let taken = self.of(from);
+                    self.homes.remove(&from);
+                    self.absorbed.remove(&from);
+                    self.owners.extend(taken.iter().map(|place| (place.series, into)));
+                    self.absorbed.entry(into).or_default().extend(taken);
+                }
+            }
+            Entry::Device(_)
+            | Entry::Message(_)
+            | Entry::Unread(_)
+            | Entry::UnreadDone(_)
+            | Entry::Book(_)
+            | Entry::Hidden(_)
+            | Entry::Expired(_) => {}
+        }
+    }
+
+    /// Where new readings of a series go.
+    pub(crate) fn home(&self, series: SeriesId) -> Option<DeviceId> {
+        self.homes.get(&series).copied()
+    }
+
+    /// The series that answers readings written under `series`, if that one was absorbed.
+    pub(crate) fn owner(&self, series: SeriesId) -> Option<SeriesId> {
+        self.owners.get(&series).copied()
+    }
+
+    /// Everywhere its readings are: of equal keys that of the earlier place counts.
+    pub(crate) fn of(&self, series: SeriesId) -> Vec<Place> {
+        let own = self.home(series).map(|home| Place { home, series });
+        own.into_iter().chain(self.absorbed.get(&series).into_iter().flatten().copied()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_before_1970_are_negative_and_the_ends_are_days_too() {
+        assert_eq!([0, 1, DAY_MS - 1, DAY_MS, -1, -DAY_MS].map(day_of), [0, 0, 0, 1, -1, -1]);
+        assert_eq!([i64::MIN, i64::MAX].map(day_of), [i32::MIN, i32::MAX]);
+    }
+}

@@ -1,0 +1,312 @@
+//! From batches to rows at a quorum.
+//!
+//! One task takes everything that waits, checks it, puts the decisions among it into their log and makes one group of it.
+//! A few groups are under way at one time: each writes its record of the journal, then, when the records of all before it are
+//! there as well, its rows. A second task settles them in order.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use model::{DeviceId, Reading, ReadingKey, SeriesId};
+use parking_lot::{Mutex, RwLock};
+use scylla::errors::ExecutionError;
+use scylla::statement::batch::{Batch as Rows, BatchType};
+use store::{Batch, CommitOutcome, Entry, Gate, Sequence};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use crate::checkpoint::BATCH_ROWS_MAX;
+use crate::cluster::Cluster;
+use crate::decisions::{self, is_decision};
+use crate::journal;
+use crate::memory::Memory;
+use crate::places::day_of;
+use crate::row;
+
+/// Batches that wait; whoever brings another one waits.
+pub(crate) const JOBS_MAX: usize = 64;
+/// Groups under way at one time. More makes them smaller, fewer leaves Cassandra waiting.
+const GROUPS_MAX: usize = 4;
+/// Groups that wait to be settled; the writer waits when there are more.
+pub(crate) const GROUPS_WAITING_MAX: usize = 2 * GROUPS_MAX;
+/// Touches that are remembered. Beyond it all are forgotten and written again as needed.
+const TOUCHES_MAX: usize = 200_000;
+
+/// What the tasks of a store share.
+pub(crate) struct Shared {
+    pub(crate) cluster: Cluster,
+    pub(crate) memory: RwLock<Memory>,
+    pub(crate) node: u8,
+    touched: Mutex<Touched>,
+}
+
+/// Which days of which homes are known to be touched in this hour.
+#[derive(Default)]
+struct Touched {
+    hour: i32,
+    days: HashSet<(DeviceId, i32)>,
+}
+
+/// A batch and whoever waits for its fate.
+pub(crate) struct Job {
+    pub(crate) batch: Batch,
+    pub(crate) commit: oneshot::Sender<CommitOutcome>,
+}
+
+/// Jobs under way together: the fate of each, in order, once `done`.
+pub(crate) struct Group {
+    commits: Vec<(oneshot::Sender<CommitOutcome>, Result<(), &'static str>)>,
+    /// Of the jobs that were taken.
+    batches: Arc<Vec<Batch>>,
+    written: i64,
+    done: oneshot::Receiver<()>,
+}
+
+impl Shared {
+    pub(crate) fn new(cluster: Cluster, memory: Memory, node: u8) -> Self {
+        Self { cluster, memory: RwLock::new(memory), node, touched: Mutex::default() }
+    }
+
+    /// Applies decisions of other servers up to the end of their log.
+    pub(crate) async fn follow_decisions(&self) -> Result<(), store::StoreError> {
+        loop {
+            let next = self.memory.read().decided + 1;
+            let found = decisions::read_from(&self.cluster, next).await?;
+            if found.is_empty() {
+                return Ok(());
+            }
+            let mut memory = self.memory.write();
+            for decision in found {
+                if decision.position == memory.decided + 1 {
+                    memory.decide(&decision.entries);
+                }
+            }
+            memory.gate = Gate::behind(&memory.state);
+        }
+    }
+
+    /// Writes the rows of batches, each partition until it is known to be written.
+    pub(crate) async fn write_rows(&self, batches: &[Batch], written: i64) {
+        let partitions = self.partitions(batches);
+        join_all(partitions.iter().map(|((home, day), rows)| self.write_partition(*home, *day, rows, written))).await;
+    }
+
+    /// The readings by partition; of equal keys the later one.
+    fn partitions<'a>(&self, batches: &'a [Batch]) -> BTreeMap<(DeviceId, i32), Partition<'a>> {
+        let memory = self.memory.read();
+        let mut partitions: BTreeMap<(DeviceId, i32), Partition<'a>> = BTreeMap::new();
+        for entry in batches.iter().flat_map(|batch| &batch.entries) {
+            let Entry::Message(message) = entry else { continue };
+            for item in &message.readings {
+                // A series that was deleted meanwhile: nobody can read it any more.
+                let Some(home) = memory.places.home(item.series) else { continue };
+                let key = item.reading.key;
+                let partition = partitions.entry((home, day_of(key.time.millis()))).or_default();
+                partition.insert((item.series, key), &item.reading);
+            }
+        }
+        partitions
+    }
+
+    async fn write_partition(&self, home: DeviceId, day: i32, partition: &Partition<'_>, written: i64) {
+        let cluster = &self.cluster;
+        let home_id = home.0.cast_signed();
+        let row = |((series, key), reading): (&(SeriesId, ReadingKey), &&Reading)| {
+            // A reading of ours always has bytes.
+            let cell = row::encode(reading).unwrap_or_default();
+            (home_id, day, series.0.cast_signed(), key.time.millis(), i64::from(key.n), cell, written)
+        };
+        let rows: Vec<_> = partition.iter().map(row).collect();
+        for rows in rows.chunks(BATCH_ROWS_MAX) {
+            let statements = vec![cluster.statements.put_reading.clone().into(); rows.len()];
+            let mut batch = Rows::new_with_statements(BatchType::Unlogged, statements);
+            batch.set_is_idempotent(true);
+            let mut tries = cluster.tries("writing readings");
+            let attempt = || async {
+                self.touch(home, day).await?;
+                match rows {
+                    [row] => cluster.session.execute_unpaged(&cluster.statements.put_reading, row).await.map(drop),
+                    rows => cluster.session.batch(&batch, rows).await.map(drop),
+                }
+            };
+            while tries.again(cluster.held(attempt()).await).await.is_none() {}
+        }
+    }
+
+    /// Makes sure that the compactor will look at a day that is written to in this hour. Asked before each attempt: one that
+    /// succeeds hours after the first has a touch of its own hour.
+    async fn touch(&self, home: DeviceId, day: i32) -> Result<(), ExecutionError> {
+        let hour = self.cluster.hour();
+        {
+            let mut touched = self.touched.lock();
+            if touched.hour != hour || touched.days.len() >= TOUCHES_MAX {
+                *touched = Touched { hour, days: HashSet::new() };
+            }
+            if touched.days.contains(&(home, day)) {
+                return Ok(());
+            }
+        }
+        let values = (home.0.cast_signed(), day, i32::from(self.node), hour, self.cluster.write_time());
+        self.cluster.session.execute_unpaged(&self.cluster.statements.put_touch, values).await?;
+        let mut touched = self.touched.lock();
+        if touched.hour == hour {
+            touched.days.insert((home, day));
+        }
+        Ok(())
+    }
+}
+
+type Partition<'a> = BTreeMap<(SeriesId, ReadingKey), &'a Reading>;
+
+/// Takes jobs; see the module.
+pub(crate) struct Writer {
+    shared: Arc<Shared>,
+    next: u64,
+    /// Whether the records of all groups so far are there.
+    recorded: oneshot::Receiver<()>,
+    places: Arc<Semaphore>,
+    under_way: JoinSet<()>,
+}
+
+impl Writer {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        let next = shared.memory.read().sequence + 1;
+        let (nothing_before, recorded) = oneshot::channel();
+        // The receiver is in our hands.
+        let _ = nothing_before.send(());
+        Self { shared, next, recorded, places: Arc::new(Semaphore::new(GROUPS_MAX)), under_way: JoinSet::new() }
+    }
+
+    /// Until nobody can bring a job any more and all groups are written.
+    pub(crate) async fn run(mut self, mut jobs: mpsc::Receiver<Job>, groups: mpsc::Sender<Group>) {
+        let mut taken = Vec::with_capacity(JOBS_MAX);
+        while jobs.recv_many(&mut taken, JOBS_MAX).await > 0 {
+            let places = Arc::clone(&self.places);
+            // Never closed.
+            let Ok(place) = places.acquire_owned().await else { return };
+            while taken.len() < JOBS_MAX
+                && let Ok(job) = jobs.try_recv()
+            {
+                taken.push(job);
+            }
+            let fates = self.admit(&taken).await;
+            let group = self.launch(taken.drain(..).zip(fates).collect(), place);
+            if groups.send(group).await.is_err() {
+                return;
+            }
+            while self.under_way.try_join_next().is_some() {}
+        }
+        while self.under_way.join_next().await.is_some() {}
+    }
+
+    /// Decides which jobs are taken, and puts the decisions among them into their log.
+    async fn admit(&self, jobs: &[Job]) -> Vec<Result<(), &'static str>> {
+        loop {
+            let (position, fates) = {
+                let mut memory = self.shared.memory.write();
+                (memory.decided + 1, jobs.iter().map(|job| admit_one(&mut memory, &job.batch)).collect::<Vec<_>>())
+            };
+            let admitted = jobs.iter().zip(&fates).filter(|(_, fate)| fate.is_ok());
+            let decisions: Vec<&Entry> =
+                admitted.flat_map(|(job, _)| &job.batch.entries).filter(|entry| is_decision(entry)).collect();
+            if decisions.is_empty() {
+                return fates;
+            }
+            match decisions::append(&self.shared.cluster, position, self.shared.node, &decisions).await {
+                Ok(true) => {
+                    let entries: Vec<Entry> = decisions.into_iter().cloned().collect();
+                    let mut memory = self.shared.memory.write();
+                    // Unless whoever follows the log has seen it there already.
+                    if memory.decided + 1 == position {
+                        memory.decide(&entries);
+                    }
+                    return fates;
+                }
+                Ok(false) => {
+                    let mut tries = self.shared.cluster.tries("following the decisions");
+                    while tries.again(self.shared.follow_decisions().await).await.is_none() {}
+                    self.shared.memory.write().forget_admitted();
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a decision cannot be written as bytes");
+                    self.shared.memory.write().forget_admitted();
+                    return fates.into_iter().map(|fate| fate.and(Err("unwritable"))).collect();
+                }
+            }
+        }
+    }
+
+    fn launch(&mut self, jobs: Vec<(Job, Result<(), &'static str>)>, place: OwnedSemaphorePermit) -> Group {
+        let (mut commits, mut batches) = (Vec::with_capacity(jobs.len()), Vec::with_capacity(jobs.len()));
+        for (Job { batch, commit }, fate) in jobs {
+            if fate.is_ok() {
+                batches.push(batch);
+            }
+            commits.push((commit, fate));
+        }
+        let (tell_done, done) = oneshot::channel();
+        let (first, written, batches) = (self.next, self.shared.cluster.write_time(), Arc::new(batches));
+        self.next += batches.len() as u64;
+        let group = Group { commits, batches: Arc::clone(&batches), written, done };
+        if batches.is_empty() {
+            // The receiver is in our hands.
+            let _ = tell_done.send(());
+            return group;
+        }
+        let (tell_recorded, recorded) = oneshot::channel();
+        let before = std::mem::replace(&mut self.recorded, recorded);
+        let shared = Arc::clone(&self.shared);
+        self.under_way.spawn(async move {
+            let _place = place;
+            let (decided, settled) = {
+                let memory = shared.memory.read();
+                (memory.decided, memory.sequence)
+            };
+            let bytes = match journal::encode(decided, settled, &batches) {
+                Ok(bytes) => bytes,
+                // Nobody is told anything, so nothing is acknowledged.
+                Err(error) => return tracing::error!(%error, "a record cannot be written as bytes"),
+            };
+            let (before, ()) =
+                tokio::join!(before, journal::write(&shared.cluster, shared.node, first, written, &bytes));
+            if before.is_err() {
+                return;
+            }
+            // Who waits for them may be gone with the whole store.
+            let _ = tell_recorded.send(());
+            shared.write_rows(&batches, written).await;
+            let _ = tell_done.send(());
+        });
+        group
+    }
+}
+
+fn admit_one(memory: &mut Memory, batch: &Batch) -> Result<(), &'static str> {
+    if batch.entries.iter().any(|entry| memory.is_taken(entry)) {
+        return Err("taken");
+    }
+    memory.gate.admit(&batch.entries).map_err(store::Refusal::as_str)
+}
+
+/// Tells the fates in order. One that is never known ends it: the senders of all behind are dropped, which says *unknown*.
+pub(crate) async fn settle_in_order(shared: Arc<Shared>, mut groups: mpsc::Receiver<Group>) {
+    while let Some(Group { commits, batches, written, done }) = groups.recv().await {
+        if done.await.is_err() {
+            return;
+        }
+        let mut batches = batches.iter();
+        for (commit, fate) in commits {
+            let outcome = match fate {
+                Ok(()) => {
+                    let mut memory = shared.memory.write();
+                    batches.next().iter().for_each(|batch| memory.settle(batch, written));
+                    CommitOutcome::Durable(Sequence(memory.sequence))
+                }
+                Err(reason) => CommitOutcome::NotStored(reason),
+            };
+            // Whoever does not wait any more is not told.
+            let _ = commit.send(outcome);
+        }
+    }
+}
