@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use async_trait::async_trait;
 use model::{Kind, Reading, ReadingKey, SeriesId, TimeRange};
 use rusqlite::Transaction;
+use store::found::Found;
 use store::{
     Batch, Commit, CommitOutcome, Lost, Order, Readings, Restored, StoreError, StoreStats, UnreadId, UnreadRecord,
 };
@@ -19,7 +20,7 @@ use crate::health::Health;
 use crate::memory::Memory;
 use crate::options::BATCH_BYTES_MAX;
 use crate::queue::{Queue, Waiting};
-use crate::reading::{self, Found, Request};
+use crate::reading::{self, Request};
 use crate::writer::Ended;
 use crate::{record, windowing};
 

@@ -8,11 +8,11 @@ use std::time::Duration;
 use frame::{EncodeError, Encoded};
 use model::{DeviceId, Kind, ReadingKey, SeriesId, SourceName, Value};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
+use store::strands::{Room, Strand, encode_device};
 use store::{Novelty, StoreError};
 
 use crate::checkpoint;
 use crate::database::{Database, failed};
-use crate::frames::{Strand, encode_device};
 use crate::guard::Guard;
 use crate::health::{Health, Part};
 use crate::memory::{Extent, Frozen, Memory, Settled};
@@ -279,7 +279,7 @@ impl Ground {
             memory.state.series().get(&series).map_or(Kind::Measurement, |record| record.kind)
         };
         for strands in self.strands_by_device(frozen, &duplicates) {
-            let kept = encode_device::<EncodeError>(strands, self.frame_rows_max, &mut |frame| {
+            let kept = encode_device::<EncodeError>(strands, Room::of_rows(self.frame_rows_max), &mut |frame| {
                 let hours = hours::of_frame(&frame, kind);
                 encoded.push((frame, hours));
                 Ok(())

@@ -1,42 +1,21 @@
-//! Stored hours: what is known of each UTC hour of a column of a frame, so that a year needs no decoding. `FORMAT.md`
-//! describes the bytes.
+//! Stored hours of the columns of frames ([`store::hours`]), as rows beside their frames.
 //!
-//! They follow from the frame alone and are bound to its checksum: stored hours that do not match it are not used, the
-//! readings answer instead, and `check` names them. Min, max, first, last, count and the sums of angles are kept to the bit,
-//! sums and increases to 1e-13.
+//! They are bound to the checksum of their frame: those that do not match it are not used, the readings answer instead, and
+//! `check` names them.
 
-use frame::{Damage, EncodeError, Encoded, pack_integers, pack_numbers, unpack_integers, unpack_numbers};
-use model::{Kind, Resolution, SeriesId, TimeRange, Timestamp};
+use frame::Encoded;
+use model::{Kind, SeriesId};
 use rusqlite::{Connection, OptionalExtension};
 use store::StoreError;
-use windows::{Aspect, Grid, Window, fold_ascending};
+use store::hours::{HOUR_MS, Hour, of_charted, read};
 
 use crate::database::failed;
 use crate::rows::FrameRow;
 
-/// One UTC hour in milliseconds.
-pub(crate) const HOUR_MS: i64 = 3_600_000;
 /// A frame that spans less is decoded.
 const SPAN_MIN_MS: i64 = 2 * HOUR_MS;
 /// A column with fewer readings an hour is decoded: a year of it is soon read, and its hours would be as large as itself.
 const DENSITY_MIN: u64 = 100;
-/// A frame that spans more hours, gaps included, is decoded.
-const HOURS_MAX: usize = 20_000;
-const FORMAT: u8 = 1;
-/// Format, kind, count of hours, first hour.
-const HEAD_BYTES: usize = 1 + 1 + 4 + 8;
-/// What a sum may be moved to become a short decimal.
-const SUM_SLACK: f64 = 1e-14;
-/// Most decimals of a short decimal.
-const SUM_DECIMALS_MAX: i32 = 6;
-
-/// An hour that has readings that count.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Hour {
-    /// Its start in milliseconds.
-    pub(crate) start_ms: i64,
-    pub(crate) window: Window,
-}
 
 /// The hours of each column of a new frame that are worth it, as [`insert`] takes them; `kind` is what each series is now.
 pub(crate) fn of_frame(encoded: &Encoded, kind: impl Fn(SeriesId) -> Kind) -> Vec<(SeriesId, Vec<u8>)> {
@@ -55,7 +34,7 @@ pub(crate) fn of_frame(encoded: &Encoded, kind: impl Fn(SeriesId) -> Kind) -> Ve
     let hours = |summary: &frame::Summary| {
         let series = summary.series;
         opened.charted_into(series, &mut charted).ok()?;
-        Some((series, of(encoded.checksum, &charted, kind(series))?))
+        Some((series, of_charted(encoded.checksum, &charted, kind(series), DENSITY_MIN)?))
     };
     wanted.filter_map(hours).collect()
 }
@@ -64,197 +43,6 @@ pub(crate) fn of_frame(encoded: &Encoded, kind: impl Fn(SeriesId) -> Kind) -> Ve
 pub(crate) fn insert(connection: &Connection, frame: i64, hours: &[(SeriesId, Vec<u8>)]) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached("INSERT INTO hours (frame, col, blob) VALUES (?1, ?2, ?3)")?;
     hours.iter().try_for_each(|(col, blob)| statement.execute((frame, col.0, blob)).map(drop))
-}
-
-/// The bytes of the hours of a column, bound to the checksum `crc` of its frame; none where they are not worth it.
-fn of(crc: u32, charted: &frame::Charted, kind: Kind) -> Option<Vec<u8>> {
-    let hours = summarize(charted, kind)?;
-    let readings: u64 = hours.iter().map(|hour| hour.window.count).sum();
-    if readings < DENSITY_MIN * u64::try_from(hours.len()).unwrap_or(u64::MAX) {
-        return None;
-    }
-    let bytes = write(&hours, crc, kind).ok()?;
-    let back = read(&bytes, crc, kind).ok()??;
-    let same =
-        |(written, back): (&Hour, &Hour)| written.start_ms == back.start_ms && alike(&written.window, &back.window);
-    (back.len() == hours.len() && hours.iter().zip(&back).all(same)).then_some(bytes)
-}
-
-/// Whether everything that has to be exact is.
-fn alike(a: &Window, b: &Window) -> bool {
-    let exact = |window: &Window| [window.min, window.max, window.first, window.last].map(f64::to_bits);
-    let angle = |window: &Window| match window.aspect {
-        Aspect::Angle { sin, cos } => Some((sin, cos)),
-        Aspect::Plain | Aspect::Total { .. } | Aspect::TotalIncreasing { .. } => None,
-    };
-    a.count == b.count && exact(a) == exact(b) && angle(a) == angle(b)
-}
-
-/// The hours that have readings; none if the column is spread over too many.
-fn summarize(charted: &frame::Charted, kind: Kind) -> Option<Vec<Hour>> {
-    let (first, last) = (charted.times.first()?, charted.times.last()?);
-    let range = TimeRange { from: Timestamp::saturating(*first), to: Timestamp::saturating(last.saturating_add(1)) };
-    let grid = Grid::covering(range, Resolution::from_millis(HOUR_MS)?);
-    if grid.count() > HOURS_MAX || grid.index_of(*last).is_none() {
-        return None;
-    }
-    let mut windows = vec![Window::default(); grid.count()];
-    fold_ascending(&charted.times, &charted.numbers, &grid, kind, &mut windows);
-    let hours = grid.starts_ms().zip(windows).map(|(start_ms, window)| Hour { start_ms, window });
-    Some(hours.filter(|hour| hour.window.count > 0).collect())
-}
-
-/// The code of what is kept beside the figures of every window. Kinds without it are one.
-fn code(kind: Kind) -> u8 {
-    match kind {
-        Kind::Measurement | Kind::State | Kind::Text => 0,
-        Kind::Angle => 1,
-        Kind::Total => 2,
-        Kind::TotalIncreasing => 3,
-    }
-}
-
-fn write(hours: &[Hour], crc: u32, kind: Kind) -> Result<Vec<u8>, EncodeError> {
-    let mut bytes = vec![FORMAT, code(kind)];
-    bytes.extend_from_slice(&u32::try_from(hours.len()).unwrap_or(u32::MAX).to_le_bytes());
-    bytes.extend_from_slice(&hours.first().map_or(0, |hour| hour.start_ms / HOUR_MS).to_le_bytes());
-    let steps = hours.windows(2).map(|pair| (pair[1].start_ms - pair[0].start_ms) / HOUR_MS - 1);
-    put_integers(&mut bytes, &steps.collect::<Vec<_>>())?;
-    put_integers(&mut bytes, &hours.iter().map(|hour| hour.window.count.cast_signed()).collect::<Vec<_>>())?;
-    // In this order each is near the one before, which is what makes them small.
-    let four = |hour: &Hour| [hour.window.first, hour.window.min, hour.window.max, hour.window.last];
-    put_section(&mut bytes, &pack_numbers(&hours.iter().flat_map(four).collect::<Vec<_>>())?);
-    put_section(&mut bytes, &pack_numbers(&short_decimals(hours.iter().map(|hour| hour.window.sum).collect()))?);
-    let aspects = hours.iter().map(|hour| hour.window.aspect);
-    match kind {
-        Kind::Measurement | Kind::State | Kind::Text => {}
-        Kind::Angle => {
-            let parts = aspects.map(|aspect| match aspect {
-                Aspect::Angle { sin, cos } => [sin, cos],
-                Aspect::Plain | Aspect::Total { .. } | Aspect::TotalIncreasing { .. } => [0, 0],
-            });
-            let parts: Vec<_> = parts.collect();
-            for at in 0..2 {
-                put_integers(&mut bytes, &parts.iter().map(|part| part[at]).collect::<Vec<_>>())?;
-            }
-        }
-        Kind::Total | Kind::TotalIncreasing => {
-            let increase = |aspect| match aspect {
-                Aspect::Total { increase, .. } | Aspect::TotalIncreasing { increase, .. } => increase,
-                Aspect::Plain | Aspect::Angle { .. } => 0.0,
-            };
-            put_section(&mut bytes, &pack_numbers(&short_decimals(aspects.map(increase).collect()))?);
-        }
-    }
-    bytes.extend_from_slice(&crc32c::crc32c_append(crc, &bytes).to_le_bytes());
-    Ok(bytes)
-}
-
-/// Sums of decimals are decimals but for their last bits, and take far fewer bytes as such. All or none.
-fn short_decimals(sums: Vec<f64>) -> Vec<f64> {
-    let at = |power: f64| {
-        let short = |sum: &f64| {
-            let short = (sum * power).round() / power;
-            ((short - sum).abs() <= SUM_SLACK * sum.abs()).then_some(short)
-        };
-        sums.iter().map(short).collect::<Option<Vec<_>>>()
-    };
-    (0..=SUM_DECIMALS_MAX).find_map(|decimals| at(10_f64.powi(decimals))).unwrap_or(sums)
-}
-
-fn put_section(out: &mut Vec<u8>, section: &[u8]) {
-    out.extend_from_slice(&u32::try_from(section.len()).unwrap_or(u32::MAX).to_le_bytes());
-    out.extend_from_slice(section);
-}
-
-/// A section of eight bytes is one number that all are; packed ones are longer.
-fn put_integers(out: &mut Vec<u8>, integers: &[i64]) -> Result<(), EncodeError> {
-    match integers.first() {
-        Some(first) if integers.iter().all(|integer| integer == first) => put_section(out, &first.to_le_bytes()),
-        Some(_) => {
-            let mut packed = vec![0];
-            packed.extend_from_slice(&pack_integers(integers)?);
-            put_section(out, &packed);
-        }
-        None => put_section(out, &[]),
-    }
-    Ok(())
-}
-
-/// The hours of `bytes` that [`of_frame`] made for a frame of checksum `crc`; none if they were stored under another kind.
-fn read(bytes: &[u8], crc: u32, kind: Kind) -> Result<Option<Vec<Hour>>, Damage> {
-    let (content, checksum) = bytes.split_last_chunk::<4>().ok_or(Damage::Content("no checksum"))?;
-    if crc32c::crc32c_append(crc, content) != u32::from_le_bytes(*checksum) {
-        return Err(Damage::Content("a checksum that does not match"));
-    }
-    let (head, mut rest) = content.split_first_chunk::<HEAD_BYTES>().ok_or(Damage::Content("a short head"))?;
-    let [format, of_kind, c0, c1, c2, c3, first @ ..] = *head;
-    if format != FORMAT || of_kind != code(kind) {
-        return Ok(None);
-    }
-    let count = usize::try_from(u32::from_le_bytes([c0, c1, c2, c3])).unwrap_or(usize::MAX);
-    if count == 0 || count > HOURS_MAX {
-        return Err(Damage::Content("an impossible count of hours"));
-    }
-    let steps = take_integers(&mut rest, count - 1)?;
-    let counts = take_integers(&mut rest, count)?;
-    let fours = unpack_numbers(take_section(&mut rest)?, count * 4)?;
-    let sums = unpack_numbers(take_section(&mut rest)?, count)?;
-    let aspects = take_aspects(&mut rest, count, kind)?;
-    if !rest.is_empty() {
-        return Err(Damage::Content("bytes behind the hours"));
-    }
-    let mut hour = i64::from_le_bytes(first);
-    let mut hours = Vec::with_capacity(count);
-    let parts = counts.into_iter().zip(fours.as_chunks::<4>().0).zip(sums).zip(aspects);
-    for (at, (((count, [first, min, max, last]), sum), aspect)) in parts.enumerate() {
-        if let Some(step) = at.checked_sub(1).and_then(|before| steps.get(before)) {
-            hour = hour.saturating_add(*step).saturating_add(1);
-        }
-        let (first, min, max, last) = (*first, *min, *max, *last);
-        let window = Window { count: count.cast_unsigned(), min, max, sum, carry: 0.0, first, last, aspect };
-        hours.push(Hour { start_ms: hour.saturating_mul(HOUR_MS), window });
-    }
-    Ok(Some(hours))
-}
-
-fn take_aspects(rest: &mut &[u8], count: usize, kind: Kind) -> Result<Vec<Aspect>, Damage> {
-    Ok(match kind {
-        Kind::Measurement | Kind::State | Kind::Text => vec![Aspect::Plain; count],
-        Kind::Angle => {
-            let (sin, cos) = (take_integers(rest, count)?, take_integers(rest, count)?);
-            sin.into_iter().zip(cos).map(|(sin, cos)| Aspect::Angle { sin, cos }).collect()
-        }
-        Kind::Total => {
-            let increases = unpack_numbers(take_section(rest)?, count)?;
-            increases.into_iter().map(|increase| Aspect::Total { increase, carry: 0.0 }).collect()
-        }
-        Kind::TotalIncreasing => {
-            let increases = unpack_numbers(take_section(rest)?, count)?;
-            increases.into_iter().map(|increase| Aspect::TotalIncreasing { increase, carry: 0.0 }).collect()
-        }
-    })
-}
-
-fn take_section<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], Damage> {
-    let short = Damage::Content("a short section");
-    let Some((length, behind)) = rest.split_first_chunk::<4>() else { return Err(short) };
-    let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
-    let Some((section, behind)) = behind.split_at_checked(length) else { return Err(short) };
-    *rest = behind;
-    Ok(section)
-}
-
-fn take_integers(rest: &mut &[u8], count: usize) -> Result<Vec<i64>, Damage> {
-    let section = take_section(rest)?;
-    if let Ok(same) = <[u8; 8]>::try_from(section) {
-        return Ok(vec![i64::from_le_bytes(same); count]);
-    }
-    match section.split_first() {
-        Some((_, packed)) => unpack_integers(packed, count),
-        None if count == 0 => Ok(Vec::new()),
-        None => Err(Damage::Content("no integers")),
-    }
 }
 
 /// The stored hours of a row under `kind`; none where there are none that can be used.
@@ -277,7 +65,7 @@ pub(crate) fn stored(connection: &Connection, row: &FrameRow, kind: Kind) -> Res
 #[cfg(test)]
 mod tests {
     use frame::{Cell, Column, Frame};
-    use model::{Judgement, TimeSource, Value};
+    use model::{Judgement, TimeSource, Timestamp, Value};
 
     use super::*;
 
@@ -301,38 +89,16 @@ mod tests {
     }
 
     #[test]
-    fn hours_are_small_and_come_back_under_their_kind_only() {
+    fn hours_are_small() {
         let frame = encoded(16_384, walk);
-        for kind in [Kind::Measurement, Kind::Angle, Kind::Total, Kind::TotalIncreasing] {
-            let stored = of_frame(&frame, |_| kind);
-            let [(_, blob)] = stored.as_slice() else { panic!("{kind:?} has hours") };
-            let hours = read(blob, frame.checksum, kind).unwrap().unwrap();
-            assert_eq!(hours.iter().map(|hour| hour.window.count).sum::<u64>(), 16_384);
-            let other = if kind == Kind::Angle { Kind::Total } else { Kind::Angle };
-            assert!(read(blob, frame.checksum, other).unwrap().is_none());
-            assert!(read(blob, frame.checksum ^ 1, kind).is_err(), "hours of another frame");
-            if kind == Kind::Measurement {
-                assert!(blob.len() * 100 <= frame.blob.len() * 7, "{} of {}", blob.len(), frame.blob.len());
-            }
-        }
+        let stored = of_frame(&frame, |_| Kind::Measurement);
+        let [(_, blob)] = stored.as_slice() else { panic!("there are hours") };
+        assert!(blob.len() * 100 <= frame.blob.len() * 7, "{} of {}", blob.len(), frame.blob.len());
     }
 
     #[test]
     fn what_is_short_or_sparse_has_no_hours() {
         assert!(of_frame(&encoded(700, walk), |_| Kind::Measurement).is_empty());
         assert!(!of_frame(&encoded(800, walk), |_| Kind::Measurement).is_empty());
-    }
-
-    #[test]
-    fn a_changed_bit_is_damage() {
-        let frame = encoded(1_000, |at| at as f64 / 10.0);
-        let stored = of_frame(&frame, |_| Kind::Total);
-        let (_, blob) = stored.first().unwrap();
-        for at in 0..blob.len() {
-            let mut changed = blob.clone();
-            changed[at] ^= 4;
-            assert!(read(&changed, frame.checksum, Kind::Total).is_err());
-            assert!(read(&blob[..at], frame.checksum, Kind::Total).is_err());
-        }
     }
 }

@@ -27,7 +27,6 @@ mod checkpoint;
 mod database;
 mod embedded;
 mod flush;
-mod frames;
 mod guard;
 mod head;
 mod health;

@@ -11,15 +11,16 @@ use std::sync::PoisonError;
 use frame::{EncodeError, Encoded};
 use model::{DeviceId, Kind, Reading, SeriesId, TimeRange, Timestamp};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use store::found::{self, Found};
+use store::strands::{Room, Strand, encode_device};
 use store::{Gone, Order, StoreError};
 
 use crate::database::failed;
 use crate::embedded::EmbeddedStore;
 use crate::flush::Ground;
-use crate::frames::{Strand, encode_device};
 use crate::health::{Health, Part};
 use crate::merge_plan::{Piece, Plan, choose};
-use crate::reading::{self, Found, Request};
+use crate::reading::{self, Request};
 use crate::rows::FrameRow;
 use crate::tally::Tally;
 use crate::{hours, rows};
@@ -238,13 +239,13 @@ fn merge(
         let inside = readings.partition_point(|reading| reading.key.time.millis() < plan.core.0);
         let behind = readings.partition_point(|reading| reading.key.time.millis() <= plan.core.1);
         let parts = [readings.split_off(behind), readings.split_off(inside), readings];
-        segments.iter_mut().zip(parts).for_each(|(segment, part)| segment.push(strand(member.id, part)));
+        segments.iter_mut().zip(parts).for_each(|(segment, part)| segment.push(Strand::of(member.id, part)));
     }
     let kind = |series| members.iter().find(|member| member.id == series).map_or(Kind::Measurement, |found| found.kind);
     let keys_aim = usize::try_from(plan.keys_aim).unwrap_or(frame::FRAME_ROWS_MAX);
     let mut frames = Vec::new();
     for segment in segments {
-        let encoded = encode_device::<EncodeError>(segment, keys_aim, &mut |encoded| {
+        let encoded = encode_device::<EncodeError>(segment, Room::of_rows(keys_aim), &mut |encoded| {
             let hours = hours::of_frame(&encoded, kind);
             frames.push((encoded, hours));
             Ok(())
@@ -257,11 +258,6 @@ fn merge(
     Ok(Some(Merged { members, old, frames, ranks, answers }))
 }
 
-fn strand(series: SeriesId, readings: Vec<Reading>) -> Strand<'static> {
-    let keys = readings.iter().map(|reading| reading.key).collect();
-    Strand { series, keys, readings: Box::new(readings.into_iter()) }
-}
-
 /// The readings of rows of one series, each key once. None if a key's values differ among them where a frame of lower rank
 /// may hold that key, too: to answer the same, that frame would have to be merged with them.
 fn folded(connection: &Connection, own: &[FrameRow], lower: &[FrameRow]) -> Result<Option<Vec<Reading>>, StoreError> {
@@ -269,7 +265,7 @@ fn folded(connection: &Connection, own: &[FrameRow], lower: &[FrameRow]) -> Resu
     for row in own {
         found.extend(rows::readings(connection, row)?.into_iter().map(|reading| Found { rank: row.rank, reading }));
     }
-    reading::sort(&mut found);
+    found::sort(&mut found);
     let replaced = found.windows(2).filter_map(|pair| match pair {
         [a, b] if a.reading.key == b.reading.key && a.reading.value != b.reading.value => Some(a.reading.key.time),
         _ => None,
@@ -280,7 +276,7 @@ fn folded(connection: &Connection, own: &[FrameRow], lower: &[FrameRow]) -> Resu
         return Ok(None);
     }
     let mut readings = Vec::with_capacity(found.len());
-    reading::fold(found.into_iter(), |reading| readings.push(reading));
+    found::fold(found.into_iter(), |reading| readings.push(reading));
     Ok(Some(readings))
 }
 

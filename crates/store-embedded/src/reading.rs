@@ -1,9 +1,8 @@
 //! Reading a series: frames, the frozen generation and the head as one list in which each key stands once.
 
-use std::cmp::Ordering;
-
 use model::{Reading, ReadingKey, SeriesId, TimeRange};
 use rusqlite::Connection;
+use store::found::{Found, fold, sort};
 use store::{Gone, Order, StoreError};
 
 use crate::memory::Memory;
@@ -12,13 +11,6 @@ use crate::rows::{known, readings_within, visit};
 /// Ranks behind every frame's.
 const FROZEN: i64 = i64::MAX - 1;
 const HEAD: i64 = i64::MAX;
-
-/// A reading and where it was found: of two with one key the one of higher rank came later.
-#[derive(Clone, Debug)]
-pub(crate) struct Found {
-    pub(crate) rank: i64,
-    pub(crate) reading: Reading,
-}
 
 /// What is asked.
 #[derive(Clone, Debug)]
@@ -130,34 +122,4 @@ fn settle(pending: &mut Vec<Found>, answer: &mut Vec<Reading>, order: Order, edg
 
 fn millis(found: &Found) -> i64 {
     found.reading.key.time.millis()
-}
-
-/// By key, earlier ranks first.
-pub(crate) fn sort(found: &mut [Found]) {
-    found.sort_by(|left, right| match left.reading.key.cmp(&right.reading.key) {
-        Ordering::Equal => left.rank.cmp(&right.rank),
-        unequal @ (Ordering::Less | Ordering::Greater) => unequal,
-    });
-}
-
-/// Each key once: the later one where values differ, the earlier one where they are equal.
-pub(crate) fn fold(sorted: impl Iterator<Item = Found>, mut keep: impl FnMut(Reading)) {
-    let mut current: Option<Reading> = None;
-    for Found { reading, .. } in sorted {
-        current = Some(match current.take() {
-            Some(earlier) if earlier.key == reading.key => {
-                if earlier.value == reading.value {
-                    earlier
-                } else {
-                    reading
-                }
-            }
-            Some(earlier) => {
-                keep(earlier);
-                reading
-            }
-            None => reading,
-        });
-    }
-    current.into_iter().for_each(keep);
 }

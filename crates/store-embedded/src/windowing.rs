@@ -11,11 +11,12 @@ use std::iter::Peekable;
 
 use model::{Kind, SeriesId, TimeRange};
 use rusqlite::Connection;
+use store::found::{Found, Sums, sort};
+use store::hours::{HOUR_MS, Hour};
 use store::{Gone, Order, StoreError};
-use windows::{Grid, Window, fold_ascending};
+use windows::{Grid, Window};
 
-use crate::hours::{self, HOUR_MS, Hour};
-use crate::reading::{Found, fold, sort};
+use crate::hours;
 use crate::rows::{FrameRow, known, readings_within, visit, with_frame};
 use crate::spans::Spans;
 
@@ -239,12 +240,7 @@ impl Sweep<'_> {
             with_frame(self.connection, row, |opened| opened.charted_into(row.col, charted))?;
             self.charted_of = Some(at);
         }
-        let frame::Charted { times, numbers, .. } = &self.charted;
-        let start = times.partition_point(|time| *time < from);
-        let end = times.partition_point(|time| *time < to);
-        if let (Some(times), Some(numbers)) = (times.get(start..end), numbers.get(start..end)) {
-            fold_ascending(times, numbers, self.sums.grid, self.sums.kind, &mut self.sums.windows);
-        }
+        self.sums.add_charted(&self.charted, from, to);
         Ok(())
     }
 
@@ -269,38 +265,5 @@ impl Sweep<'_> {
         sort(&mut here);
         self.sums.add_found(here.into_iter());
         Ok(())
-    }
-}
-
-/// Windows being added up, in order of key.
-struct Sums<'a> {
-    kind: Kind,
-    grid: &'a Grid,
-    windows: Vec<Window>,
-}
-
-impl<'a> Sums<'a> {
-    fn over(kind: Kind, grid: &'a Grid) -> Self {
-        Self { kind, grid, windows: vec![Window::default(); grid.count()] }
-    }
-
-    /// The window that holds all of `from..to`, if one does.
-    fn same_window(&self, from: i64, to: i64) -> Option<usize> {
-        self.grid.index_of(from).filter(|index| self.grid.index_of(to - 1) == Some(*index))
-    }
-
-    fn merge(&mut self, index: usize, later: &Window) {
-        if let Some(window) = self.windows.get_mut(index) {
-            window.merge(later);
-        }
-    }
-
-    fn add_found(&mut self, sorted: impl Iterator<Item = Found>) {
-        fold(sorted, |reading| {
-            let index = self.grid.index_of(reading.key.time.millis());
-            if let Some(window) = index.and_then(|index| self.windows.get_mut(index)) {
-                window.push_reading(self.kind, &reading);
-            }
-        });
     }
 }

@@ -10,12 +10,15 @@ mod batch;
 mod catalog;
 mod flaky;
 mod foreign;
+pub mod found;
 mod gate;
 mod gone;
+pub mod hours;
 mod memory;
 mod readings;
 mod repeats;
 mod state;
+pub mod strands;
 #[cfg(feature = "testing")]
 pub mod testing;
 

@@ -1,8 +1,8 @@
-//! Frames as rows: which readings go into one frame, and what is kept beside it.
+//! Which readings go into one frame: series of a device that arrive together share its list of keys.
 
 use std::iter::Peekable;
 
-use frame::{Cell, Column, EncodeError, Encoded, FRAME_CELLS_MAX, FRAME_ROWS_MAX, Frame};
+use frame::{Cell, Column, EncodeError, Encoded, FRAME_BYTES_MAX, FRAME_CELLS_MAX, FRAME_ROWS_MAX, Frame};
 use model::{Reading, ReadingKey, SeriesId};
 
 /// Most series that are put into one frame.
@@ -10,11 +10,41 @@ const SERIES_MAX: usize = 64;
 /// A series is compared with this many of its device's groups; then it starts a group of its own.
 const GROUPS_TRIED_MAX: usize = 8;
 
+/// What a frame may become. Beyond the limits of [`frame`] nothing is allowed by it.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// Most keys; more make several frames of about one length.
+    pub rows: usize,
+    /// Most bytes; a frame that would have more becomes two, unless it has one key only.
+    pub bytes: usize,
+}
+
+impl Room {
+    /// At most so many keys, and as many bytes as any frame may have.
+    #[must_use]
+    pub fn of_rows(rows: usize) -> Self {
+        Self { rows, bytes: FRAME_BYTES_MAX }
+    }
+}
+
 /// The readings of one series, in order of key. They are unpacked one by one, while their frame is made.
-pub(crate) struct Strand<'a> {
-    pub(crate) series: SeriesId,
-    pub(crate) keys: Vec<ReadingKey>,
-    pub(crate) readings: Box<dyn Iterator<Item = Reading> + 'a>,
+#[expect(missing_debug_implementations, reason = "an iterator over what is packed shows nothing")]
+pub struct Strand<'a> {
+    /// Whose readings.
+    pub series: SeriesId,
+    /// The key of each of them.
+    pub keys: Vec<ReadingKey>,
+    /// As many as there are keys.
+    pub readings: Box<dyn Iterator<Item = Reading> + 'a>,
+}
+
+impl Strand<'static> {
+    /// Of readings in order of key.
+    #[must_use]
+    pub fn of(series: SeriesId, readings: Vec<Reading>) -> Self {
+        let keys = readings.iter().map(|reading| reading.key).collect();
+        Self { series, keys, readings: Box::new(readings.into_iter()) }
+    }
 }
 
 /// Series of one device that share at least three quarters of their keys.
@@ -28,10 +58,14 @@ struct Member<'a> {
     readings: Peekable<Box<dyn Iterator<Item = Reading> + 'a>>,
 }
 
-/// Puts the readings of one device into frames of at most `rows_max` keys and hands each to `keep`.
-pub(crate) fn encode_device<E: From<EncodeError>>(
+/// Puts the readings of one device into frames that fit into `room` and hands each to `keep`. Each series has at most
+/// one strand; one without readings makes nothing.
+///
+/// # Errors
+/// What `keep` answers, and a frame that cannot be encoded ([`EncodeError`]); what was kept before it stays with the caller.
+pub fn encode_device<E: From<EncodeError>>(
     strands: Vec<Strand<'_>>,
-    rows_max: usize,
+    room: Room,
     keep: &mut dyn FnMut(Encoded) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut groups: Vec<Group<'_>> = Vec::new();
@@ -42,7 +76,7 @@ pub(crate) fn encode_device<E: From<EncodeError>>(
             None => groups.push(Group::of(strand)),
         }
     }
-    groups.into_iter().try_for_each(|group| group.encode(rows_max, keep))
+    groups.into_iter().try_for_each(|group| group.encode(room, keep))
 }
 
 impl<'a> Group<'a> {
@@ -77,11 +111,11 @@ impl<'a> Group<'a> {
 
     fn encode<E: From<EncodeError>>(
         mut self,
-        rows_max: usize,
+        room: Room,
         keep: &mut dyn FnMut(Encoded) -> Result<(), E>,
     ) -> Result<(), E> {
         // Parts of about one length, rather than a short one at the end.
-        let rows_max = rows_max.min(FRAME_CELLS_MAX / self.members.len().max(1)).clamp(1, FRAME_ROWS_MAX);
+        let rows_max = room.rows.min(FRAME_CELLS_MAX / self.members.len().max(1)).clamp(1, FRAME_ROWS_MAX);
         let parts = self.keys.len().div_ceil(rows_max).max(1);
         for keys in self.keys.chunks(self.keys.len().div_ceil(parts).max(1)) {
             let columns = self.members.iter_mut().map(|member| {
@@ -89,7 +123,7 @@ impl<'a> Group<'a> {
                 Column { series: member.series, cells: cells.map(|reading| reading.map(Cell::from)).collect() }
             });
             let columns: Vec<Column> = columns.filter(|column| column.cells.iter().any(Option::is_some)).collect();
-            encode_or_split(Frame { keys: keys.to_vec(), columns }, keep)?;
+            encode_or_split(Frame { keys: keys.to_vec(), columns }, room.bytes, keep)?;
         }
         Ok(())
     }
@@ -98,16 +132,20 @@ impl<'a> Group<'a> {
 /// Long texts may make a frame too large although its rows are few.
 fn encode_or_split<E: From<EncodeError>>(
     frame: Frame,
+    bytes_max: usize,
     keep: &mut dyn FnMut(Encoded) -> Result<(), E>,
 ) -> Result<(), E> {
-    match frame::encode(&frame) {
-        Ok(encoded) => keep(encoded),
-        Err(EncodeError::TooLarge(_)) if frame.keys.len() > 1 => {
+    let encoded = match frame::encode(&frame) {
+        Err(EncodeError::TooLarge(_)) if frame.keys.len() > 1 => None,
+        encoded => Some(encoded?).filter(|encoded| encoded.blob.len() <= bytes_max || frame.keys.len() == 1),
+    };
+    match encoded {
+        Some(encoded) => keep(encoded),
+        None => {
             let (left, right) = split(frame);
-            encode_or_split(left, keep)?;
-            encode_or_split(right, keep)
+            encode_or_split(left, bytes_max, keep)?;
+            encode_or_split(right, bytes_max, keep)
         }
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -144,7 +182,7 @@ mod tests {
 
     fn series_of_frames(strands: Vec<Strand<'_>>, rows_max: usize) -> Vec<(usize, Vec<u32>)> {
         let mut found = Vec::new();
-        encode_device::<EncodeError>(strands, rows_max, &mut |encoded| {
+        encode_device::<EncodeError>(strands, Room::of_rows(rows_max), &mut |encoded| {
             let opened = frame::open(&encoded.blob).unwrap();
             found.push((opened.rows(), opened.series().map(|series| series.0).collect()));
             Ok(())
@@ -157,6 +195,18 @@ mod tests {
     fn series_that_share_times_share_a_frame() {
         let strands = vec![strand(1, 0..100), strand(2, 5..100), strand(3, (0..100).map(|time| time * 7 + 3))];
         assert_eq!(series_of_frames(strands, 1_000), [(100, vec![1, 2]), (100, vec![3])]);
+    }
+
+    #[test]
+    fn many_bytes_make_several_frames() {
+        let (mut sizes, room) = (Vec::new(), Room { rows: 1_000, bytes: 300 });
+        let times = (0..1_000_i64).map(|at| at * 1_000 + (at * at * 7_919) % 997);
+        encode_device::<EncodeError>(vec![strand(1, times)], room, &mut |encoded| {
+            sizes.push(encoded.blob.len());
+            Ok(())
+        })
+        .unwrap();
+        assert!(sizes.len() > 2 && sizes.iter().all(|size| *size <= 300), "{sizes:?}");
     }
 
     #[test]
