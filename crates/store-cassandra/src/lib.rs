@@ -9,18 +9,28 @@ mod checkpoint;
 mod cluster;
 #[allow(dead_code, reason = "what compacts is still to come")]
 mod compact;
+mod conditional;
+mod connect;
 mod decisions;
 mod journal;
 mod memory;
 mod newest;
+mod open_error;
 mod periods;
 mod places;
 mod reading;
 mod row;
+mod schema;
 mod statements;
+mod tables;
+mod target;
 #[allow(dead_code, reason = "what writes and compacts is still to come")]
 mod touches;
 mod write;
 
 pub use cassandra::{CassandraStore, Options};
+pub use connect::{REQUEST_TIMEOUT, connect, connect_through, datacenter};
+pub use open_error::OpenError;
 pub use periods::Periods;
+pub use schema::{Keyspace, Replication, bring_up, version};
+pub use target::{HOSTS_MAX, KEYSPACE_BYTES_MAX, PORT, Password, REPLICATION_MAX, Target, TargetFault, TlsFiles};
