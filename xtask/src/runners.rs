@@ -1,13 +1,16 @@
 //! The one list of what must hold before a change is merged, and the sum of it.
 //!
 //! Every runner is run even after another one failed, so that one run tells everything. A runner that ends badly
-//! without saying how many failed counts as one failure, one without any count of its own as one check.
+//! without saying how many failed counts as one failure, one without any count of its own as one check. Tests against Cassandra
+//! share one node, which runs while they do and not longer.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
+use cassandra_node::{Node, Options, SHARED_VARIABLE};
 use clock::{Clock, SystemClock};
 
 use crate::commands;
@@ -40,21 +43,29 @@ pub const CHECKS: &[Runner] = &[
     runner("generated files", ".", "cargo xtask gen --check"),
 ];
 
-/// What runs the product. The crates' tests use one profile; the stories and the browser use the release binary, which
-/// is what people run, and which is built once.
-const TESTS: &[Runner] = &[
+/// What is built before anything is tested. The crates' tests use one profile; the stories and the browser use the release
+/// binary, which is what people run, and which is built once.
+const BUILDS: &[Runner] = &[runner("release build", ".", "cargo build -q --release -p server -p simulator")];
+
+/// What runs the product with a Cassandra beside it.
+const TESTS_WITH_CASSANDRA: &[Runner] = &[
     runner("crates", ".", "cargo test -q --workspace --exclude stories --no-fail-fast"),
-    runner("release build", ".", "cargo build -q --release -p server -p simulator"),
     runner("stories", ".", "cargo test -q -p stories --no-fail-fast -- --test-threads=2"),
-    runner("power cuts", ".", "cargo xtask powercut 2"),
-    runner("browser", ".", "cargo xtask e2e"),
 ];
+
+/// What runs the product alone.
+const TESTS: &[Runner] =
+    &[runner("power cuts", ".", "cargo xtask powercut 2"), runner("browser", ".", "cargo xtask e2e")];
 
 /// Everything: set-up, checks, tests. The last line printed is `N passed, N failed`.
 pub fn run_all(root: &Path) -> Result<ExitCode> {
     setup::install(root)?;
     let mut tally = Tally::new();
     tally.take(root, CHECKS)?;
+    tally.take(root, BUILDS)?;
+    let cassandra = tally.start_cassandra();
+    tally.take(root, TESTS_WITH_CASSANDRA)?;
+    tally.end_cassandra(cassandra);
     tally.take(root, TESTS)?;
     Ok(tally.conclude())
 }
@@ -69,11 +80,48 @@ pub fn run(root: &Path, part: &[Runner]) -> Result<ExitCode> {
 struct Tally {
     clock: SystemClock,
     rows: Vec<(&'static str, Counts, Duration)>,
+    /// The node that tests share, while there is one.
+    cassandra: Option<SocketAddr>,
 }
 
 impl Tally {
     fn new() -> Self {
-        Self { clock: SystemClock::new(), rows: Vec::new() }
+        Self { clock: SystemClock::new(), rows: Vec::new(), cassandra: None }
+    }
+
+    /// The node that the next runners share. It ends when it is dropped, and with this process however that ends. One that
+    /// does not start is a failure; the tests then try on their own.
+    fn start_cassandra(&mut self) -> Option<Node> {
+        if let Some(named) = std::env::var_os(SHARED_VARIABLE) {
+            println!("\n── the tests share the Cassandra at {}, which {SHARED_VARIABLE} names", named.display());
+            return None;
+        }
+        println!("\n── Cassandra for the tests");
+        let started = self.clock.monotonic();
+        let node = Node::start(Options::default());
+        let mut counts = Counts::default();
+        settle(&mut counts, node.is_ok());
+        match &node {
+            Ok(node) => println!("it runs at {}", node.address()),
+            Err(fault) => println!("{fault}"),
+        }
+        self.rows.push(("Cassandra starts", counts, self.clock.monotonic().saturating_sub(started)));
+        self.cassandra = node.as_ref().map(Node::address).ok();
+        node.ok()
+    }
+
+    /// Ends it. One that ended by itself is a failure: what the tests said about it would be hard to understand.
+    fn end_cassandra(&mut self, node: Option<Node>) {
+        self.cassandra = None;
+        let Some(node) = node else { return };
+        let mut counts = Counts::default();
+        let answers = node.cql().map(drop);
+        settle(&mut counts, answers.is_ok());
+        if let Err(fault) = answers {
+            println!("Cassandra did not run to the end: {fault}");
+            node.keep_logs();
+        }
+        self.rows.push(("Cassandra ran", counts, Duration::ZERO));
     }
 
     fn take(&mut self, root: &Path, part: &[Runner]) -> Result<()> {
@@ -86,6 +134,9 @@ impl Tally {
             // The stories drive what people run.
             command.env("SENSORIUM_BIN", release.join("sensorium"));
             command.env("SENSORIUM_SIM_BIN", release.join("sensorium-sim"));
+            if let Some(address) = self.cassandra {
+                command.env(SHARED_VARIABLE, address.to_string());
+            }
             let succeeded = match commands::follow(command, RUNNER_LIMIT, |line| counts.read(line)) {
                 Ok(succeeded) => succeeded,
                 Err(error) => {

@@ -29,6 +29,7 @@ pub struct Node {
     folder: PathBuf,
     kit: Kit,
     running: Option<Watched>,
+    keeps_logs: bool,
 }
 
 impl Node {
@@ -60,7 +61,7 @@ impl Node {
             // The folder is empty, and nobody else knows it.
             let _ = fs::remove_dir_all(&claim.folder);
         })?;
-        Ok(Self { options, place, folder: claim.folder, kit, running: None })
+        Ok(Self { options, place, folder: claim.folder, kit, running: None, keeps_logs: false })
     }
 
     /// Where clients connect.
@@ -192,6 +193,12 @@ impl Node {
         }
     }
 
+    /// Ends it and keeps its logs, whose place is told.
+    pub fn keep_logs(mut self) {
+        self.kill();
+        self.keeps_logs = true;
+    }
+
     /// A fault of this node with the end of its logs.
     pub(crate) fn told(&self, what: &str) -> Fault {
         let log = |name: &str| last_lines(&self.logs().join(name), LINES_SHOWN);
@@ -213,7 +220,7 @@ impl Node {
 impl Drop for Node {
     fn drop(&mut self) {
         self.kill();
-        if std::thread::panicking() {
+        if self.keeps_logs || std::thread::panicking() {
             remove_large(self.folder());
             eprintln!("the logs of Cassandra at {} are in {}", self.address(), self.logs().display());
         } else {
