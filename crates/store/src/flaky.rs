@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use model::{Reading, ReadingKey, SeriesId, TimeRange};
+use tokio::sync::mpsc;
 use windows::{Grid, Window};
 
 use crate::{
-    Batch, Commit, CommitOutcome, Lost, Order, Readings, Restored, StoreError, StoreStats, UnreadId, UnreadRecord,
+    Batch, Commit, CommitOutcome, Foreign, Lost, NodeReport, Order, Readings, Restored, StoreError, StoreStats,
+    UnreadId, UnreadRecord,
 };
 
 /// What becomes of one append; any other call meets an error of the medium instead.
@@ -148,6 +150,14 @@ impl Readings for FlakyStore {
 
     fn restored(&self) -> Restored {
         self.inner.restored()
+    }
+
+    fn foreign(&self) -> Option<mpsc::Receiver<Foreign>> {
+        self.inner.foreign()
+    }
+
+    fn nodes(&self) -> Vec<NodeReport> {
+        self.inner.nodes()
     }
 
     async fn flush(&self) -> Result<(), StoreError> {

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod batch;
+mod beside;
 mod catalog;
 mod flaky;
 mod foreign;
@@ -21,6 +22,7 @@ mod state;
 pub mod strands;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod tidings;
 
 pub use batch::{
     Batch, BookDelta, DeviceRecord, EXPIRY_SERIES_MAX, Entry, ExpiryRecord, HiddenRecord, MergeRecord, MessageRecord,
@@ -39,3 +41,4 @@ pub use readings::{
 };
 pub use repeats::{REPEATS_MAX, REPEATS_PER_CLIENT_MAX, REPEATS_WINDOW_MS, RepeatWindow};
 pub use state::{GoneCounts, MergePlan, Remembered, State, UNREAD_BYTES_MAX, UNREAD_MAX};
+pub use tidings::{Listener, Tidings};

@@ -1,37 +1,40 @@
 //! The oracle: both ports with nothing but ordered maps. Simple enough to be believed; it keeps nothing across a process.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use model::{Kind, Reading, ReadingKey, SeriesId, TimeRange, Timestamp};
+use tokio::sync::mpsc;
 use windows::{Grid, Window};
 
+use crate::beside::{Sharers, is_taken};
 use crate::catalog::{DOCUMENT_BYTES_MAX, check_version};
 use crate::gate::Gate;
 use crate::state::{GoneCounts, State, UNREAD_MAX};
 use crate::{
-    Batch, Catalog, CatalogError, Claim, Commit, CommitOutcome, Document, Entry, Expected, MessageRecord, Node,
-    Novelty, Order, Readings, Restored, Sequence, StoreError, StoreStats, UnreadId, UnreadRecord, Version, Write,
+    Batch, Catalog, CatalogError, Claim, Commit, CommitOutcome, Document, Entry, Expected, Foreign, MessageRecord,
+    Node, NodeReport, Novelty, Order, Readings, Restored, StoreError, StoreStats, UnreadId, UnreadRecord, Version,
+    Write,
 };
 
-/// Both ports in memory.
+/// Both ports in memory, for one server or for [several](MemoryStore::beside).
 #[derive(Debug)]
 pub struct MemoryStore {
-    memory: Mutex<Memory>,
+    memory: Arc<Mutex<Memory>>,
+    node: Node,
 }
 
 #[derive(Debug)]
 struct Memory {
     state: State,
     gate: Gate,
-    sequence: Sequence,
+    sharers: Sharers,
     readings: BTreeMap<SeriesId, BTreeMap<ReadingKey, Reading>>,
     /// Server time of the message that brought each series' newest reading.
     newest_received: BTreeMap<SeriesId, (ReadingKey, Timestamp)>,
     documents: BTreeMap<(String, String), (Version, String)>,
     claims: BTreeMap<Claim, (String, String)>,
-    closed: bool,
 }
 
 impl Default for MemoryStore {
@@ -47,19 +50,28 @@ impl MemoryStore {
         let memory = Memory {
             state: State::new(unread_max),
             gate: Gate::default(),
-            sequence: Sequence(0),
+            sharers: Sharers::default(),
             readings: BTreeMap::new(),
             newest_received: BTreeMap::new(),
             documents: BTreeMap::new(),
             claims: BTreeMap::new(),
-            closed: false,
         };
-        Self { memory: Mutex::new(memory) }
+        Self { memory: Arc::new(Mutex::new(memory)), node: Node::default() }
+    }
+
+    /// The same memory for another server: what one stores the others read, and hear of as [`Foreign`]. Books and sequences are
+    /// each server's own, and readings count as upserted. To be called before anything is stored.
+    #[must_use]
+    pub fn beside(&self, node: Node) -> Self {
+        let mut memory = self.lock();
+        memory.sharers.add(self.node);
+        memory.sharers.add(node);
+        Self { memory: Arc::clone(&self.memory), node }
     }
 
     /// Takes appends again after a close: what was stored is still here.
     pub fn open_again(&self) {
-        self.lock().closed = false;
+        self.lock().sharers.of(self.node).closed = false;
     }
 
     fn lock(&self) -> MutexGuard<'_, Memory> {
@@ -67,29 +79,39 @@ impl MemoryStore {
     }
 
     fn open(&self) -> Result<MutexGuard<'_, Memory>, StoreError> {
-        let memory = self.lock();
-        if memory.closed { Err(StoreError::Closed) } else { Ok(memory) }
+        let mut memory = self.lock();
+        if memory.sharers.of(self.node).closed { Err(StoreError::Closed) } else { Ok(memory) }
     }
 }
 
 impl Memory {
-    fn append(&mut self, batch: &Batch) -> CommitOutcome {
-        if self.closed {
+    fn append(&mut self, node: Node, batch: Batch) -> CommitOutcome {
+        if self.sharers.of(node).closed {
             return CommitOutcome::NotStored("closed");
+        }
+        if self.sharers.are_several() && is_taken(&self.state, &batch.entries) {
+            return CommitOutcome::NotStored("taken");
         }
         if let Err(refusal) = self.gate.admit(&batch.entries) {
             return CommitOutcome::NotStored(refusal.as_str());
         }
         for entry in &batch.entries {
             self.make_room(entry);
-            self.state.apply(entry);
+            if matches!(entry, Entry::Book(_)) {
+                self.sharers.of(node).books.apply(entry);
+            } else {
+                self.state.apply(entry);
+            }
             if let Entry::Message(message) = entry {
-                let novelty = self.keep(message);
-                self.state.count(&message.source, novelty);
+                let mut novelty = self.keep(message);
+                if self.sharers.are_several() {
+                    // What one of several stored, another may have stored before: no book of theirs could tell.
+                    novelty = Novelty { upserted: message.readings.len() as u64, ..Novelty::default() };
+                }
+                self.sharers.of(node).books.count(&message.source, novelty);
             }
         }
-        self.sequence.0 += 1;
-        CommitOutcome::Durable(self.sequence)
+        CommitOutcome::Durable(self.sharers.stored(node, batch))
     }
 
     /// What an entry does to readings that are there, before it is applied.
@@ -196,7 +218,7 @@ impl Readings for MemoryStore {
     async fn append(&self, batch: Batch) -> Commit {
         let (sender, commit) = Commit::pending();
         // The receiver is in our hands, so it is there.
-        let _ = sender.send(self.lock().append(&batch));
+        let _ = sender.send(self.lock().append(self.node, batch));
         commit
     }
 
@@ -251,28 +273,33 @@ impl Readings for MemoryStore {
     }
 
     fn stats(&self) -> StoreStats {
-        let memory = self.lock();
+        let mut memory = self.lock();
+        let own = memory.sharers.of(self.node);
+        let (books, commits) = (own.books.books().clone(), own.sequence.0);
+        let counted = !memory.sharers.are_several();
+        let readings = memory.readings.values().map(|readings| readings.len() as u64).sum();
         StoreStats {
-            books: memory.state.books().clone(),
-            readings: memory.readings.values().map(|readings| readings.len() as u64).sum(),
-            gone: memory.state.gone_counts(),
+            books,
+            readings: if counted { readings } else { 0 },
+            gone: if counted { memory.state.gone_counts() } else { GoneCounts::default() },
             unread: memory.state.unread().len() as u64,
             unread_dropped: memory.state.unread_dropped(),
-            commits: memory.sequence.0,
+            commits,
             ..StoreStats::default()
         }
     }
 
     fn restored(&self) -> Restored {
-        let memory = self.lock();
+        let mut memory = self.lock();
+        let sequence = memory.sharers.of(self.node).sequence;
         let newest = |(series, readings): (&SeriesId, &BTreeMap<ReadingKey, Reading>)| {
             let (_, reading) = readings.last_key_value()?;
             let (_, received) = memory.newest_received.get(series)?;
             Some((*series, reading.clone(), *received))
         };
         Restored {
-            node: Node::default(),
-            sequence: memory.sequence,
+            node: self.node,
+            sequence,
             devices: memory.state.devices().values().cloned().collect(),
             series: memory.state.series().values().cloned().collect(),
             latest: memory.readings.iter().filter_map(newest).collect(),
@@ -284,12 +311,22 @@ impl Readings for MemoryStore {
         }
     }
 
+    fn foreign(&self) -> Option<mpsc::Receiver<Foreign>> {
+        self.lock().sharers.hear(self.node)
+    }
+
+    fn nodes(&self) -> Vec<NodeReport> {
+        let memory = self.lock();
+        let seen = memory.state.last_received().unwrap_or(Timestamp::EPOCH);
+        memory.sharers.reports(self.node, seen)
+    }
+
     async fn flush(&self) -> Result<(), StoreError> {
         self.open().map(drop)
     }
 
     async fn close(&self) -> Result<(), StoreError> {
-        self.lock().closed = true;
+        self.lock().sharers.of(self.node).closed = true;
         Ok(())
     }
 }
@@ -324,6 +361,7 @@ impl Catalog for MemoryStore {
         memory.claims.retain(|_, owner| *owner != name);
         memory.claims.extend(claims.iter().map(|claim| (claim.clone(), name.clone())));
         memory.documents.insert(name, (version, body.to_owned()));
+        memory.sharers.wrote(self.node, kind);
         Ok(version)
     }
 
@@ -342,6 +380,7 @@ impl Catalog for MemoryStore {
             }
         }
         memory.documents = documents;
+        memory.sharers.wrote(self.node, kind);
         Ok(versions)
     }
 
@@ -351,6 +390,7 @@ impl Catalog for MemoryStore {
         check_version(Expected::Version(version), memory.documents.get(&name).map(|(version, _)| *version))?;
         memory.documents.remove(&name);
         memory.claims.retain(|_, owner| *owner != name);
+        memory.sharers.wrote(self.node, kind);
         Ok(())
     }
 

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use model::{DeviceId, DeviceKey, Timestamp};
 use store::testing::{Adapter, MemoryAdapter, Opened, conformance, every_call};
-use store::{Batch, CommitOutcome, DeviceRecord, Entry, Fault, FlakyStore, MemoryStore, Readings, Sequence};
+use store::{
+    Batch, Catalog, CommitOutcome, DeviceRecord, Entry, Expected, Fault, FlakyStore, Foreign, MemoryStore, Node,
+    Readings, Sequence,
+};
 
 #[tokio::test]
 async fn the_memory_store_keeps_the_contract() {
@@ -69,4 +72,33 @@ async fn the_wrapper_fails_when_told() {
     assert_eq!(outcomes, expected);
     let there: Vec<u32> = store.restored().devices.iter().map(|device| device.id.0).collect();
     assert_eq!(there, [3, 4]);
+}
+
+#[tokio::test]
+async fn several_over_one_memory_hear_of_each_other_and_take_nothing_twice() {
+    let device = |id: u32, key: &str| {
+        let key = DeviceKey::parse(key).unwrap();
+        Batch { entries: vec![Entry::Device(DeviceRecord { id: DeviceId(id), key, created: Timestamp::EPOCH })] }
+    };
+    let one = MemoryStore::default();
+    assert!(one.foreign().is_none() && one.nodes().is_empty());
+    let two = one.beside(Node(2));
+    let mut heard = two.foreign().unwrap();
+    assert_eq!(one.append(device(1, "a")).await.await, CommitOutcome::Durable(Sequence(1)));
+    let batch = Arc::new(device(1, "a"));
+    assert_eq!(heard.recv().await, Some(Foreign::Batch { node: Node(0), batch }));
+    assert_eq!(two.append(device(2, "a")).await.await, CommitOutcome::NotStored("taken"));
+    assert_eq!(two.append(device(1, "b")).await.await, CommitOutcome::NotStored("taken"));
+    assert_eq!(two.append(device(2, "b")).await.await, CommitOutcome::Durable(Sequence(1)));
+    assert_eq!((one.restored().node, two.restored().node, two.restored().devices.len()), (Node(0), Node(2), 2));
+    one.put("kind", "id", Expected::Absent, "{}", &[]).await.unwrap();
+    assert_eq!(heard.recv().await, Some(Foreign::Documents("kind".to_owned())));
+    for id in 3..2_000 {
+        one.append(device(id, &format!("d{id}"))).await.await;
+    }
+    let mut last = None;
+    while let Ok(event) = heard.try_recv() {
+        last = Some(event);
+    }
+    assert_eq!(last, Some(Foreign::Missed), "who could not hear everything is told");
 }
