@@ -9,6 +9,7 @@ use source::{Outcome, Reply};
 use store::StoreError;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::again::Kept;
 use crate::announcements::Announcements;
 use crate::command::Retried;
 
@@ -26,6 +27,8 @@ pub(crate) struct Answer {
     pub(crate) outcome: Outcome,
     /// The change of announcements that comes before it.
     pub(crate) behind: Option<u64>,
+    /// For taking the message again.
+    pub(crate) kept: Option<Box<Kept>>,
 }
 
 impl Answer {

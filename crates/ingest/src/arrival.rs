@@ -19,6 +19,8 @@ const OF_BROKER: &str = "mqtt";
 pub(crate) struct Arrival {
     pub(crate) device: DeviceId,
     pub(crate) received: Timestamp,
+    /// Another server heard it: through whom is not known here.
+    pub(crate) elsewhere: bool,
     /// Through whom.
     pub(crate) client: Arc<str>,
     /// That is a client of our own broker.
@@ -47,6 +49,38 @@ pub(crate) struct Cut {
 }
 
 impl Arrival {
+    /// Of a device that another server heard; what its readings say is [noted](Arrival::note_stored) one by one.
+    pub(crate) fn elsewhere(device: DeviceId, received: Timestamp) -> Self {
+        Self {
+            device,
+            received,
+            elsewhere: true,
+            client: "".into(),
+            of_broker: false,
+            clock_bad: false,
+            offset_ms: None,
+            counters: Counters::default(),
+            readings: 0,
+            same: 0,
+            replaced: 0,
+            cut: None,
+        }
+    }
+
+    /// A reading of it was stored by another server.
+    pub(crate) fn note_stored(&mut self, metric: &str, reading: &Reading) {
+        self.readings += 1;
+        self.clock_bad |= reading.claimed_ms.is_some();
+        if let Value::Number(number) = reading.value {
+            self.counters.note(metric, number);
+        }
+        let own_time =
+            (reading.time_source == TimeSource::Device && reading.key.n == 0).then_some(reading.key.time.millis());
+        if let Some(ms) = reading.claimed_ms.or(own_time) {
+            self.offset_ms = self.offset_ms.max(Some(ms.saturating_sub(self.received.millis())));
+        }
+    }
+
     /// The arrival of a device among those of one message.
     pub(crate) fn among<'a>(all: &'a mut Vec<Self>, device: DeviceId, arriving: &Arriving<'_>) -> &'a mut Self {
         let known = all.iter().position(|arrival| arrival.device == device);
@@ -54,6 +88,7 @@ impl Arrival {
             all.push(Self {
                 device,
                 received: arriving.stamp.time,
+                elsewhere: false,
                 client: Arc::clone(arriving.client),
                 of_broker: arriving.source.as_str() == OF_BROKER,
                 clock_bad: false,

@@ -18,7 +18,7 @@ pub(crate) struct Bindings {
 }
 
 /// One state of the bindings. The version tells whether what was looked up before still holds.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Bound {
     pub(crate) version: u64,
     filters: Vec<(TopicFilter, DeviceKey)>,
@@ -59,6 +59,10 @@ impl Bound {
 }
 
 impl Bindings {
+    pub(crate) fn starting_with(bound: Bound) -> Self {
+        Self { current: RwLock::new(Arc::new(bound)) }
+    }
+
     pub(crate) fn current(&self) -> Arc<Bound> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -66,15 +70,29 @@ impl Bindings {
     /// From the next message on, what matches the document's topics and nothing else is bound to `device`, and so are the
     /// messages of its clients and of the devices that were merged into it.
     pub(crate) fn bind(&self, device: &DeviceKey, document: &DeviceDocument) {
+        self.bind_as(device, || document.clone());
+    }
+
+    /// As [`Bindings::bind`], by what is known of the device when it has its turn.
+    pub(crate) fn bind_as(&self, device: &DeviceKey, document: impl FnOnce() -> DeviceDocument) {
         self.change(|bound| {
             bound.forget(device);
-            bound.filters.extend(document.topics.iter().map(|filter| (filter.clone(), device.clone())));
-            for client in &document.clients {
-                // Until a merge is durable nothing changes hands.
-                bound.clients.entry(client.clone()).or_insert_with(|| device.clone());
-            }
-            bound.merged.extend(document.merged.iter().map(|key| (key.clone(), device.clone())));
+            bound.bind(device, &document());
         });
+    }
+
+    /// Takes the place of all bindings if they are still those of that version; whether it did.
+    pub(crate) fn replace(&self, version: u64, mut bound: Bound) -> bool {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if current.version != version {
+            return false;
+        }
+        bound.version = version;
+        if bound != **current {
+            bound.version += 1;
+            *current = Arc::new(bound);
+        }
+        true
     }
 
     /// Nothing is bound to `device` any more.
@@ -103,6 +121,20 @@ impl Bindings {
 }
 
 impl Bound {
+    /// Adds what a document says to that of others.
+    pub(crate) fn bind(&mut self, device: &DeviceKey, document: &DeviceDocument) {
+        self.filters.extend(document.topics.iter().map(|filter| (filter.clone(), device.clone())));
+        for client in &document.clients {
+            // Until a merge is durable nothing changes hands.
+            self.clients.entry(client.clone()).or_insert_with(|| device.clone());
+        }
+        self.merged.extend(document.merged.iter().map(|key| (key.clone(), device.clone())));
+    }
+
+    pub(crate) fn ignore(&mut self, device: &DeviceKey) {
+        self.ignored.insert(device.clone());
+    }
+
     fn forget(&mut self, device: &DeviceKey) {
         self.filters.retain(|(_, bound)| bound != device);
         self.clients.retain(|_, bound| bound != device);

@@ -328,6 +328,7 @@ impl Ingest {
     ) -> Result<DeviceView, DeviceError> {
         let registry: &Registry = &self.shared.registry;
         let unknown = || DeviceError::Unknown(key.to_owned());
+        self.read_document(key).await?;
         let mut device = registry.any_device(key, self.clock.now()).ok_or_else(unknown)?;
         if expected.is_some_and(|expected| expected != device.version) {
             return Err(DeviceError::Conflict { found: device.version });
@@ -344,9 +345,21 @@ impl Ingest {
             }
             Err(error) => return Err(DeviceError::Catalog(error)),
         };
-        self.shared.bindings.bind(&device.record.key, &document);
         registry.set_document(id, document, version);
+        // Another server may have written a newer one by now.
+        self.shared.bindings.bind_as(&device.record.key, || registry.document(id));
         registry.any_device(key, self.clock.now()).ok_or_else(unknown)
+    }
+
+    /// Where others change devices too, a change begins with what they wrote last.
+    async fn read_document(&self, key: &str) -> Result<(), DeviceError> {
+        let device = self.shared.registry.any_device(key, self.clock.now()).filter(|_| self.shared.is_shared());
+        let Some(DeviceView { record, .. }) = device else { return Ok(()) };
+        let found = self.catalog.get(KIND, &record.id.0.to_string()).await.map_err(DeviceError::Catalog)?;
+        let Some(found) = found else { return Ok(()) };
+        let document = serde_json::from_str(&found.body).map_err(|_| DeviceError::NotStored)?;
+        self.shared.registry.follow_documents(vec![(record.id, document, found.version)]);
+        Ok(())
     }
 }
 

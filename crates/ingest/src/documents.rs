@@ -1,5 +1,5 @@
-//! The documents of devices and of ignored senders as they are read at start, and what a stop in the middle of a deletion or
-//! merge left behind.
+//! The documents of devices and of ignored senders as they are read at start and when another server has written some, and what a
+//! stop in the middle of a deletion or merge left behind.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,18 +7,25 @@ use model::{DeviceId, DeviceKey};
 use serde::de::DeserializeOwned;
 use store::{Catalog, CatalogError, Document, Restored, Version};
 
-use crate::bindings::Bindings;
+use crate::bindings::{Bindings, Bound};
 use crate::document::{DeviceDocument, IGNORED_KIND, IgnoredDocument, KIND};
+use crate::shared::Shared;
 
 type Documents = HashMap<DeviceId, (DeviceDocument, Version)>;
 
-/// The documents of devices that there are; those of devices that were deleted or merged are removed.
-pub(crate) async fn read_documents(catalog: &dyn Catalog, restored: &Restored) -> Result<Documents, CatalogError> {
+/// The documents of devices that there are; those of devices that were deleted or merged are removed. Where the store is `shared`
+/// nothing is removed: what looks left behind may be what another server is about to do.
+pub(crate) async fn read_documents(
+    catalog: &dyn Catalog,
+    restored: &Restored,
+    shared: bool,
+) -> Result<Documents, CatalogError> {
     let known: HashSet<DeviceId> = restored.devices.iter().map(|device| device.id).collect();
     let mut documents = HashMap::new();
     for (id, version, document) in all::<DeviceDocument>(catalog, KIND).await? {
         match id.parse().map(DeviceId) {
             Ok(device) if known.contains(&device) => _ = documents.insert(device, (document, version)),
+            Ok(_) if shared => {}
             Ok(_) => catalog.remove(KIND, &id, version).await?,
             Err(_) => tracing::error!(?id, "a device document has no device's number and is left out"),
         }
@@ -32,32 +39,67 @@ pub(crate) async fn read_bindings(
     catalog: &dyn Catalog,
     restored: &Restored,
     documents: &Documents,
+    shared: bool,
 ) -> Result<Bindings, CatalogError> {
-    let bindings = Bindings::default();
-    let mut in_use = HashSet::new();
-    for device in &restored.devices {
-        let document = documents.get(&device.id).map(|(document, _)| document);
+    let ignored = all::<IgnoredDocument>(catalog, IGNORED_KIND).await?;
+    let document = |id| documents.get(id).map(|(document, _)| document);
+    let devices = restored.devices.iter().map(|device| (&device.key, document(&device.id)));
+    let (bound, left_behind) = bound(devices, ignored);
+    for (id, version) in left_behind.into_iter().filter(|_| !shared) {
+        catalog.remove(IGNORED_KIND, &id, version).await?;
+    }
+    Ok(Bindings::starting_with(bound))
+}
+
+/// What devices and ignored senders say together, and documents of senders that are not ignored any more.
+fn bound<'d>(
+    devices: impl Iterator<Item = (&'d DeviceKey, Option<&'d DeviceDocument>)>,
+    ignored: Vec<(String, Version, IgnoredDocument)>,
+) -> (Bound, Vec<(String, Version)>) {
+    let (mut bound, mut in_use, mut left_behind) = (Bound::default(), HashSet::new(), Vec::new());
+    for (key, document) in devices {
         if let Some(document) = document {
-            bindings.bind(&device.key, document);
+            bound.bind(key, document);
         }
         if document.is_some_and(|document| document.deleted_at.is_some()) {
-            bindings.ignore(&device.key, true);
+            bound.ignore(key);
         } else {
-            in_use.insert(&device.key);
+            in_use.insert(key);
         }
     }
-    for (id, version, document) in all::<IgnoredDocument>(catalog, IGNORED_KIND).await? {
+    for (id, version, document) in ignored {
         let Ok(key) = DeviceKey::parse(&id) else { continue };
         if in_use.contains(&key) {
-            catalog.remove(IGNORED_KIND, &id, version).await?;
-            continue;
-        }
-        if !bindings.current().ignores(key.as_str()) {
-            bindings.bind(&key, &document.bindings());
-            bindings.ignore(&key, true);
+            left_behind.push((id, version));
+        } else if !bound.ignores(key.as_str()) {
+            bound.bind(&key, &document.bindings());
+            bound.ignore(&key);
         }
     }
-    Ok(bindings)
+    (bound, left_behind)
+}
+
+/// Takes over what another server wrote of devices, as far as it is newer than what is known, and who is ignored.
+pub(crate) async fn follow_documents(catalog: &dyn Catalog, shared: &Shared) -> Result<(), CatalogError> {
+    let mut newer = Vec::new();
+    for (id, version, document) in all::<DeviceDocument>(catalog, KIND).await? {
+        if let Ok(device) = id.parse().map(DeviceId) {
+            newer.push((device, document, version));
+        }
+    }
+    shared.registry.follow_documents(newer);
+    loop {
+        // A change of our own meanwhile may be newer than what is read here.
+        let before = shared.bindings.current().version;
+        let ignored = all::<IgnoredDocument>(catalog, IGNORED_KIND).await?;
+        let inventory = shared.registry.read();
+        let devices = inventory.devices().map(|device| (&device.record.key, Some(&device.document)));
+        let (bound, _) = bound(devices, ignored);
+        drop(inventory);
+        if shared.bindings.replace(before, bound) {
+            return Ok(());
+        }
+    }
 }
 
 /// Every document of a kind that can be read.

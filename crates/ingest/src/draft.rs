@@ -9,6 +9,7 @@ use source::Outcome;
 use store::{Batch, BookDelta, Commit, DeviceRecord, Entry, SeriesReading, SeriesRecord};
 use tokio::sync::oneshot;
 
+use crate::again::Kept;
 use crate::answer::{Answer, Asker};
 use crate::arrival::Arrival;
 use crate::command::{Added, Decided};
@@ -62,6 +63,34 @@ pub(crate) struct Waiting {
     /// Grows whenever the taking task has read its identities and repeats anew.
     pub(crate) epoch: u64,
     pub(crate) effects: Effects,
+}
+
+impl Effects {
+    /// What entries say that are not alone in their batch.
+    pub(crate) fn note(&mut self, entries: &[Entry]) {
+        let readings = |entry: &Entry| if let Entry::Message(record) = entry { record.readings.len() } else { 0 };
+        self.readings.reserve(entries.iter().map(readings).sum());
+        for entry in entries {
+            match entry {
+                Entry::Device(record) => self.devices.push(record.clone()),
+                Entry::Series(record) => self.series.push(record.clone()),
+                Entry::Message(record) => {
+                    let before = self.readings.len();
+                    self.readings.extend_from_slice(&record.readings);
+                    if record.source.as_str() == IMPORT {
+                        self.of_tables.push(before..self.readings.len());
+                    }
+                }
+                Entry::Unread(_) | Entry::UnreadDone(_) => self.inbox_changed = true,
+                // What a decision does is told by `decision`.
+                Entry::Book(_)
+                | Entry::Hidden(_)
+                | Entry::DeviceDeleted(_)
+                | Entry::DeviceMerged(_)
+                | Entry::Expired(_) => {}
+            }
+        }
+    }
 }
 
 impl Draft {
@@ -130,7 +159,12 @@ impl Draft {
 
     /// Tells somebody about the message at hand once the batch is durable.
     pub(crate) fn answer(&mut self, asker: Asker, outcome: Outcome) {
-        self.effects.answers.push(Answer { asker, outcome, behind: self.behind.take() });
+        self.answer_kept(asker, outcome, None);
+    }
+
+    /// The same of a message that can be taken again.
+    pub(crate) fn answer_kept(&mut self, asker: Asker, outcome: Outcome, kept: Option<Box<Kept>>) {
+        self.effects.answers.push(Answer { asker, outcome, behind: self.behind.take(), kept });
     }
 
     /// Counts one value read out of a message.
@@ -144,28 +178,7 @@ impl Draft {
 
     /// The batch, and what to do when it is durable. New devices and series become visible with it.
     pub(crate) fn close(mut self) -> (Batch, Effects) {
-        let readings = |entry: &Entry| if let Entry::Message(record) = entry { record.readings.len() } else { 0 };
-        self.effects.readings.reserve(self.entries.iter().map(readings).sum());
-        for entry in &self.entries {
-            match entry {
-                Entry::Device(record) => self.effects.devices.push(record.clone()),
-                Entry::Series(record) => self.effects.series.push(record.clone()),
-                Entry::Message(record) => {
-                    let before = self.effects.readings.len();
-                    self.effects.readings.extend_from_slice(&record.readings);
-                    if record.source.as_str() == IMPORT {
-                        self.effects.of_tables.push(before..self.effects.readings.len());
-                    }
-                }
-                Entry::Unread(_) | Entry::UnreadDone(_) => self.effects.inbox_changed = true,
-                // What a decision does is told by `decision`.
-                Entry::Book(_)
-                | Entry::Hidden(_)
-                | Entry::DeviceDeleted(_)
-                | Entry::DeviceMerged(_)
-                | Entry::Expired(_) => {}
-            }
-        }
+        self.effects.note(&self.entries);
         let received = self.books.iter().map(|delta| (delta.source.clone(), delta.book.messages.received));
         self.effects.received = received.collect();
         self.entries.extend(self.books.into_iter().map(Entry::Book));

@@ -83,8 +83,8 @@ pub(crate) struct Events {
 
 #[derive(Debug, Default)]
 struct List {
-    /// The newest first.
-    events: VecDeque<Event>,
+    /// The newest first, and whether it is ours to keep.
+    events: VecDeque<(Event, bool)>,
     /// How many were told in all.
     told: u64,
 }
@@ -95,8 +95,17 @@ impl Events {
     }
 
     pub(crate) fn push(&self, event: Event) {
+        self.push_as(event, true);
+    }
+
+    /// It happened to a device that another server heard last: that one keeps it.
+    pub(crate) fn push_of_another(&self, event: Event) {
+        self.push_as(event, false);
+    }
+
+    fn push_as(&self, event: Event, own: bool) {
         let mut list = self.list();
-        list.events.push_front(event);
+        list.events.push_front((event, own));
         list.events.truncate(self.events_max);
         list.told += 1;
     }
@@ -110,11 +119,14 @@ impl Events {
         self.list().told
     }
 
-    /// How many were told in all, and those behind the first `told` that are still there, the oldest first.
+    /// How many were told in all, and those behind the first `told` that are ours to keep and still there, the oldest first.
     pub(crate) fn since(&self, told: u64) -> (u64, Vec<Event>) {
         let list = self.list();
         let new = usize::try_from(list.told - told).unwrap_or(usize::MAX);
-        (list.told, list.events.iter().take(new).rev().cloned().collect())
+        (
+            list.told,
+            list.events.iter().take(new).rev().filter(|(_, own)| *own).map(|(event, _)| event.clone()).collect(),
+        )
     }
 
     /// Newest first.
@@ -123,6 +135,6 @@ impl Events {
         let wanted = |event: &&Event| {
             device.is_none_or(|device| event.device.as_ref().is_some_and(|key| key.as_str() == device))
         };
-        list.events.iter().filter(wanted).take(limit).cloned().collect()
+        list.events.iter().map(|(event, _)| event).filter(wanted).take(limit).cloned().collect()
     }
 }

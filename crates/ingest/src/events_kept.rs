@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use model::{DeviceKey, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::{Catalog, CatalogError, Expected, Version, Write};
+use store::{Catalog, CatalogError, Expected, Node, Version, Write};
 
 use crate::documents::all;
 use crate::events::{Event, EventCode, Events};
 use crate::shared::Shared;
 
-/// The kind of the documents; their id is the number of the page, the oldest first.
+/// The kind of the documents; their id is the number of the page, the oldest first, behind the node where several share the store.
 const KIND: &str = "events";
 /// Bytes of a page behind which the next one begins, well below the longest document.
 const PAGE_BYTES: usize = 48 * 1024;
@@ -44,6 +44,7 @@ impl Kept {
 
 /// The pages, and how many events are in them.
 pub(crate) struct EventPages {
+    node: Node,
     catalog: Arc<dyn Catalog>,
     pages: VecDeque<Page>,
     /// Events since the start that are kept.
@@ -60,20 +61,39 @@ struct Page {
     bytes: usize,
 }
 
-/// What was kept, and where to keep what comes.
-pub(crate) async fn read(catalog: Arc<dyn Catalog>, events_max: usize) -> Result<(Events, EventPages), CatalogError> {
+/// What was kept by all servers, and where to keep what comes: each has pages of its own.
+pub(crate) async fn read(
+    catalog: Arc<dyn Catalog>,
+    events_max: usize,
+    node: Node,
+) -> Result<(Events, EventPages), CatalogError> {
     let events = Events::bounded(events_max);
-    let mut pages = VecDeque::new();
+    let (mut pages, mut found) = (VecDeque::new(), Vec::new());
     for (id, version, kept) in all::<Vec<Kept>>(catalog.as_ref(), KIND).await? {
-        let Ok(number) = id.parse() else { continue };
-        let texts: Vec<String> = kept.iter().filter_map(|kept| serde_json::to_string(kept).ok()).collect();
-        let bytes = texts.iter().map(|text| text.len() + 1).sum();
-        pages.push_back(Page { number, version: Some(version), events: texts, bytes });
-        kept.into_iter().filter_map(Kept::event).for_each(|event| events.push(event));
+        if let Some(number) = number_of(&id, node) {
+            let texts: Vec<String> = kept.iter().filter_map(|kept| serde_json::to_string(kept).ok()).collect();
+            let bytes = texts.iter().map(|text| text.len() + 1).sum();
+            pages.push_back(Page { number, version: Some(version), events: texts, bytes });
+        }
+        found.extend(kept.into_iter().filter_map(Kept::event));
     }
+    if node != Node::default() {
+        found.sort_by_key(|event| event.time);
+    }
+    found.into_iter().for_each(|event| events.push(event));
     pages.iter_mut().rev().skip(1).for_each(|page: &mut Page| page.events = Vec::new());
     let kept = events.told();
-    Ok((events, EventPages { catalog, pages, kept }))
+    Ok((events, EventPages { node, catalog, pages, kept }))
+}
+
+/// In front of the number of a page.
+fn prefix(Node(node): Node) -> String {
+    if node == 0 { String::new() } else { format!("{node:03}-") }
+}
+
+/// The number of a page, if it is the node's.
+fn number_of(id: &str, node: Node) -> Option<u64> {
+    id.strip_prefix(&prefix(node))?.parse().ok()
 }
 
 impl EventPages {
@@ -98,13 +118,15 @@ impl EventPages {
                 page.events.push(text);
             }
         }
-        let changed = pages.iter().skip(first).map(|page| page.written(Some(format!("[{}]", page.events.join(",")))));
+        let body = |page: &Page| Some(format!("[{}]", page.events.join(",")));
+        let changed = pages.iter().skip(first).map(|page| self.written(page, body(page)));
         let mut writes: Vec<Write> = changed.collect();
         let gone = pages.len().saturating_sub(PAGES_MAX);
         // A page that came and went at once was never there.
-        writes.retain(|write| pages.iter().take(gone).all(|page| page.id() != write.id));
+        writes.retain(|write| pages.iter().take(gone).all(|page| self.id(page) != write.id));
         let changed = writes.len();
-        writes.extend(pages.iter().take(gone).filter(|page| page.version.is_some()).map(|page| page.written(None)));
+        writes
+            .extend(pages.iter().take(gone).filter(|page| page.version.is_some()).map(|page| self.written(page, None)));
         match self.catalog.put_all(KIND, writes).await {
             Ok(versions) => {
                 pages.drain(..gone);
@@ -120,12 +142,12 @@ impl EventPages {
     }
 }
 
-impl Page {
-    fn id(&self) -> String {
-        format!("{:012}", self.number)
+impl EventPages {
+    fn id(&self, page: &Page) -> String {
+        format!("{}{:012}", prefix(self.node), page.number)
     }
 
-    fn written(&self, body: Option<String>) -> Write {
-        Write { id: self.id(), expected: self.version.map_or(Expected::Absent, Expected::Version), body }
+    fn written(&self, page: &Page, body: Option<String>) -> Write {
+        Write { id: self.id(page), expected: page.version.map_or(Expected::Absent, Expected::Version), body }
     }
 }

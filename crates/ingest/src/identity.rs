@@ -9,14 +9,16 @@ use decode::Found;
 use model::{
     ById, DeviceId, DeviceKey, Judgement, MetricName, ReadingKey, RejectReason, SeriesId, Timestamp, UnitSource, Value,
 };
-use store::{DeviceRecord, Entry, MergeRecord, Restored, SeriesRecord};
+use store::{DeviceRecord, Entry, MergeRecord, Node, Restored, SeriesRecord};
 
 use crate::Limits;
 use crate::document::LastIds;
+use crate::ids::next_id;
 use crate::past::{Past, Seen, Sensors};
 
 #[derive(Debug, Default)]
 pub(crate) struct Identity {
+    node: Node,
     devices: HashMap<DeviceKey, DeviceId>,
     metrics: ById<DeviceId, Metrics>,
     series_count: usize,
@@ -48,7 +50,8 @@ pub(crate) struct Resolved {
 impl Identity {
     /// Ids go on behind those of `restored` and of `last`, which knows those that are gone.
     pub(crate) fn resume(restored: &Restored, last: LastIds) -> Self {
-        let mut identity = Self { last_device: last.device, last_series: last.series, ..Self::default() };
+        let (node, last_device, last_series) = (restored.node, last.device, last.series);
+        let mut identity = Self { node, last_device, last_series, ..Self::default() };
         for device in &restored.devices {
             identity.last_device = identity.last_device.max(device.id.0);
             identity.devices.insert(device.key.clone(), device.id);
@@ -68,6 +71,11 @@ impl Identity {
             }
         }
         identity
+    }
+
+    /// Whose ids are given out.
+    pub(crate) fn node(&self) -> Node {
+        self.node
     }
 
     pub(crate) fn device(&self, key: &str) -> Option<DeviceId> {
@@ -104,13 +112,36 @@ impl Identity {
         }
     }
 
-    /// A device that does not exist yet; its entry goes in front of whatever mentions it.
-    pub(crate) fn add_device(&mut self, key: DeviceKey, now: Timestamp, entries: &mut Vec<Entry>) -> DeviceId {
-        self.last_device += 1;
-        let id = DeviceId(self.last_device);
+    /// Another server made a device.
+    pub(crate) fn learn_device(&mut self, record: &DeviceRecord) {
+        self.last_device = self.last_device.max(record.id.0);
+        self.devices.insert(record.key.clone(), record.id);
+    }
+
+    /// Another server made a series, or knows it better.
+    pub(crate) fn learn_series(&mut self, record: &SeriesRecord) {
+        self.last_series = self.last_series.max(record.id.0);
+        let metrics = self.metrics.entry(record.device).or_default();
+        match metrics.by_name.get_mut(record.metric.as_str()) {
+            Some(known) if known.record == *record => {}
+            Some(known) => {
+                known.record = record.clone();
+                known.past.describe(record, &mut metrics.sensors);
+            }
+            None => {
+                metrics.add(record.clone());
+                self.series_count += 1;
+            }
+        }
+    }
+
+    /// A device that does not exist yet; its entry goes in front of whatever mentions it. None when no more can be numbered.
+    pub(crate) fn add_device(&mut self, key: DeviceKey, now: Timestamp, entries: &mut Vec<Entry>) -> Option<DeviceId> {
+        let id = DeviceId(next_id(self.last_device, self.node)?);
+        self.last_device = id.0;
         self.devices.insert(key.clone(), id);
         entries.push(Entry::Device(DeviceRecord { id, key, created: now }));
-        id
+        Some(id)
     }
 
     /// Whether `found` may be the first reading of a device that does not exist yet.
@@ -151,10 +182,11 @@ impl Identity {
         if metrics.by_name.len() >= limits.metrics_per_device_max || self.series_count >= limits.series_max {
             return Err(RejectReason::Cardinality);
         }
-        self.last_series += 1;
+        let id = next_id(self.last_series, self.node).ok_or(RejectReason::Cardinality)?;
+        self.last_series = id;
         self.series_count += 1;
         let record = SeriesRecord {
-            id: SeriesId(self.last_series),
+            id: SeriesId(id),
             device,
             metric,
             unit: found.unit.clone(),
@@ -164,7 +196,7 @@ impl Identity {
         entries.push(Entry::Series(record.clone()));
         let known = metrics.add(record);
         known.past.resume(key, &value, found.judgement);
-        Ok(Resolved { series: SeriesId(self.last_series), value, judgement: found.judgement, seen: Seen::New })
+        Ok(Resolved { series: SeriesId(id), value, judgement: found.judgement, seen: Seen::New })
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct Device {
     pub(crate) away: bool,
     /// It said that it sleeps.
     pub(crate) asleep: bool,
+    /// Another server heard it last.
+    pub(crate) elsewhere: bool,
     /// A table brought it, since the server started.
     pub(crate) imported: bool,
     pub(crate) clock_bad: u64,
@@ -191,7 +193,11 @@ impl Inventory {
         }
     }
 
+    /// Nothing changes for one that is known.
     pub(crate) fn add_device(&mut self, record: DeviceRecord) {
+        if self.devices.contains_key(&record.id) {
+            return;
+        }
         self.by_key.insert(record.key.clone(), record.id);
         let device = Device {
             document: DeviceDocument::default(),
@@ -200,6 +206,7 @@ impl Inventory {
             arrivals: Rhythm::default(),
             away: false,
             asleep: false,
+            elsewhere: false,
             imported: false,
             clock_bad: 0,
             health: DeviceHealth::default(),
@@ -219,11 +226,12 @@ impl Inventory {
         }
     }
 
-    pub(crate) fn set_document(&mut self, id: DeviceId, document: DeviceDocument, version: u64) {
-        if let Some(device) = self.device_mut(id) {
-            device.document = document;
-            device.version = version;
-        }
+    /// Whether it is newer than what was known.
+    pub(crate) fn set_document(&mut self, id: DeviceId, document: DeviceDocument, version: u64) -> bool {
+        let Some(device) = self.device_mut(id).filter(|device| device.version < version) else { return false };
+        device.document = document;
+        device.version = version;
+        true
     }
 
     /// A series exists, is known better than before, or has changed hands.
@@ -308,6 +316,16 @@ impl Inventory {
         (device.away, device.asleep) = (false, false);
         device.clock_bad += u64::from(arrival.clock_bad);
         let change = device.health.note(arrival);
+        if newest {
+            device.elsewhere = arrival.elsewhere;
+        }
+        if newest && arrival.elsewhere {
+            let before = device.health.client.take();
+            if let Some(before) = before.filter(|_| std::mem::take(&mut device.health.of_broker)) {
+                self.clients.leaves(&before);
+            }
+            return change;
+        }
         let known = device.health.client.as_ref();
         if newest && known.is_none_or(|known| !Arc::ptr_eq(known, &arrival.client)) {
             let before = device.health.client.replace(Arc::clone(&arrival.client));

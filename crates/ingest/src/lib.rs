@@ -6,6 +6,7 @@
 
 #![warn(missing_docs)]
 
+mod again;
 mod announcements;
 mod answer;
 mod arrival;
@@ -18,8 +19,10 @@ mod devices;
 mod document;
 mod documents;
 mod draft;
+mod elsewhere;
 mod events;
 mod events_kept;
+mod follow;
 mod health;
 mod heard;
 mod hiding;

@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use store::{Sequence, SeriesReading};
 use tokio::sync::watch;
 
-/// The readings of one durable batch.
+/// The readings of one durable batch, of this server or another one.
 #[derive(Debug)]
 pub struct LiveBatch {
-    /// Its position in the log.
+    /// Its place in this ring. It grows by one with each, and is no position in the log: what other servers stored has a place, too.
     pub sequence: Sequence,
     /// In order of arrival.
     pub readings: Vec<SeriesReading>,
@@ -43,6 +43,12 @@ struct Ring {
     gone: Sequence,
 }
 
+impl Ring {
+    fn next(&self) -> Sequence {
+        Sequence(self.batches.back().map_or(self.gone, |newest| newest.sequence).0 + 1)
+    }
+}
+
 fn bytes_of(batch: &LiveBatch) -> usize {
     size_of::<LiveBatch>() + batch.readings.len() * size_of::<SeriesReading>()
 }
@@ -56,10 +62,12 @@ impl LiveRing {
         }
     }
 
-    pub(crate) fn push(&self, batch: LiveBatch) {
-        let sequence = batch.sequence;
+    pub(crate) fn push(&self, readings: Vec<SeriesReading>) {
+        let sequence;
         {
             let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+            sequence = ring.next();
+            let batch = LiveBatch { sequence, readings };
             ring.bytes += bytes_of(&batch);
             ring.batches.push_back(Arc::new(batch));
             while ring.bytes > self.bytes_max && ring.batches.len() > 1 {
@@ -69,7 +77,27 @@ impl LiveRing {
                 }
             }
         }
-        self.newest.send_replace(sequence);
+        self.tell(sequence);
+    }
+
+    /// Some readings never came: whoever has not seen the newest yet starts over.
+    pub(crate) fn missed(&self) {
+        let sequence;
+        {
+            let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+            sequence = ring.next();
+            *ring = Ring { batches: VecDeque::new(), bytes: 0, gone: sequence };
+        }
+        self.tell(sequence);
+    }
+
+    /// Two may push at once: the newest is told last.
+    fn tell(&self, sequence: Sequence) {
+        self.newest.send_if_modified(|newest| {
+            let newer = *newest < sequence;
+            *newest = sequence.max(*newest);
+            newer
+        });
     }
 
     /// Changes readings that are in the ring already; those for which `edit` answers false leave it.
@@ -107,10 +135,6 @@ impl LiveRing {
 mod tests {
     use super::*;
 
-    fn batch(sequence: u64) -> LiveBatch {
-        LiveBatch { sequence: Sequence(sequence), readings: Vec::new() }
-    }
-
     fn sequences(since: Since) -> Option<Vec<u64>> {
         match since {
             Since::Batches(batches) => Some(batches.iter().map(|batch| batch.sequence.0).collect()),
@@ -121,13 +145,25 @@ mod tests {
     #[test]
     fn a_client_gets_what_it_missed_or_is_told_that_it_is_gone() {
         let ring = LiveRing::starting_after(Sequence(10), 3 * size_of::<LiveBatch>());
-        for sequence in 11..=15 {
-            ring.push(batch(sequence));
+        for _ in 11..=15 {
+            ring.push(Vec::new());
         }
         assert_eq!(sequences(ring.since(Sequence(13))), Some(vec![14, 15]));
         assert_eq!(sequences(ring.since(Sequence(12))), Some(vec![13, 14, 15]));
         assert_eq!(sequences(ring.since(Sequence(11))), None);
         assert_eq!(sequences(ring.since(Sequence(15))), Some(vec![]));
+    }
+
+    #[test]
+    fn who_has_not_seen_what_was_missed_starts_over() {
+        let ring = LiveRing::starting_after(Sequence(10), 1000);
+        ring.push(Vec::new());
+        ring.missed();
+        assert_eq!(sequences(ring.since(Sequence(11))), None);
+        assert_eq!(sequences(ring.since(Sequence(12))), Some(vec![]));
+        assert_eq!(*ring.newest().borrow(), Sequence(12));
+        ring.push(Vec::new());
+        assert_eq!(sequences(ring.since(Sequence(12))), Some(vec![13]));
     }
 
     #[test]

@@ -48,6 +48,11 @@ impl Newcomers {
         }
     }
 
+    /// Another server made a device.
+    pub(crate) fn learn(&mut self) {
+        *self.of(false) += 1;
+    }
+
     fn of(&mut self, imported: bool) -> &mut usize {
         if imported { &mut self.counts.imported } else { &mut self.counts.heard }
     }
@@ -93,8 +98,8 @@ impl Taker {
         if *self.newcomers.of(imported) >= most {
             return Err(RejectReason::Cardinality);
         }
+        let id = self.identity.add_device(key, now, &mut draft.entries).ok_or(RejectReason::Cardinality)?;
         *self.newcomers.of(imported) += 1;
-        let id = self.identity.add_device(key, now, &mut draft.entries);
         if imported {
             draft.effects.imported.push(id);
         }

@@ -51,7 +51,10 @@ impl Taker {
             return;
         }
         let mut draft = Draft::default();
-        let id = self.identity.add_device(key, self.clock.now(), &mut draft.entries);
+        let Some(id) = self.identity.add_device(key, self.clock.now(), &mut draft.entries) else {
+            let _ = done.send(Added::Failed);
+            return;
+        };
         draft.effects.added.push((done, id));
         self.submit(draft, waiting).await;
     }

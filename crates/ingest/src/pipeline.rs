@@ -9,14 +9,19 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use clock::Clock;
 use model::{Book, SourceName, Timestamp};
 use source::Inlet;
-use store::{Catalog, CatalogError, GoneCounts, Readings, Sequence, SeriesRecord, StoreError, UnreadId};
+use store::{
+    Catalog, CatalogError, Foreign, GoneCounts, Listener, Readings, Sequence, SeriesRecord, StoreError, Tidings,
+    UnreadId,
+};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 use crate::announcements;
 use crate::answer::release;
 use crate::command::{COMMANDS_MAX, Command, Retried};
 use crate::documents::{read_bindings, read_documents};
+use crate::elsewhere::{Ears, LEARNED_MAX};
 use crate::events_kept;
+use crate::follow::Follower;
 use crate::heard::{Heard, HeardList};
 use crate::ids::Ids;
 use crate::live::LiveRing;
@@ -39,6 +44,7 @@ pub struct Ingest {
     pub(crate) catalog: Arc<dyn Catalog>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Arc<dyn Readings>,
+    tidings: Arc<Tidings>,
     /// Whoever makes, changes, deletes or merges devices has it, so that the catalogue and the log go together.
     pub(crate) changes: Arc<Mutex<()>>,
 }
@@ -70,6 +76,20 @@ pub struct TotalBook {
     pub balanced: bool,
 }
 
+/// Does `settle` to its end, and follows other servers as long as that goes on.
+async fn following(settle: impl Future<Output = ()>, follower: Follower, foreign: Option<mpsc::Receiver<Foreign>>) {
+    let follow = async {
+        if let Some(foreign) = foreign {
+            follower.run(foreign).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = settle => {}
+        () = follow => {}
+    }
+}
+
 impl Ingest {
     /// Reads what the store remembers and builds both tasks.
     ///
@@ -83,12 +103,14 @@ impl Ingest {
         policy: TimePolicy,
         stop: watch::Receiver<bool>,
     ) -> Result<(Self, Inlet, IngestTasks), CatalogError> {
+        // Whatever others do from here on is told, and whatever they did before is restored.
+        let foreign = store.foreign();
         let restored = store.restored();
-        let documents = read_documents(catalog.as_ref(), &restored).await?;
-        let bindings = read_bindings(catalog.as_ref(), &restored, &documents).await?;
+        let documents = read_documents(catalog.as_ref(), &restored, foreign.is_some()).await?;
+        let bindings = read_bindings(catalog.as_ref(), &restored, &documents, foreign.is_some()).await?;
         let ids = Ids::read(Arc::clone(&catalog)).await?;
         let announced = Arc::new(announcements::read(catalog.as_ref(), limits, clock.monotonic()).await?);
-        let (events, event_pages) = events_kept::read(Arc::clone(&catalog), limits.events_max).await?;
+        let (events, event_pages) = events_kept::read(Arc::clone(&catalog), limits.events_max, restored.node).await?;
         let shared = Arc::new(Shared {
             registry: Registry::resume(&restored, documents, Arc::clone(&announced), events),
             announced: Arc::clone(&announced),
@@ -99,6 +121,8 @@ impl Ingest {
             live: Arc::new(LiveRing::starting_after(restored.sequence, limits.live_bytes_max)),
             taken: Taken::resume(&store.stats()),
             identity_lost: AtomicBool::default(),
+            node: foreign.is_some().then_some(restored.node),
+            settled: watch::Sender::new(0),
             batches_lost: AtomicU64::default(),
             server_ms: AtomicI64::new(restored.last_received.unwrap_or(Timestamp::MIN).millis()),
         });
@@ -108,20 +132,38 @@ impl Ingest {
         let (commands, commands_in) = mpsc::channel(COMMANDS_MAX);
         let (waiting, waiting_out) = mpsc::channel(limits.commits_waiting_max);
         let (held, held_out) = mpsc::channel(limits.announced_waiting_max);
-        let settle = settle_in_order(waiting_out, held, Arc::clone(&store), Arc::clone(&shared));
+        let (learned, learned_out) = mpsc::channel(LEARNED_MAX);
+        let (back, back_out) = mpsc::channel((limits.commits_waiting_max + 2) * limits.batch_messages_max);
+        let ears = Ears { learned: learned_out, back: back_out };
+        let settle = settle_in_order(waiting_out, held, back, Arc::clone(&store), Arc::clone(&shared));
         let release = release(held_out, Arc::clone(&announced));
         let keep = announcements::keep(announced, Arc::clone(&catalog));
         let settle = async move {
             // The last answers wait for what is kept, so the one that keeps ends with them.
             tokio::select! { _ = async { tokio::join!(settle, release) } => {} () = keep => {} }
         };
+        let tidings = Arc::new(Tidings::default());
+        let follower = Follower {
+            store: Arc::clone(&store),
+            catalog: Arc::clone(&catalog),
+            shared: Arc::clone(&shared),
+            learned,
+            tidings: Arc::clone(&tidings),
+        };
+        let settle = following(settle, follower, foreign);
         let settle = beside(settle, Arc::clone(&store), Arc::clone(&clock), event_pages, Arc::clone(&shared));
         let (own_store, own_clock) = (Arc::clone(&store), Arc::clone(&clock));
-        let taker = Taker::new(&restored, own_store, own_clock, Arc::clone(&shared), ids, limits, policy);
+        let taker = Taker::new(&restored, own_store, own_clock, Arc::clone(&shared), ids, ears, (limits, policy));
         let tasks =
             IngestTasks { take: Box::pin(taker.run(inbox, commands_in, waiting, stop)), settle: Box::pin(settle) };
         let changes = Arc::default();
-        Ok((Self { shared, commands, catalog, clock, store, changes }, inlet, tasks))
+        Ok((Self { shared, commands, catalog, clock, store, changes, tidings }, inlet, tasks))
+    }
+
+    /// Tells from now on when another server that shares the store wrote documents of a kind; never, where it belongs to one.
+    #[must_use]
+    pub fn tidings(&self, kind: &'static str) -> Listener {
+        self.tidings.listen(kind)
     }
 
     /// Every device, in order of appearance.
@@ -230,7 +272,7 @@ impl Ingest {
         self.shared.announced.not_kept()
     }
 
-    /// The sequence up to which everything is durable and shown.
+    /// Where the live ring is: everything up to it is durable and shown.
     #[must_use]
     pub fn newest_sequence(&self) -> Sequence {
         *self.shared.live.newest().borrow()

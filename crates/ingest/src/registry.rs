@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use decode::Presence;
 use model::{DeviceId, DeviceKey, SeriesId, Timestamp};
-use store::{Entry, Gone, Readings, Restored, SeriesReading, SeriesRecord, Version};
+use store::{DeviceRecord, Entry, Gone, Readings, Restored, SeriesReading, SeriesRecord, Version};
 use tokio::sync::watch;
 use windows::Calibrations;
 
@@ -58,11 +58,7 @@ impl Registry {
     /// Applies what a durable batch did.
     pub(crate) fn apply(&self, effects: &Effects) {
         let mut inventory = self.write();
-        for record in &effects.devices {
-            inventory.add_device(record.clone());
-            let sentence = "It is in the list for the first time.".to_owned();
-            self.tell(&inventory, record.id, record.created, EventCode::Appeared, sentence);
-        }
+        effects.devices.iter().for_each(|record| self.add_device(&mut inventory, record, false));
         for id in &effects.imported {
             if let Some(device) = inventory.device_mut(*id) {
                 device.imported = true;
@@ -82,6 +78,19 @@ impl Registry {
         if listed > 0 || effects.inbox_changed || effects.announced || effects.decision.is_some() {
             self.changed();
         }
+    }
+
+    /// A device is made, by another server if it says so. Nothing changes for one that is known.
+    pub(crate) fn add_device(&self, inventory: &mut Inventory, record: &DeviceRecord, elsewhere: bool) {
+        if inventory.device(record.id).is_some() {
+            return;
+        }
+        inventory.add_device(record.clone());
+        if let Some(device) = inventory.device_mut(record.id) {
+            device.elsewhere = elsewhere;
+        }
+        let sentence = "It is in the list for the first time.".to_owned();
+        self.tell(inventory, record.id, record.created, EventCode::Appeared, sentence);
     }
 
     /// Follows a decision about readings that are there.
@@ -128,6 +137,24 @@ impl Registry {
     pub(crate) fn set_document(&self, id: DeviceId, document: DeviceDocument, version: Version) {
         self.write().set_document(id, document, version.0);
         self.changed();
+    }
+
+    /// What is known to be said of a device.
+    pub(crate) fn document(&self, id: DeviceId) -> DeviceDocument {
+        self.read().device(id).map(|device| device.document.clone()).unwrap_or_default()
+    }
+
+    /// Documents as another server may have written them; those that are not newer than what is known change nothing.
+    pub(crate) fn follow_documents(&self, documents: Vec<(DeviceId, DeviceDocument, Version)>) {
+        let mut changed = false;
+        let mut inventory = self.write();
+        for (id, document, version) in documents {
+            changed |= inventory.set_document(id, document, version.0);
+        }
+        drop(inventory);
+        if changed {
+            self.changed();
+        }
     }
 
     pub(crate) fn changed(&self) {

@@ -83,7 +83,7 @@ impl Ingest {
         let this = self.clone();
         to_its_end(async move {
             let rules = &this.shared.rules;
-            let _turn = rules.turn.lock().await;
+            let _turn = this.turn_of_rules().await?;
             let current = rules.current();
             if current.held().count() + current.broken.len() >= RULES_MAX {
                 return Err(RuleFault::TooMany);
@@ -113,7 +113,7 @@ impl Ingest {
         let (this, id) = (self.clone(), id.to_owned());
         to_its_end(async move {
             let rules = &this.shared.rules;
-            let _turn = rules.turn.lock().await;
+            let _turn = this.turn_of_rules().await?;
             let held = rules.current().get(&id).map(Arc::clone).ok_or(RuleFault::Unknown(id))?;
             if expected.is_some_and(|expected| expected != held.version) {
                 return Err(RuleFault::Conflict { found: held.version });
@@ -133,7 +133,7 @@ impl Ingest {
         let (this, id) = (self.clone(), id.to_owned());
         to_its_end(async move {
             let rules = &this.shared.rules;
-            let _turn = rules.turn.lock().await;
+            let _turn = this.turn_of_rules().await?;
             let current = rules.current();
             let held = current.get(&id).map(|held| held.version);
             let broken = || current.broken.iter().find(|broken| *broken.id == *id).map(|broken| broken.version);
@@ -156,7 +156,7 @@ impl Ingest {
         let this = self.clone();
         to_its_end(async move {
             let rules = &this.shared.rules;
-            let _turn = rules.turn.lock().await;
+            let _turn = this.turn_of_rules().await?;
             let current = rules.current();
             let named: HashSet<&str> = ids.iter().map(AsRef::as_ref).collect();
             if let Some(unknown) = ids.iter().find(|id| current.get(id).is_none()) {
@@ -174,6 +174,16 @@ impl Ingest {
             Ok(this.rules())
         })
         .await
+    }
+
+    /// The turn to change rules. Where others change them too, it begins with what they wrote last.
+    async fn turn_of_rules(&self) -> Result<tokio::sync::MutexGuard<'_, ()>, RuleFault> {
+        let rules = &self.shared.rules;
+        let turn = rules.turn.lock().await;
+        if self.shared.is_shared() {
+            rules.follow(self.catalog.as_ref()).await.map_err(RuleFault::Catalog)?;
+        }
+        Ok(turn)
     }
 
     /// The order with the new rule `id` in front of `before`, written ahead of the rule: what an order names and is not there

@@ -16,7 +16,8 @@ use crate::documents::every;
 /// The kind of these documents; their id is a number of 13 digits or more, given once.
 pub(crate) const KIND: &str = "rule";
 /// The kind and id of the document that says the order. Rules that it does not name come behind, the oldest first.
-pub(crate) const ORDER: (&str, &str) = ("rule_order", "all");
+pub(crate) const ORDER: (&str, &str) = (ORDER_KIND, "all");
+pub(crate) const ORDER_KIND: &str = "rule_order";
 /// Most rules. More: a further one is refused.
 pub const RULES_MAX: usize = 500;
 
@@ -178,10 +179,22 @@ impl RuleBook {
     /// # Errors
     /// The catalogue could not be read.
     pub(crate) async fn read(catalog: &dyn Catalog) -> Result<Self, CatalogError> {
+        let book = Self::default();
+        book.follow(catalog).await?;
+        Ok(book)
+    }
+
+    /// Takes over what the catalogue keeps; rules that are as they were go on with their counts. Whoever calls it has the turn.
+    ///
+    /// # Errors
+    /// The catalogue could not be read.
+    pub(crate) async fn follow(&self, catalog: &dyn Catalog) -> Result<(), CatalogError> {
+        let before = self.current();
         let (mut rules, mut broken) = (Vec::new(), Vec::new());
         for document in every(catalog, KIND).await? {
-            match read_rule(&document) {
-                Ok(held) => rules.push(Arc::new(held)),
+            let same = before.get(&document.id).filter(|held| held.version == document.version.0);
+            match same.map_or_else(|| read_rule(&document).map(Arc::new), |held| Ok(Arc::clone(held))) {
+                Ok(held) => rules.push(held),
                 Err(sentence) => {
                     tracing::error!(id = ?document.id, %sentence, "a rule cannot be used and is left out");
                     broken.push(BrokenRule { id: document.id.into(), version: document.version.0, sentence });
@@ -192,8 +205,9 @@ impl RuleBook {
         let ids: OrderDocument =
             order.as_ref().and_then(|document| serde_json::from_str(&document.body).ok()).unwrap_or_default();
         sort(&mut rules, &ids.ids);
-        let set = RuleSet::of(1, rules, broken, order.map(|document| document.version));
-        Ok(Self { current: RwLock::new(Arc::new(set)), turn: tokio::sync::Mutex::default() })
+        let set = RuleSet::of(before.version + 1, rules, broken, order.map(|document| document.version));
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
+        Ok(())
     }
 
     pub(crate) fn current(&self) -> Arc<RuleSet> {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use model::Timestamp;
+use store::Node;
+use tokio::sync::watch;
 
 use crate::announcements::Announcements;
 use crate::bindings::Bindings;
@@ -26,6 +28,10 @@ pub(crate) struct Shared {
     pub(crate) taken: Taken,
     /// A batch was not stored: the taking task's identities are ahead of the store's and must be read anew.
     pub(crate) identity_lost: AtomicBool,
+    /// This server among those that share the store; none where it has the store for itself.
+    pub(crate) node: Option<Node>,
+    /// Batches since start whose outcome is known and followed.
+    pub(crate) settled: watch::Sender<u64>,
     /// Batches since start that were not stored.
     pub(crate) batches_lost: AtomicU64,
     /// The greatest server time of any message, in epoch milliseconds.
@@ -33,6 +39,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Whether other servers may change what is stored.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.node.is_some()
+    }
+
     /// A message was stamped.
     pub(crate) fn stamped(&self, time: Timestamp) {
         self.server_ms.fetch_max(time.millis(), Ordering::Relaxed);

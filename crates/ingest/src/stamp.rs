@@ -1,6 +1,7 @@
 //! Server stamps: a time and an `n` that make each stamped message unique without reading anything.
 
 use model::{ReadingKey, Timestamp};
+use store::Node;
 
 /// Nothing was built before this: a clock that reads less is wrong (2026-01-01).
 const BUILT_AFTER_MS: i64 = 1_767_225_600_000;
@@ -9,8 +10,10 @@ const BEHIND_MAX_MS: i64 = 60_000;
 
 /// Gives out stamps. `n` is made of the count of backward steps (8 bits), the node (8 bits, 0 on one machine) and a
 /// counter within the millisecond (16 bits, from 1), so `n ≥ 1` always, and device times keep `n = 0` for themselves.
+/// Servers that share a store differ in the node, so no two of them give one stamp.
 #[derive(Debug)]
 pub(crate) struct Stamper {
+    node: u8,
     /// The last time given.
     last: Timestamp,
     /// Stamps given in that millisecond.
@@ -25,9 +28,9 @@ pub(crate) struct Stamper {
 
 impl Stamper {
     /// `last_received` is the greatest server time in the log.
-    pub(crate) fn resume(last_received: Option<Timestamp>) -> Self {
+    pub(crate) fn resume(last_received: Option<Timestamp>, Node(node): Node) -> Self {
         let floor = last_received.map_or(Timestamp::MIN, |last| last.plus(1));
-        Self { last: Timestamp::MIN, counter: 0, backward_steps: 0, heard: Timestamp::MIN, floor }
+        Self { node, last: Timestamp::MIN, counter: 0, backward_steps: 0, heard: Timestamp::MIN, floor }
     }
 
     /// Whether `now` can be right. Until it can, device times are believed as they are and nothing may expire.
@@ -67,7 +70,7 @@ impl Stamper {
     }
 
     fn n(&self) -> u32 {
-        (u32::from(self.backward_steps) << 24) | u32::from(self.counter)
+        (u32::from(self.backward_steps) << 24) | (u32::from(self.node) << 16) | u32::from(self.counter)
     }
 }
 
@@ -83,7 +86,7 @@ mod tests {
 
     #[test]
     fn no_two_stamps_are_equal_whatever_the_clock_does() {
-        let mut stamper = Stamper::resume(None);
+        let mut stamper = Stamper::resume(None, Node(0));
         let mut seen = HashSet::new();
         for wall in [0, 0, 0, 5, 3, 3, 5, 6, 2, 5, 5] {
             for _ in 0..3 {
@@ -93,15 +96,27 @@ mod tests {
     }
 
     #[test]
+    fn two_nodes_never_give_one_stamp() {
+        let mut seen = HashSet::new();
+        for node in [0, 1, 2, 255] {
+            let mut stamper = Stamper::resume(None, Node(node));
+            for wall in [0, 0, 5, 3, 3, 5] {
+                let stamp = stamper.stamp(at(wall));
+                assert!(stamp.n > 0 && seen.insert(stamp), "{node} {wall}");
+            }
+        }
+    }
+
+    #[test]
     fn a_backward_step_is_followed() {
-        let mut stamper = Stamper::resume(None);
+        let mut stamper = Stamper::resume(None, Node(0));
         stamper.stamp(at(10_000));
         assert_eq!(stamper.stamp(at(0)).time, at(0));
     }
 
     #[test]
     fn after_a_restart_stamps_go_on_behind_the_log() {
-        let mut stamper = Stamper::resume(Some(at(0)));
+        let mut stamper = Stamper::resume(Some(at(0)), Node(0));
         let stamp = stamper.stamp(at(-3_600_000));
         assert_eq!(stamp.time, at(1));
         assert!(!stamper.trusts(at(-3_600_000)));
@@ -110,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_full_millisecond_moves_on_instead_of_repeating() {
-        let mut stamper = Stamper::resume(None);
+        let mut stamper = Stamper::resume(None, Node(0));
         let mut last = stamper.stamp(at(0));
         for _ in 0..70_000 {
             let next = stamper.stamp(at(0));

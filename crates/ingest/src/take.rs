@@ -7,19 +7,21 @@ use bytes::Bytes;
 use clock::Clock;
 use decode::{Availability, Content, DecoderId, Found};
 use model::{DeviceId, DeviceKey, Reading, ReadingKey, RejectReason, SourceName, TimeSource, Timestamp, Topic};
-use source::{Account, Inbound, Outcome};
+use source::{Account, Inbound, Outcome, Repeat};
 use store::{
     Entry, MessageRecord, Readings, RepeatMark, RepeatWindow, Restored, SeriesReading, UnreadId, UnreadRecord,
 };
 use tokio::sync::{mpsc, watch};
 
+use crate::again::Turn;
 use crate::answer::Asker;
 use crate::arrival::Arrival;
 use crate::bindings::Bound;
 use crate::command::Command;
 use crate::draft::{Draft, Waiting};
+use crate::elsewhere::Ears;
 use crate::identity::Identity;
-use crate::ids::Ids;
+use crate::ids::{Ids, next_number};
 use crate::newcomers::{Known, Newcomers};
 use crate::past::Seen;
 use crate::reader::{Read, Reader};
@@ -39,13 +41,16 @@ pub(crate) struct Taker {
     pub(crate) limits: Limits,
     pub(crate) policy: TimePolicy,
     pub(crate) identity: Identity,
-    repeats: RepeatWindow,
+    pub(crate) repeats: RepeatWindow,
     stamper: Stamper,
     pub(crate) reader: Reader,
-    last_unread: u64,
+    pub(crate) last_unread: u64,
     pub(crate) newcomers: Newcomers,
     /// See [`Waiting`].
-    epoch: u64,
+    pub(crate) epoch: u64,
+    /// Batches handed to the store since start.
+    pub(crate) submitted: u64,
+    pub(crate) ears: Ears,
     /// Unread messages ingested again whose batch is under way or durable: their ids are never used again.
     pub(crate) retried: HashSet<UnreadId>,
 }
@@ -75,18 +80,20 @@ impl Taker {
         clock: Arc<dyn Clock>,
         shared: Arc<Shared>,
         ids: Ids,
-        limits: Limits,
-        policy: TimePolicy,
+        ears: Ears,
+        (limits, policy): (Limits, TimePolicy),
     ) -> Self {
         Self {
             identity: Identity::resume(restored, ids.kept()),
             ids,
             repeats: RepeatWindow::resume(&restored.repeats),
-            stamper: Stamper::resume(restored.last_received),
+            stamper: Stamper::resume(restored.last_received, restored.node),
             reader: Reader::new(limits.topics_max),
             last_unread: restored.last_unread.map_or(0, |id| id.0),
             newcomers: Newcomers::counted(&shared.registry),
             epoch: 0,
+            submitted: 0,
+            ears,
             retried: HashSet::new(),
             store,
             clock,
@@ -109,9 +116,15 @@ impl Taker {
             tokio::select! {
                 count = inbox.recv_many(&mut taken, self.limits.batch_messages_max) => {
                     if count == 0 || !self.take_all(&mut taken, &waiting).await {
-                        return;
+                        break;
                     }
                 }
+                Some(turn) = self.ears.back.recv() => {
+                    if !self.take_back(turn, &waiting).await {
+                        break;
+                    }
+                }
+                Some(batch) = self.ears.learned.recv() => self.learn(&batch),
                 Some(command) = commands.recv() => self.obey(command, &waiting).await,
                 changed = stop.changed(), if !stopping => {
                     stopping = changed.is_err() || *stop.borrow();
@@ -121,16 +134,23 @@ impl Taker {
                 }
             }
         }
+        self.ears.give_up().await;
     }
 
-    /// Puts everything taken into batches; false when the settling task is gone.
-    async fn take_all(&mut self, taken: &mut Vec<Inbound>, waiting: &mpsc::Sender<Waiting>) -> bool {
+    /// Puts everything taken into batches, behind what came back; false when the settling task is gone.
+    pub(crate) async fn take_all(&mut self, taken: &mut Vec<Inbound>, waiting: &mpsc::Sender<Waiting>) -> bool {
         self.catch_up().await;
+        let mut turns = self.ears.came_back();
+        turns.extend(taken.drain(..).map(Turn::first));
+        self.take_turns(turns, waiting).await
+    }
+
+    pub(crate) async fn take_turns(&mut self, turns: Vec<Turn>, waiting: &mpsc::Sender<Waiting>) -> bool {
         let now = self.clock.now();
         let (bound, rules) = (self.shared.bindings.current(), self.shared.rules.current());
-        let mut draft = Draft::expecting(taken.len());
-        for inbound in taken.drain(..) {
-            self.take(inbound, now, &bound, &rules, &mut draft);
+        let mut draft = Draft::expecting(turns.len());
+        for turn in turns {
+            self.take(turn, now, &bound, &rules, &mut draft);
             if draft.bytes >= self.limits.batch_bytes_max && !self.submit(std::mem::take(&mut draft), waiting).await {
                 return false;
             }
@@ -140,8 +160,12 @@ impl Taker {
 
     /// After a batch that was not stored: what it would have made known is not, and its senders will send it again.
     pub(crate) async fn catch_up(&mut self) {
+        self.hear();
         if !self.shared.take_identity_lost() {
             return;
+        }
+        if self.shared.is_shared() {
+            self.await_the_others().await;
         }
         let restored = self.store.restored();
         self.identity = Identity::resume(&restored, self.ids.kept());
@@ -149,40 +173,51 @@ impl Taker {
         self.retried.clear();
         self.epoch += 1;
         self.shared.registry.catch_up(&restored);
+        if self.shared.is_shared() {
+            self.read_whose_is_whose().await;
+        }
         let hidden = self.shared.registry.partly_hidden();
         self.shared.registry.reread(self.store.as_ref(), &hidden).await;
     }
 
-    pub(crate) async fn submit(&self, draft: Draft, waiting: &mpsc::Sender<Waiting>) -> bool {
+    pub(crate) async fn submit(&mut self, draft: Draft, waiting: &mpsc::Sender<Waiting>) -> bool {
         if draft.is_empty() {
             return true;
         }
         let (batch, effects) = draft.close();
         let commit = self.store.append(batch).await;
+        self.submitted += 1;
         waiting.send(Waiting { commit, epoch: self.epoch, effects }).await.is_ok()
     }
 
-    fn take(&mut self, mut inbound: Inbound, now: Timestamp, bound: &Bound, rules: &RuleSet, draft: &mut Draft) {
+    /// What recognises a repeat of a message, or nothing if it is one.
+    fn mark(&self, inbound: &Inbound, repeat: Repeat, now: Timestamp) -> Option<RepeatMark> {
+        let hash = message_hash(inbound);
+        let client = match repeat.part {
+            0 => Arc::clone(&inbound.client),
+            part => format!("{}#{part}", inbound.client).into(),
+        };
+        let held = repeat.marked && self.repeats.holds(&client, repeat.id, hash, now);
+        (!held).then_some(RepeatMark { client, packet_id: repeat.id, hash, accepted: now })
+    }
+
+    fn take(&mut self, turn: Turn, now: Timestamp, bound: &Bound, rules: &RuleSet, draft: &mut Draft) {
+        let inbound = &turn.inbound;
         self.shared.taken.count(&inbound.source, now);
         let entries_before = draft.entries.len();
         draft.behind = self.shared.announced.unkept(&inbound.topic);
-        let mut mark = None;
-        if let Some(repeat) = inbound.repeat {
-            let hash = message_hash(&inbound);
-            let client = match repeat.part {
-                0 => Arc::clone(&inbound.client),
-                part => format!("{}#{part}", inbound.client).into(),
-            };
-            if repeat.marked && self.repeats.holds(&client, repeat.id, hash, now) {
-                self.repeated(&inbound, &mut draft.effects);
-                draft.count(&inbound.source, Outcome::Duplicate);
-                draft.answer(Asker::Source(inbound.reply), Outcome::Duplicate);
-                return;
-            }
-            mark = Some(RepeatMark { client, packet_id: repeat.id, hash, accepted: now });
+        let mark = inbound.repeat.map(|repeat| self.mark(inbound, repeat, now));
+        if mark == Some(None) {
+            self.repeated(inbound, &mut draft.effects);
+            draft.count(&inbound.source, Outcome::Duplicate);
+            draft.answer(Asker::Source(turn.inbound.reply), Outcome::Duplicate);
+            return;
         }
-        let stamp = self.stamper.stamp(now);
+        let mark = mark.flatten();
+        let stamp = turn.stamp.unwrap_or_else(|| self.stamper.stamp(now));
         self.shared.stamped(stamp.time);
+        let kept = if self.shared.is_shared() { turn.keep(stamp) } else { None };
+        let mut inbound = turn.inbound;
         let Read { mut content, decoder, rule, device, presence, trace } = match inbound.read.take() {
             Some(found) => {
                 let content = Content::Readings(found);
@@ -217,7 +252,7 @@ impl Taker {
         }
         draft.weigh(entries_before);
         draft.count(&inbound.source, outcome);
-        draft.answer(Asker::Source(inbound.reply), outcome);
+        draft.answer_kept(Asker::Source(inbound.reply), outcome, kept);
     }
 
     /// Does what a message says.
@@ -388,7 +423,7 @@ impl Taker {
         detail: Arc<str>,
         draft: &mut Draft,
     ) {
-        self.last_unread += 1;
+        self.last_unread = next_number(self.last_unread, self.identity.node());
         let kept = inbound.payload.len().min(self.limits.unread_bytes_max);
         draft.entries.push(Entry::Unread(UnreadRecord {
             id: UnreadId(self.last_unread),

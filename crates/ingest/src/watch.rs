@@ -86,7 +86,8 @@ impl Registry {
         sentence: String,
     ) {
         if let Some(device) = inventory.device(device) {
-            self.events.push(Event { time, code, device: Some(device.record.key.clone()), sentence });
+            let event = Event { time, code, device: Some(device.record.key.clone()), sentence };
+            if device.elsewhere { self.events.push_of_another(event) } else { self.events.push(event) }
         }
     }
 

@@ -143,6 +143,12 @@ impl Reply {
         self.account = Some(Box::new(account));
     }
 
+    /// With nothing to be told beside the outcome.
+    #[must_use]
+    pub fn without_account(self) -> Self {
+        Self { account: None, ..self }
+    }
+
     /// Tells the source. Consumes the reply, so that it is told once.
     pub fn settle(self, outcome: Outcome) {
         match self.account {
