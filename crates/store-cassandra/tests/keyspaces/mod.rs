@@ -9,7 +9,7 @@ use store_cassandra::{Target, connect};
 
 /// The node that tests share.
 pub fn node() -> String {
-    "127.0.0.1:9042".to_owned()
+    cassandra_node::Shared::node().address().to_string()
 }
 
 /// A name that no other test uses.
