@@ -6,7 +6,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 PACKAGES := ui/node_modules/.installed-from
 N ?= 20
 
-.PHONY: run build setup check test dev bench killtest powercut fuzz tools
+.PHONY: run build setup check test dev bench killtest powercut cassandra cassandra41 fuzz tools
 
 # Builds the page and the server and starts both demonstration devices. Needs no root, writes only into this folder.
 run: build
@@ -47,6 +47,14 @@ killtest: build
 powercut: build setup
 	cargo build --release -p simulator
 	cargo xtask powercut $(N)
+
+# A Cassandra to try the store with, until Ctrl+C; it says what to write after --store.
+cassandra: setup
+	cargo xtask cassandra
+
+# The tests of the store against Cassandra 4.1 in place of 5.0; its jars are fetched by this command alone.
+cassandra41: setup
+	cargo xtask cassandra41
 
 # Searches for bytes that the decoders cannot bear, S seconds long, led by the paths that each input takes. What is found is kept.
 S ?= 60

@@ -1,10 +1,11 @@
-//! Brings the Cassandra that tests run (`tests/cassandra`): its jars by Maven, into `.tools/cassandra/VERSION/lib`.
+//! Brings the Cassandra that tests run (`tests/cassandra`): its jars by Maven, into `.tools/cassandra/VERSION/lib`. Runs one
+//! beside a command, or for a person.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use cassandra_node::{Version, kit};
+use cassandra_node::{Node, Options, SHARED_VARIABLE, Version, kit};
 
 use crate::commands;
 use crate::setup::on_path;
@@ -50,6 +51,34 @@ pub fn jars(root: &Path, version: Version) -> Result<()> {
     }
     let _ = fs::remove_dir_all(&lib);
     fs::rename(&part, &lib).with_context(|| format!("{} cannot be put in place", lib.display()))
+}
+
+/// Runs the command with a node of this version beside it, which its tests share.
+pub fn run_beside(root: &Path, version: Version, line: &str) -> Result<()> {
+    if let [package, ..] = packages_missing(version)[..] {
+        bail!("Cassandra {} needs {package}: run `make setup` as root", version.number());
+    }
+    jars(root, version)?;
+    let node = Node::start(Options { version, ..Options::default() })?;
+    println!("Cassandra {} runs at {}", version.number(), node.address());
+    let mut command = commands::command(root, line);
+    command.env(SHARED_VARIABLE, node.address().to_string());
+    if command.status().with_context(|| format!("`{line}` does not start"))?.success() {
+        return Ok(());
+    }
+    node.keep_logs();
+    bail!("`{line}` failed against Cassandra {}", version.number())
+}
+
+/// Runs a node until Ctrl+C, empty at its start and gone at its end.
+pub fn serve() -> Result<()> {
+    let node = Node::start(Options::default())?;
+    println!("Cassandra runs at {0} until Ctrl+C. A store in it: --store cassandra://{0}/sensorium", node.address());
+    println!("For tests: {SHARED_VARIABLE}={}. Its logs: {}", node.address(), node.logs().display());
+    loop {
+        // Ctrl+C ends this process, and the node with it.
+        std::thread::park();
+    }
 }
 
 /// Removes what is for other systems and says that the rest is complete.

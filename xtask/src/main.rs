@@ -16,8 +16,12 @@ mod tidy;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use cassandra_node::Version;
 
-const USAGE: &str = "usage: cargo xtask tidy | gen [--check] | setup | check | test | e2e | powercut [ROUNDS [SEED]]";
+const USAGE: &str = "usage: cargo xtask tidy | gen [--check] | setup | check | test | e2e | powercut [ROUNDS [SEED]] | \
+    cassandra | cassandra41";
+/// What is tried against the older Cassandra: the store alone, by its conformance suite and its own tests.
+const CASSANDRA_41: &str = "cargo test -q -p store-cassandra --no-fail-fast";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -43,6 +47,8 @@ fn perform(words: &[&str]) -> Result<ExitCode> {
         ["powercut"] => powercut::cut(&root, 2, 1)?,
         ["powercut", rounds] => powercut::cut(&root, rounds.parse()?, 1)?,
         ["powercut", rounds, seed] => powercut::cut(&root, rounds.parse()?, seed.parse()?)?,
+        ["cassandra"] => cassandra::serve()?,
+        ["cassandra41"] => cassandra::run_beside(&root, Version::V4_1, CASSANDRA_41)?,
         ["e2e"] => demo::browse(&root)?,
         _ => bail!("{USAGE}"),
     }
