@@ -14,8 +14,6 @@ use broker_client::External;
 use clock::{Clock, SystemClock};
 use ingest::{Ingest, IngestTasks, TimePolicy};
 use source::Own;
-use store::{Catalog, Readings};
-use store_embedded::EmbeddedStore;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use upkeep::Upkeep;
@@ -23,6 +21,7 @@ use upkeep::Upkeep;
 use crate::config::{Config, Listen};
 use crate::demo::Demo;
 use crate::greeting::{self, Reach};
+use crate::opened::{self, Opened};
 use crate::retention::Held;
 use crate::{access, announce, medium, metrics, pages};
 
@@ -36,7 +35,7 @@ pub struct App {
     config: Config,
     http: TcpListener,
     mqtt: TcpListener,
-    store: Arc<EmbeddedStore>,
+    store: Opened,
     broker: Arc<Broker>,
     external: Arc<External>,
     router: Router,
@@ -53,12 +52,11 @@ impl App {
     pub async fn build(config: Config) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         medium::look_at(&config.data, config.network_disk)?;
-        let store = Arc::new(store_embedded::open(&config.data, store_embedded::Options::default())?);
-        let readings: Arc<dyn Readings> = Arc::clone(&store) as _;
-        let catalog: Arc<dyn Catalog> = Arc::clone(&store) as _;
         let http = access::listen("--http", config.http).await?;
         let mqtt = access::listen("--mqtt", config.mqtt).await?;
         let reach = Reach::of(http.local_addr()?, mqtt.local_addr()?);
+        let store = opened::open(&config, reach.http.first().map_or("", String::as_str), &clock).await?;
+        let (readings, catalog) = (Arc::clone(&store.readings), Arc::clone(&store.catalog));
 
         let (stop_ingest, ingest_stop) = watch::channel(false);
         let (ingest, inlet, ingest_tasks) = Ingest::start(
@@ -93,7 +91,7 @@ impl App {
                 mqtt: reach.mqtt.clone(),
                 started_ms,
                 boot: format!("{started_ms:x}"),
-                store_kind: "embedded",
+                store_kind: store.kind,
             }),
             demo: demo.clone().map(|demo| demo as _),
             upkeep: Arc::clone(&upkeep),
@@ -159,7 +157,7 @@ impl App {
         self.stop_ingest.send_replace(true);
         finish("ingest", INGEST_DEADLINE, Some(take).filter(|task| !task.is_finished())).await;
         finish("the acknowledgements", INGEST_DEADLINE, Some(settle).filter(|task| !task.is_finished())).await;
-        let closed = self.store.close().await.context("the store could not be closed");
+        let closed = self.store.readings.close().await.context("the store could not be closed");
         // Gone or never written: either way nobody is found there any more.
         let _ = std::fs::remove_file(running);
         if let Some((what, ended)) = broken {
@@ -221,6 +219,7 @@ mod tests {
         let here = Listen::Named(SocketAddr::from(([127, 0, 0, 1], 0)));
         let config = Config {
             data: data.to_owned(),
+            cassandra: None,
             http: here,
             mqtt: here,
             announce: None,

@@ -5,7 +5,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::access::{self, AddressRefused};
+use store_cassandra::Target;
+
+use crate::access;
+
+/// Holds the password for Cassandra, so that no command line does.
+const CASSANDRA_PASSWORD: &str = "SENSORIUM_CASSANDRA_PASSWORD";
 
 const HTTP_PORT: u16 = 8080;
 const MQTT_PORT: u16 = 1883;
@@ -104,6 +109,10 @@ pub struct Serve {
     /// Where readings are kept
     #[arg(long, value_name = "DIR", default_value = "./data", env = "SENSORIUM_DATA")]
     pub data: PathBuf,
+    /// Keep readings in Cassandra or ScyllaDB instead: cassandra://[USER@]HOST[:PORT][,HOST…]/KEYSPACE[?dc=…&rf=…&ca=FILE].
+    /// The password comes from SENSORIUM_CASSANDRA_PASSWORD. The data directory then holds what belongs to this server alone
+    #[arg(long, value_name = "URL", env = "SENSORIUM_STORE", hide_env_values = true)]
+    pub store: Option<String>,
     /// Address of the page and the API; port 0 takes a free one [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR", env = "SENSORIUM_HTTP")]
     pub http: Option<SocketAddr>,
@@ -178,6 +187,8 @@ impl Listen {
 #[derive(Clone, Debug)]
 pub struct Config {
     pub data: PathBuf,
+    /// Where readings are kept; none for the data directory.
+    pub cassandra: Option<Target>,
     pub http: Listen,
     pub mqtt: Listen,
     pub announce: Option<PathBuf>,
@@ -189,14 +200,17 @@ pub struct Config {
 
 impl Config {
     /// # Errors
-    /// An address beyond this computer without `--open-lan`.
-    pub fn from_arguments(serve: &Serve) -> Result<Self, AddressRefused> {
+    /// An address beyond this computer without `--open-lan`, or a store that cannot be meant.
+    pub fn from_arguments(serve: &Serve) -> anyhow::Result<Self> {
+        let password = std::env::var(CASSANDRA_PASSWORD).ok();
+        let cassandra = serve.store.as_deref().map(|url| Target::parse(url, password.as_deref())).transpose()?;
         let ip: IpAddr = if serve.open_lan { Ipv4Addr::UNSPECIFIED.into() } else { Ipv4Addr::LOCALHOST.into() };
         let listen = |named: Option<SocketAddr>, port| {
             named.map_or_else(|| Listen::Default(SocketAddr::new(ip, port)), Listen::Named)
         };
         let config = Self {
             data: serve.data.clone(),
+            cassandra,
             http: listen(serve.http, HTTP_PORT),
             mqtt: listen(serve.mqtt, MQTT_PORT),
             announce: serve.announce.clone(),
@@ -215,7 +229,7 @@ impl Config {
 mod tests {
     use super::*;
 
-    fn config(arguments: &[&str]) -> Result<Config, AddressRefused> {
+    fn config(arguments: &[&str]) -> anyhow::Result<Config> {
         let all = ["sensorium", "serve"].iter().chain(arguments);
         let Command::Serve(serve) = Sensorium::try_parse_from(all).unwrap().command else { unreachable!() };
         Config::from_arguments(&serve)
@@ -225,6 +239,14 @@ mod tests {
     fn without_arguments_both_listeners_are_on_loopback() {
         let config = config(&[]).unwrap();
         assert!(config.http.address().ip().is_loopback() && config.mqtt.address().ip().is_loopback());
+    }
+
+    #[test]
+    fn a_store_that_cannot_be_meant_is_a_sentence() {
+        assert!(config(&[]).unwrap().cassandra.is_none());
+        let target = config(&["--store", "cassandra://10.0.0.1,10.0.0.2/plant"]).unwrap().cassandra.unwrap();
+        assert_eq!((target.hosts.len(), target.keyspace.as_str()), (2, "plant"));
+        assert!(config(&["--store", "postgres://localhost/x"]).is_err());
     }
 
     #[test]

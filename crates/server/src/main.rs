@@ -9,6 +9,7 @@ mod demo;
 mod greeting;
 mod medium;
 mod metrics;
+mod opened;
 mod pages;
 mod prove;
 mod publish;

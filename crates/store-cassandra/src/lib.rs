@@ -17,6 +17,7 @@ mod memory;
 mod newest;
 mod open_error;
 mod periods;
+mod peers;
 mod places;
 mod reading;
 mod row;

@@ -21,6 +21,7 @@ use crate::cluster::Cluster;
 use crate::decisions::{self, is_decision};
 use crate::journal;
 use crate::memory::Memory;
+use crate::peers::{self, Listener};
 use crate::places::day_of;
 use crate::row;
 
@@ -38,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) cluster: Cluster,
     pub(crate) memory: RwLock<Memory>,
     pub(crate) node: u8,
+    pub(crate) listener: Listener,
     touched: Mutex<Touched>,
 }
 
@@ -65,7 +67,7 @@ pub(crate) struct Group {
 
 impl Shared {
     pub(crate) fn new(cluster: Cluster, memory: Memory, node: u8) -> Self {
-        Self { cluster, memory: RwLock::new(memory), node, touched: Mutex::default() }
+        Self { cluster, memory: RwLock::new(memory), node, listener: Listener::default(), touched: Mutex::default() }
     }
 
     /// Applies decisions of other servers up to the end of their log.
@@ -78,8 +80,12 @@ impl Shared {
             }
             let mut memory = self.memory.write();
             for decision in found {
+                // Told in their order, which only holds while nobody else applies some.
                 if decision.position == memory.decided + 1 {
                     memory.decide(&decision.entries);
+                    if decision.node != self.node {
+                        self.listener.tell(peers::told(decision.node, decision.entries));
+                    }
                 }
             }
             memory.gate = Gate::behind(&memory.state);
