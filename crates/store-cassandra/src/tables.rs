@@ -29,7 +29,7 @@ const FIRST: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS {k}.checkpoints (node int, part int, body blob, PRIMARY KEY (node, part))",
     "CREATE TABLE IF NOT EXISTS {k}.latest (shard int, series int, node int, reading blob, PRIMARY KEY (shard, series, node)) \
      WITH compaction = {'class': 'LeveledCompactionStrategy'}",
-    "CREATE TABLE IF NOT EXISTS {k}.readings (home int, day int, series int, time bigint, n int, reading blob, \
+    "CREATE TABLE IF NOT EXISTS {k}.readings (home int, day int, series int, time bigint, n bigint, reading blob, \
      PRIMARY KEY ((home, day), series, time, n)) \
      WITH compaction = {'class': 'TimeWindowCompactionStrategy', 'compaction_window_unit': 'DAYS', 'compaction_window_size': '1'} \
      AND compression = {'class': 'ZstdCompressor', 'compression_level': '3', 'chunk_length_in_kb': '16'} \
