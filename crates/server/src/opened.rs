@@ -74,7 +74,10 @@ fn identity(data: &Path) -> anyhow::Result<(Uuid, File)> {
     match alone.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            bail!("another server runs on {}: stop it, or give this one a directory of its own as --data", data.display())
+            bail!(
+                "another server runs on {}: stop it, or give this one a directory of its own as --data",
+                data.display()
+            )
         }
         Err(TryLockError::Error(error)) => return Err(error).with_context(doing),
     }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use clock::SystemClock;
 use store::testing::{Adapter, Opened, UNREAD_MAX, conformance, every_call, oracle};
-use store::Node;
+use store::{MemoryStore, Node};
 use store_cassandra::{CassandraStore, Options, Target, bring_up, connect};
 
 /// Every fresh store is a keyspace of its own.
 struct Real {
+    catalog: Arc<MemoryStore>,
     target: Target,
     made: u32,
     name: &'static str,
@@ -18,17 +19,16 @@ struct Real {
 impl Real {
     fn named(name: &'static str) -> Self {
         let made = 0;
-        Self { target: target(name, made), made, name }
+        Self { catalog: Arc::default(), target: target(name, made), made, name }
     }
 
     async fn open(&self) -> Opened {
         let session = connect(&self.target).await.unwrap();
         bring_up(&session, &self.target).await.unwrap();
-        let options =
-            Options { keyspace: self.target.keyspace.clone(), node: Node(1), unread_max: UNREAD_MAX };
+        let options = Options { keyspace: self.target.keyspace.clone(), node: Node(1), unread_max: UNREAD_MAX };
         let store = CassandraStore::open(session, options, Arc::new(SystemClock::new())).await.unwrap();
         let store = Arc::new(store);
-        Opened { readings: Arc::<CassandraStore>::clone(&store), catalog: store }
+        Opened { readings: store, catalog: Arc::<MemoryStore>::clone(&self.catalog) }
     }
 
     async fn drop_keyspace(&self) {
@@ -48,6 +48,7 @@ impl Adapter for Real {
     async fn fresh(&mut self) -> Opened {
         self.drop_keyspace().await;
         self.made += 1;
+        self.catalog = Arc::default();
         self.target = target(self.name, self.made);
         self.open().await
     }
