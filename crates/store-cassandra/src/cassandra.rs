@@ -60,7 +60,7 @@ impl CassandraStore {
     ///
     /// # Errors
     /// Cassandra does not answer, or what is there cannot be read.
-    pub async fn open(session: Session, options: Options, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+    pub async fn open(session: Arc<Session>, options: Options, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let doing = "preparing the statements";
         let statements =
             Statements::prepare(&session, &options.keyspace).await.map_err(|error| failed(doing, error))?;

@@ -31,7 +31,7 @@ const TOLD_AFTER: Duration = Duration::from_secs(3);
 
 /// See the module.
 pub(crate) struct Cluster {
-    pub(crate) session: Session,
+    pub(crate) session: Arc<Session>,
     pub(crate) statements: Statements,
     pub(crate) clock: Arc<dyn Clock>,
     writes: Semaphore,
@@ -46,7 +46,7 @@ struct Trouble {
 }
 
 impl Cluster {
-    pub(crate) fn new(session: Session, statements: Statements, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(session: Arc<Session>, statements: Statements, clock: Arc<dyn Clock>) -> Self {
         let (writes, trouble) = (Semaphore::new(WRITES_MAX), Mutex::new(None));
         Self { session, statements, clock, writes, last_written: AtomicI64::new(i64::MIN), trouble }
     }

@@ -4,11 +4,11 @@
 //! A few groups are under way at one time: each writes its record of the journal, then, when the records of all before it are
 //! there as well, its rows. A second task settles them in order.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use model::{DeviceId, Reading, ReadingKey, SeriesId};
+use model::{Reading, ReadingKey, SeriesId};
 use parking_lot::{Mutex, RwLock};
 use scylla::errors::ExecutionError;
 use scylla::statement::batch::{Batch as Rows, BatchType};
@@ -24,6 +24,7 @@ use crate::memory::Memory;
 use crate::peers::{self, Listener};
 use crate::places::day_of;
 use crate::row;
+use crate::touches::{HomeDay, Touches};
 
 /// Batches that wait; whoever brings another one waits.
 pub(crate) const JOBS_MAX: usize = 64;
@@ -31,8 +32,6 @@ pub(crate) const JOBS_MAX: usize = 64;
 const GROUPS_MAX: usize = 4;
 /// Groups that wait to be settled; the writer waits when there are more.
 pub(crate) const GROUPS_WAITING_MAX: usize = 2 * GROUPS_MAX;
-/// Touches that are remembered. Beyond it all are forgotten and written again as needed.
-const TOUCHES_MAX: usize = 200_000;
 
 /// What the tasks of a store share.
 pub(crate) struct Shared {
@@ -40,14 +39,7 @@ pub(crate) struct Shared {
     pub(crate) memory: RwLock<Memory>,
     pub(crate) node: u8,
     pub(crate) listener: Listener,
-    touched: Mutex<Touched>,
-}
-
-/// Which days of which homes are known to be touched in this hour.
-#[derive(Default)]
-struct Touched {
-    hour: i32,
-    days: HashSet<(DeviceId, i32)>,
+    touches: Mutex<Touches>,
 }
 
 /// A batch and whoever waits for its fate.
@@ -67,7 +59,7 @@ pub(crate) struct Group {
 
 impl Shared {
     pub(crate) fn new(cluster: Cluster, memory: Memory, node: u8) -> Self {
-        Self { cluster, memory: RwLock::new(memory), node, listener: Listener::default(), touched: Mutex::default() }
+        Self { cluster, memory: RwLock::new(memory), node, listener: Listener::default(), touches: Mutex::default() }
     }
 
     /// Applies decisions of other servers up to the end of their log.
@@ -95,33 +87,33 @@ impl Shared {
     /// Writes the rows of batches, each partition until it is known to be written.
     pub(crate) async fn write_rows(&self, batches: &[Batch], written: i64) {
         let partitions = self.partitions(batches);
-        join_all(partitions.iter().map(|((home, day), rows)| self.write_partition(*home, *day, rows, written))).await;
+        join_all(partitions.iter().map(|(day, rows)| self.write_partition(*day, rows, written))).await;
     }
 
     /// The readings by partition; of equal keys the later one.
-    fn partitions<'a>(&self, batches: &'a [Batch]) -> BTreeMap<(DeviceId, i32), Partition<'a>> {
+    fn partitions<'a>(&self, batches: &'a [Batch]) -> BTreeMap<HomeDay, Partition<'a>> {
         let memory = self.memory.read();
-        let mut partitions: BTreeMap<(DeviceId, i32), Partition<'a>> = BTreeMap::new();
+        let mut partitions: BTreeMap<HomeDay, Partition<'a>> = BTreeMap::new();
         for entry in batches.iter().flat_map(|batch| &batch.entries) {
             let Entry::Message(message) = entry else { continue };
             for item in &message.readings {
                 // A series that was deleted meanwhile: nobody can read it any more.
                 let Some(home) = memory.places.home(item.series) else { continue };
                 let key = item.reading.key;
-                let partition = partitions.entry((home, day_of(key.time.millis()))).or_default();
+                let partition = partitions.entry(HomeDay { home, day: day_of(key.time.millis()) }).or_default();
                 partition.insert((item.series, key), &item.reading);
             }
         }
         partitions
     }
 
-    async fn write_partition(&self, home: DeviceId, day: i32, partition: &Partition<'_>, written: i64) {
+    async fn write_partition(&self, day: HomeDay, partition: &Partition<'_>, written: i64) {
         let cluster = &self.cluster;
-        let home_id = home.0.cast_signed();
+        let home_id = day.home.0.cast_signed();
         let row = |((series, key), reading): (&(SeriesId, ReadingKey), &&Reading)| {
             // A reading of ours always has bytes.
             let cell = row::encode(reading).unwrap_or_default();
-            (home_id, day, series.0.cast_signed(), key.time.millis(), i64::from(key.n), cell, written)
+            (home_id, day.day, series.0.cast_signed(), key.time.millis(), i64::from(key.n), cell, written)
         };
         let rows: Vec<_> = partition.iter().map(row).collect();
         for rows in rows.chunks(BATCH_ROWS_MAX) {
@@ -130,7 +122,7 @@ impl Shared {
             batch.set_is_idempotent(true);
             let mut tries = cluster.tries("writing readings");
             let attempt = || async {
-                self.touch(home, day).await?;
+                self.touch(day).await?;
                 match rows {
                     [row] => cluster.session.execute_unpaged(&cluster.statements.put_reading, row).await.map(drop),
                     rows => cluster.session.batch(&batch, rows).await.map(drop),
@@ -142,23 +134,14 @@ impl Shared {
 
     /// Makes sure that the compactor will look at a day that is written to in this hour. Asked before each attempt: one that
     /// succeeds hours after the first has a touch of its own hour.
-    async fn touch(&self, home: DeviceId, day: i32) -> Result<(), ExecutionError> {
-        let hour = self.cluster.hour();
-        {
-            let mut touched = self.touched.lock();
-            if touched.hour != hour || touched.days.len() >= TOUCHES_MAX {
-                *touched = Touched { hour, days: HashSet::new() };
-            }
-            if touched.days.contains(&(home, day)) {
-                return Ok(());
-            }
+    async fn touch(&self, day: HomeDay) -> Result<(), ExecutionError> {
+        let (cluster, hour) = (&self.cluster, self.cluster.hour());
+        if !self.touches.lock().needed(day, hour) {
+            return Ok(());
         }
-        let values = (home.0.cast_signed(), day, i32::from(self.node), hour, self.cluster.write_time());
-        self.cluster.session.execute_unpaged(&self.cluster.statements.put_touch, values).await?;
-        let mut touched = self.touched.lock();
-        if touched.hour == hour {
-            touched.days.insert((home, day));
-        }
+        let values = (day.home.0.cast_signed(), day.day, i32::from(self.node), hour, cluster.write_time());
+        cluster.session.execute_unpaged(&cluster.statements.put_touch, values).await?;
+        self.touches.lock().done(day, hour);
         Ok(())
     }
 }

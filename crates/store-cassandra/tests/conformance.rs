@@ -1,55 +1,58 @@
 //! The conformance suite, the oracle and the failing of every call, against a real Cassandra.
 
+mod keyspaces;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use clock::SystemClock;
+use scylla::client::session::Session;
 use store::testing::{Adapter, Opened, UNREAD_MAX, conformance, every_call, oracle};
 use store::{MemoryStore, Node};
-use store_cassandra::{CassandraStore, Options, Target, bring_up, connect};
+use store_cassandra::{CassandraStore, Options, Target, bring_up};
 
-/// Every fresh store is a keyspace of its own.
+/// A keyspace, emptied for every fresh store.
 struct Real {
     catalog: Arc<MemoryStore>,
     target: Target,
-    made: u32,
-    name: &'static str,
 }
 
 impl Real {
-    fn named(name: &'static str) -> Self {
-        let made = 0;
-        Self { catalog: Arc::default(), target: target(name, made), made, name }
+    fn named(name: &str) -> Self {
+        Self { catalog: Arc::default(), target: keyspaces::target(&keyspaces::keyspace(name), "?rf=1") }
     }
 
     async fn open(&self) -> Opened {
-        let session = connect(&self.target).await.unwrap();
+        let session = keyspaces::session(&self.target).await;
         bring_up(&session, &self.target).await.unwrap();
         let options = Options { keyspace: self.target.keyspace.clone(), node: Node(1), unread_max: UNREAD_MAX };
-        let store = CassandraStore::open(session, options, Arc::new(SystemClock::new())).await.unwrap();
+        let store = CassandraStore::open(Arc::new(session), options, Arc::new(SystemClock::new())).await.unwrap();
         let store = Arc::new(store);
         Opened { readings: store, catalog: Arc::<MemoryStore>::clone(&self.catalog) }
     }
 
-    async fn drop_keyspace(&self) {
-        let session = connect(&self.target).await.unwrap();
-        let drop = format!("DROP KEYSPACE IF EXISTS {}", self.target.keyspace);
-        session.query_unpaged(drop, &[]).await.unwrap();
+    async fn end(self) {
+        keyspaces::drop_keyspace(&keyspaces::session(&self.target).await, &self.target).await;
     }
 }
 
-fn target(name: &str, made: u32) -> Target {
-    let address = std::env::var("SENSORIUM_TEST_CASSANDRA").unwrap_or_else(|_| "127.0.0.1:9042".to_owned());
-    Target::parse(&format!("cassandra://{address}/{name}_{}_{made}?rf=1", std::process::id()), None).unwrap()
+async fn tables(session: &Session, keyspace: &str) -> Vec<String> {
+    let all = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ?";
+    let rows = session.query_unpaged(all, (keyspace,)).await.unwrap().into_rows_result().unwrap();
+    let names = rows.rows::<(String,)>().unwrap().map(|row| row.unwrap().0);
+    names.filter(|name| name != "meta").collect()
 }
 
 #[async_trait]
 impl Adapter for Real {
+    /// Making the tables takes longer than emptying them.
     async fn fresh(&mut self) -> Opened {
-        self.drop_keyspace().await;
-        self.made += 1;
+        let session = keyspaces::session(&self.target).await;
+        bring_up(&session, &self.target).await.unwrap();
         self.catalog = Arc::default();
-        self.target = target(self.name, self.made);
+        for table in tables(&session, &self.target.keyspace).await {
+            session.query_unpaged(format!("TRUNCATE {}.{table}", self.target.keyspace), &[]).await.unwrap();
+        }
         self.open().await
     }
 
@@ -71,7 +74,7 @@ impl Adapter for Real {
 async fn every_sentence_of_the_contract_holds() {
     let mut real = Real::named("conformance");
     conformance::run_all(&mut real).await;
-    real.drop_keyspace().await;
+    real.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,12 +83,12 @@ async fn random_operations_answer_as_the_oracle_does() {
     for seed in 1..=4 {
         oracle::run(&mut real, seed, 120).await;
     }
-    real.drop_keyspace().await;
+    real.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whichever_call_fails_nothing_is_lost_or_doubled() {
     let mut real = Real::named("every_call");
     every_call::run_all(&mut real).await;
-    real.drop_keyspace().await;
+    real.end().await;
 }

@@ -91,8 +91,12 @@ async fn hidden_ranges_are_limited_and_survive(adapter: &mut dyn Adapter) {
     let mut opened = with_series(adapter).await;
     durable(&*opened.readings, numbers(1, &[(0, 1.0), (1, 2.0), (3, 3.0)])).await;
     let last = i64::try_from(HIDDEN_RANGES_MAX).unwrap() * 2;
+    let mut under_way = Vec::new();
     for at in (0..last).step_by(2) {
-        decide(&*opened.readings, hidden(1, at, at + 1, true)).await;
+        under_way.push(opened.readings.append(batch(vec![hidden(1, at, at + 1, true)])).await);
+    }
+    for commit in under_way {
+        assert!(matches!(commit.await, CommitOutcome::Durable(_)));
     }
     assert_eq!(refusal(&*opened.readings, vec![hidden(1, last, last + 1, true)]).await, "too_many_hidden");
     for round in 0..2 {
