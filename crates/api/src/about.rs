@@ -35,9 +35,10 @@ pub struct AboutServer {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct StoreFacts {
     kind: &'static str,
-    readings: u64,
-    /// On disk.
-    bytes: u64,
+    /// That are there; none where the store does not count them.
+    readings: Option<u64>,
+    /// On disk; none where the disks are not this server's.
+    bytes: Option<u64>,
 }
 
 /// The demonstration.
@@ -50,6 +51,8 @@ pub struct DemoFacts {
 #[utoipa::path(get, path = "/api/v1/about", responses((status = 200, body = AboutServer)))]
 pub async fn about(State(state): State<ApiState>) -> axum::Json<AboutServer> {
     let stats = state.store.stats();
+    let counted = state.ingest.node().is_none();
+    let (readings, bytes) = (counted.then_some(stats.readings), counted.then_some(stats.disk_bytes));
     axum::Json(AboutServer {
         version: env!("CARGO_PKG_VERSION"),
         state: state.access.as_str(),
@@ -59,7 +62,7 @@ pub async fn about(State(state): State<ApiState>) -> axum::Json<AboutServer> {
         started: state.about.started_ms,
         now: state.ingest.now().millis(),
         boot: state.about.boot.clone(),
-        store: StoreFacts { kind: state.about.store_kind, readings: stats.readings, bytes: stats.disk_bytes },
+        store: StoreFacts { kind: state.about.store_kind, readings, bytes },
         demo: state.demo.as_ref().map(|demo| DemoFacts { running: demo.running() }),
     })
 }

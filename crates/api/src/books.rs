@@ -20,7 +20,7 @@ pub struct MessageBook {
     in_flight: u64,
 }
 
-/// `decoded = stored + duplicate + replaced + unsettled + rejected`.
+/// `decoded = stored + duplicate + replaced + unsettled + upserted + rejected`.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct ReadingBook {
     decoded: u64,
@@ -28,6 +28,8 @@ pub struct ReadingBook {
     duplicate: u64,
     replaced: u64,
     unsettled: u64,
+    /// Durable, by a store that does not look whether the key is new: stored, duplicate or replaced.
+    upserted: u64,
     rejected: BTreeMap<&'static str, u64>,
 }
 
@@ -68,7 +70,8 @@ pub struct Holdings {
 pub struct Books {
     sources: Vec<SourceBook>,
     total: Book,
-    holdings: Holdings,
+    /// None where the store does not count what is there.
+    holdings: Option<Holdings>,
     /// Whether the equations of messages and readings hold for every source, and that of the holdings.
     balanced: bool,
 }
@@ -92,6 +95,7 @@ fn written(book: &model::Book, in_flight: u64) -> Book {
             duplicate: book.readings.duplicate,
             replaced: book.readings.replaced,
             unsettled: book.readings.unsettled,
+            upserted: book.readings.upserted,
             rejected: words(&book.readings.rejected),
         },
     }
@@ -111,13 +115,13 @@ pub async fn books(State(state): State<ApiState>) -> axum::Json<Books> {
         source: source.as_str().to_owned(),
         book: written(book, *in_flight),
     });
-    let holdings = Holdings {
+    let holdings = books.held.map(|(readings, gone)| Holdings {
         stored: books.total.readings.stored,
-        readings: books.kept,
-        deleted: books.gone.deleted,
-        expired: books.gone.expired,
-        absorbed: books.gone.absorbed,
-        lost: books.gone.lost,
-    };
+        readings,
+        deleted: gone.deleted,
+        expired: gone.expired,
+        absorbed: gone.absorbed,
+        lost: gone.lost,
+    });
     axum::Json(Books { sources: sources.collect(), total: total(&books), holdings, balanced: books.balanced })
 }

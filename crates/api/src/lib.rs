@@ -36,6 +36,7 @@ mod retention;
 mod rules;
 mod sources;
 mod state;
+mod system;
 mod telling;
 mod topics;
 mod windows_of;
@@ -117,6 +118,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(topics::trace))
         .routes(routes!(about::about))
         .routes(routes!(about::hide_demo))
+        .routes(routes!(system::system))
         .routes(routes!(health::health))
         .routes(routes!(metrics::metrics))
 }

@@ -6,6 +6,8 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 
+use store::GoneCounts;
+
 use crate::state::ApiState;
 
 fn label(text: &str) -> String {
@@ -44,8 +46,23 @@ fn readings(out: &mut String, source: &str, book: &model::ReadingCounts) -> std:
     line("duplicate", "", book.duplicate)?;
     line("replaced", "", book.replaced)?;
     line("unsettled", "", book.unsettled)?;
+    line("upserted", "", book.upserted)?;
     for (reason, count) in &book.rejected {
         line("rejected", reason.as_str(), *count)?;
+    }
+    Ok(())
+}
+
+/// What is there and what is not any more, where the store counts it.
+fn held(out: &mut String, readings: u64, gone: GoneCounts) -> std::fmt::Result {
+    writeln!(out, "# HELP sensorium_store_readings Distinct readings that can be read.")?;
+    writeln!(out, "# TYPE sensorium_store_readings gauge\nsensorium_store_readings {readings}")?;
+    writeln!(out, "# HELP sensorium_readings_gone_total Readings that were stored and are no longer there, by cause.")?;
+    writeln!(out, "# TYPE sensorium_readings_gone_total counter")?;
+    let causes =
+        [("deleted", gone.deleted), ("expired", gone.expired), ("absorbed", gone.absorbed), ("lost", gone.lost)];
+    for (cause, count) in causes {
+        writeln!(out, "sensorium_readings_gone_total{{cause=\"{cause}\"}} {count}")?;
     }
     Ok(())
 }
@@ -70,12 +87,11 @@ fn write_all(state: &ApiState, out: &mut String) -> std::fmt::Result {
     for (source, (book, _)) in &books.sources {
         readings(out, source.as_str(), &book.readings)?;
     }
-    let gauges: [(&str, &str, u64); 9] = [
+    let gauges: [(&str, &str, u64); 8] = [
         ("sensorium_messages_in_flight", "Messages taken in and not yet durable.", books.in_flight),
         ("sensorium_books_balanced", "1 when received equals what became of it.", u64::from(books.balanced)),
         ("sensorium_devices", "Devices known.", devices as u64),
         ("sensorium_series", "Series known.", series as u64),
-        ("sensorium_store_readings", "Distinct readings that can be read.", stats.readings),
         ("sensorium_store_disk_bytes", "Bytes on disk.", stats.disk_bytes),
         ("sensorium_store_log_bytes", "Bytes of log behind the cut.", stats.log_bytes),
         ("sensorium_store_frames", "Frames in the database.", stats.frames),
@@ -84,13 +100,8 @@ fn write_all(state: &ApiState, out: &mut String) -> std::fmt::Result {
     for (name, help, value) in gauges {
         writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}")?;
     }
-    writeln!(out, "# HELP sensorium_readings_gone_total Readings that were stored and are no longer there, by cause.")?;
-    writeln!(out, "# TYPE sensorium_readings_gone_total counter")?;
-    let gone = stats.gone;
-    for (cause, count) in
-        [("deleted", gone.deleted), ("expired", gone.expired), ("absorbed", gone.absorbed), ("lost", gone.lost)]
-    {
-        writeln!(out, "sensorium_readings_gone_total{{cause=\"{cause}\"}} {count}")?;
+    if let Some((readings, gone)) = books.held {
+        held(out, readings, gone)?;
     }
     writeln!(out, "# HELP sensorium_store_commits_total Group commits since start.")?;
     writeln!(out, "# TYPE sensorium_store_commits_total counter\nsensorium_store_commits_total {}", stats.commits)?;

@@ -196,6 +196,7 @@ impl From<DeviceError> for Problem {
             DeviceError::Calibration { code, .. } => Self::unprocessable(code, detail),
             DeviceError::CalibrationsDiffer { .. } => Self::conflict("calibrations_differ", detail),
             DeviceError::NotConvertible { .. } => Self::unprocessable("unit_not_convertible", detail),
+            DeviceError::Overtaken => Self::conflict("device_overtaken", detail),
             DeviceError::NotStored => Self::not_stored(detail),
             DeviceError::Catalog(error) => error.into(),
         }

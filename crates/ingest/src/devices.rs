@@ -11,7 +11,7 @@ use crate::Ingest;
 use crate::bindings::Bound;
 use crate::change::{check_bindings, forget_hardware, replace_hardware};
 use crate::command::{Added, Command};
-use crate::document::{DeviceDocument, HardwareMark, IGNORED_KIND, KIND};
+use crate::document::{DeviceDocument, HardwareMark, KIND};
 use crate::registry::Registry;
 use crate::view::DeviceView;
 
@@ -166,6 +166,9 @@ pub enum DeviceError {
         /// What is there now.
         found: u64,
     },
+    /// Another server that shares the store took away or changed what it was about, at the same time.
+    #[error("another server was faster: look at the device again")]
+    Overtaken,
     /// Ingest has stopped, or its batch was not stored.
     #[error("the device could not be stored")]
     NotStored,
@@ -211,8 +214,8 @@ impl Ingest {
             Added::Failed => return Err(DeviceError::NotStored),
         }
         let device = self.write(new.key.as_str(), None, |document| *document = new.document).await?;
-        if let Some((_, version)) = ignored {
-            self.catalog.remove(IGNORED_KIND, new.key.as_str(), version).await.map_err(DeviceError::Catalog)?;
+        if ignored.is_some() {
+            self.forget_ignored(new.key.as_str()).await?;
             self.shared.bindings.ignore(&new.key, false);
         }
         Ok(device)
@@ -247,7 +250,7 @@ impl Ingest {
             let change = DeviceChange { accepted: Some(true), ..DeviceChange::default() };
             match self.change_device(key.as_str(), None, change).await {
                 // Somebody was faster.
-                Ok(_) | Err(DeviceError::Unknown(_)) => {}
+                Ok(_) | Err(DeviceError::Unknown(_) | DeviceError::Conflict { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -352,7 +355,7 @@ impl Ingest {
     }
 
     /// Where others change devices too, a change begins with what they wrote last.
-    async fn read_document(&self, key: &str) -> Result<(), DeviceError> {
+    pub(crate) async fn read_document(&self, key: &str) -> Result<(), DeviceError> {
         let device = self.shared.registry.any_device(key, self.clock.now()).filter(|_| self.shared.is_shared());
         let Some(DeviceView { record, .. }) = device else { return Ok(()) };
         let found = self.catalog.get(KIND, &record.id.0.to_string()).await.map_err(DeviceError::Catalog)?;

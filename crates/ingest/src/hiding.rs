@@ -6,6 +6,9 @@ use store::{Entry, ExpiryRecord, HIDDEN_RANGES_MAX, HiddenRecord};
 use crate::Ingest;
 use crate::devices::{DeviceError, to_its_end};
 
+/// So often an expiry is tried while other servers take series away. Then it fails, and upkeep tries it again later.
+const TURNS_MAX: usize = 5;
+
 /// Hidden readings of one series.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HiddenRange {
@@ -80,12 +83,19 @@ impl Ingest {
         to_its_end(async move {
             let _turn = this.changes.lock().await;
             let mut series = series;
-            // With its turn nobody can take away another one meanwhile.
-            series.retain(|series| this.shared.registry.exists(*series));
-            if series.is_empty() {
-                return Ok(());
+            for turn in 1.. {
+                // With its turn nobody can take away another one meanwhile, but on another server.
+                series.retain(|series| this.shared.registry.exists(*series));
+                if series.is_empty() {
+                    break;
+                }
+                match this.decide(Entry::Expired(ExpiryRecord { series: series.clone(), before })).await {
+                    // The next turn begins with what the other one did.
+                    Err(DeviceError::Overtaken) if turn < TURNS_MAX => {}
+                    decided => return decided,
+                }
             }
-            this.decide(Entry::Expired(ExpiryRecord { series, before })).await
+            Ok(())
         })
         .await
     }

@@ -1,7 +1,7 @@
 //! Senders that are ignored: those whose device was deleted, those that a person never wanted, and how they are heard again.
 
 use model::{DeviceKey, Timestamp};
-use store::{Expected, Version};
+use store::{CatalogError, Expected, Version};
 
 use crate::Ingest;
 use crate::devices::{DeviceError, to_its_end};
@@ -12,6 +12,9 @@ use crate::view::DeviceView;
 
 /// Senders that are ignored at the same time. One more, and a further deletion, is refused as `too_many_ignored`.
 pub const IGNORED_MAX: usize = 10_000;
+
+/// So often a document is written or removed that another server changes meanwhile. Then the change fails.
+const TURNS_MAX: usize = 5;
 
 /// A sender whose messages are rejected as `ignored`.
 #[derive(Clone, Debug)]
@@ -56,10 +59,7 @@ impl Ingest {
         self.check_ignored()?;
         let since = self.shared.not_before_messages(self.clock.now()).millis();
         let ignored = IgnoredDocument { since, ..IgnoredDocument::default() };
-        let body = serde_json::to_string(&ignored).map_err(|_| DeviceError::NotStored)?;
-        let before = self.ignored_document(key.as_str()).await?;
-        let expected = before.map_or(Expected::Absent, |(_, version)| Expected::Version(version));
-        self.catalog.put(IGNORED_KIND, key.as_str(), expected, &body, &[]).await.map_err(DeviceError::Catalog)?;
+        self.keep_ignored(key.as_str(), &ignored).await?;
         self.shared.bindings.ignore(key, true);
         Ok(())
     }
@@ -78,9 +78,7 @@ impl Ingest {
             }
             let not_ignored = || DeviceError::NotIgnored(key.clone());
             let sender = DeviceKey::parse(&key).ok().filter(|_| this.ignores(&key)).ok_or_else(not_ignored)?;
-            if let Some((_, version)) = this.ignored_document(&key).await? {
-                this.catalog.remove(IGNORED_KIND, &key, version).await.map_err(DeviceError::Catalog)?;
-            }
+            this.forget_ignored(&key).await?;
             this.shared.bindings.unbind(&sender);
             this.shared.bindings.ignore(&sender, false);
             Ok(())
@@ -126,6 +124,32 @@ impl Ingest {
             }
         }
         Ok(senders)
+    }
+
+    /// Keeps a sender ignored, whoever else does so at the same time.
+    pub(crate) async fn keep_ignored(&self, key: &str, ignored: &IgnoredDocument) -> Result<(), DeviceError> {
+        let body = serde_json::to_string(ignored).map_err(|_| DeviceError::NotStored)?;
+        for turn in 1.. {
+            let before = self.ignored_document(key).await?;
+            let expected = before.map_or(Expected::Absent, |(_, version)| Expected::Version(version));
+            match self.catalog.put(IGNORED_KIND, key, expected, &body, &[]).await {
+                Err(CatalogError::Conflict { .. }) if turn < TURNS_MAX => {}
+                kept => return kept.map(drop).map_err(DeviceError::Catalog),
+            }
+        }
+        Err(DeviceError::NotStored)
+    }
+
+    /// Keeps a sender ignored no longer, whoever else does so at the same time.
+    pub(crate) async fn forget_ignored(&self, key: &str) -> Result<(), DeviceError> {
+        for turn in 1.. {
+            let Some((_, version)) = self.ignored_document(key).await? else { return Ok(()) };
+            match self.catalog.remove(IGNORED_KIND, key, version).await {
+                Err(CatalogError::Conflict { .. }) if turn < TURNS_MAX => {}
+                gone => return gone.map_err(DeviceError::Catalog),
+            }
+        }
+        Err(DeviceError::NotStored)
     }
 
     pub(crate) async fn ignored_document(&self, key: &str) -> Result<Option<(IgnoredDocument, Version)>, DeviceError> {

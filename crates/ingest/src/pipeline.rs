@@ -10,7 +10,7 @@ use clock::Clock;
 use model::{Book, SourceName, Timestamp};
 use source::Inlet;
 use store::{
-    Catalog, CatalogError, Foreign, GoneCounts, Listener, Readings, Sequence, SeriesRecord, StoreError, Tidings,
+    Catalog, CatalogError, Foreign, GoneCounts, Listener, Node, Readings, Sequence, SeriesRecord, StoreError, Tidings,
     UnreadId,
 };
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
@@ -67,11 +67,9 @@ pub struct TotalBook {
     pub total: Book,
     /// Messages in flight in all.
     pub in_flight: u64,
-    /// Distinct readings that are there.
-    pub kept: u64,
-    /// Readings that were stored and are no longer there.
-    pub gone: GoneCounts,
-    /// Whether the equations hold: of messages and of readings for each source, and that all that was stored is kept or
+    /// Distinct readings that are there, and those that were stored and are no longer there; none where the store does not count them.
+    pub held: Option<(u64, GoneCounts)>,
+    /// Whether the equations hold: of messages and of readings for each source, and that all that was stored is there or
     /// gone. Readings that are not settled yet are in neither side of the last one, or in both.
     pub balanced: bool,
 }
@@ -228,7 +226,9 @@ impl Ingest {
     #[must_use]
     pub fn books(&self) -> TotalBook {
         let stats = self.store.stats();
-        let (settled, kept, gone) = (stats.books, stats.readings, stats.gone);
+        // What one of several servers stored the others may have stored before: nobody counts it.
+        let held = (!self.shared.is_shared()).then_some((stats.readings, stats.gone));
+        let settled = stats.books;
         let mut sources: BTreeMap<SourceName, (Book, u64)> = BTreeMap::new();
         let mut total = Book::default();
         let mut in_flight = 0;
@@ -245,9 +245,16 @@ impl Ingest {
             in_flight += waiting;
             sources.insert(source.clone(), (book, waiting));
         }
-        let known = total.readings.unsettled == 0;
-        balanced &= !known || total.readings.stored == kept + gone.deleted + gone.expired + gone.absorbed + gone.lost;
-        TotalBook { sources, total, in_flight, kept, gone, balanced }
+        if let Some((kept, gone)) = held.filter(|_| total.readings.unsettled == 0) {
+            balanced &= total.readings.stored == kept + gone.deleted + gone.expired + gone.absorbed + gone.lost;
+        }
+        TotalBook { sources, total, in_flight, held, balanced }
+    }
+
+    /// This server among those that share the store; none where it has the store for itself.
+    #[must_use]
+    pub fn node(&self) -> Option<Node> {
+        self.shared.node
     }
 
     /// Ingests an unread message again, with the time and key it was given at arrival.

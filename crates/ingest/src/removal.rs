@@ -5,14 +5,15 @@
 //! of the log takes device, series and readings away for good, and a document of its own keeps its sender ignored until
 //! somebody makes a device of that key. A stop at any point in between leaves the device deleted.
 
-use store::{Entry, Expected, MergeRecord, Version};
+use store::{CatalogError, Entry, MergeRecord, Version};
 use tokio::sync::oneshot;
 
 use crate::Ingest;
+use crate::again::was_behind;
 use crate::calibration::check_merge;
 use crate::command::{Command, Decided};
 use crate::devices::{DeviceError, to_its_end};
-use crate::document::{DeviceDocument, IGNORED_KIND, IgnoredDocument, KIND};
+use crate::document::{DeviceDocument, IgnoredDocument, KIND};
 use crate::view::DeviceView;
 
 /// For so long a deleted device can be restored: seven days.
@@ -53,11 +54,12 @@ impl Ingest {
         let device = self.shared.registry.any_device(key, self.clock.now()).ok_or_else(unknown)?;
         let DeviceDocument { topics, clients, merged, deleted_at, .. } = device.document;
         let ignored = IgnoredDocument { since: deleted_at.unwrap_or_default(), topics, clients, merged };
-        let body = serde_json::to_string(&ignored).map_err(|_| DeviceError::NotStored)?;
-        let before = self.ignored_document(key).await?;
-        let expected = before.map_or(Expected::Absent, |(_, version)| Expected::Version(version));
-        self.catalog.put(IGNORED_KIND, key, expected, &body, &[]).await.map_err(DeviceError::Catalog)?;
-        self.decide(Entry::DeviceDeleted(device.record.id)).await?;
+        self.keep_ignored(key, &ignored).await?;
+        match self.decide(Entry::DeviceDeleted(device.record.id)).await {
+            // Another server took it away first.
+            Ok(()) | Err(DeviceError::Overtaken) => {}
+            Err(error) => return Err(error),
+        }
         self.drop_document(&device.record.id.0.to_string(), device.version).await;
         tracing::info!(device = ?key, "a device was deleted for good");
         Ok(())
@@ -65,10 +67,17 @@ impl Ingest {
 
     /// The next start would remove it as well.
     async fn drop_document(&self, id: &str, version: u64) {
-        if version > 0
-            && let Err(error) = self.catalog.remove(KIND, id, Version(version)).await
-        {
-            tracing::warn!(%error, id, "the document of a device that is gone could not be removed");
+        if version == 0 {
+            return;
+        }
+        let removed = match self.catalog.remove(KIND, id, Version(version)).await {
+            // Another server changed it last.
+            Err(CatalogError::Conflict { found: Some(found) }) => self.catalog.remove(KIND, id, found).await,
+            removed => removed,
+        };
+        match removed {
+            Ok(()) | Err(CatalogError::Conflict { found: None }) => {}
+            Err(error) => tracing::warn!(%error, id, "the document of a device that is gone could not be removed"),
         }
     }
 
@@ -88,9 +97,7 @@ impl Ingest {
     pub(crate) async fn restore(&self, key: &str) -> Result<DeviceView, DeviceError> {
         let device = self.deleted_device(key).ok_or_else(|| DeviceError::NotDeleted(key.to_owned()))?;
         let restored = self.write(key, None, |document| document.deleted_at = None).await?;
-        if let Some((_, version)) = self.ignored_document(key).await? {
-            self.catalog.remove(IGNORED_KIND, key, version).await.map_err(DeviceError::Catalog)?;
-        }
+        self.forget_ignored(key).await?;
         self.shared.bindings.ignore(&device.record.key, false);
         Ok(restored)
     }
@@ -135,6 +142,8 @@ impl Ingest {
     }
 
     async fn merge(&self, from: &str, into: &str) -> Result<DeviceView, DeviceError> {
+        self.read_document(from).await?;
+        self.read_document(into).await?;
         let known = |key: &str| self.device(key).ok_or_else(|| DeviceError::Unknown(key.to_owned()));
         let (from, into) = (known(from)?, known(into)?);
         if from.record.id == into.record.id {
@@ -145,31 +154,47 @@ impl Ingest {
         let own = from.document.clone();
         let key = into.record.key.as_str();
         // A device of the key `from` still goes first: until the merge is durable nothing changes hands.
-        self.write(key, None, |document| {
-            let topics = own.topics.into_iter().filter(|filter| !document.topics.contains(filter)).collect::<Vec<_>>();
-            document.topics.extend(topics);
-            document.clients.extend(own.clients);
-            let keys = own.merged.into_iter().chain([from.record.key.clone()]);
-            let keys = keys.filter(|key| !document.merged.contains(key)).collect::<Vec<_>>();
-            document.merged.extend(keys);
-            document.hardware.extend(own.hardware);
-            document.hardware.sort_by_key(|mark| mark.at);
-            for (metric, display) in own.display {
-                document.display.entry(metric).or_insert(display);
-            }
-            for (metric, calibrations) in own.calibrations {
-                document.calibrations.entry(metric).or_insert(calibrations);
-            }
-        })
-        .await?;
+        let mut before = DeviceDocument::default();
+        let written = self
+            .write(key, None, |document| {
+                before.clone_from(document);
+                let topics =
+                    own.topics.into_iter().filter(|filter| !document.topics.contains(filter)).collect::<Vec<_>>();
+                document.topics.extend(topics);
+                document.clients.extend(own.clients);
+                let keys = own.merged.into_iter().chain([from.record.key.clone()]);
+                let keys = keys.filter(|key| !document.merged.contains(key)).collect::<Vec<_>>();
+                document.merged.extend(keys);
+                document.hardware.extend(own.hardware);
+                document.hardware.sort_by_key(|mark| mark.at);
+                for (metric, display) in own.display {
+                    document.display.entry(metric).or_insert(display);
+                }
+                for (metric, calibrations) in own.calibrations {
+                    document.calibrations.entry(metric).or_insert(calibrations);
+                }
+            })
+            .await?;
         let merge = MergeRecord { from: from.record.id, into: into.record.id };
-        self.decide(Entry::DeviceMerged(merge)).await?;
+        if let Err(error) = self.decide(Entry::DeviceMerged(merge)).await {
+            if matches!(error, DeviceError::Overtaken) {
+                self.take_back(key, written.version, before).await;
+            }
+            return Err(error);
+        }
         self.shared.bindings.unbind(&from.record.key);
         self.drop_document(&from.record.id.0.to_string(), from.version).await;
         let merged = self.device(key).ok_or(DeviceError::NotStored)?;
         self.shared.bindings.bind(&merged.record.key, &merged.document);
         tracing::info!(from = from.record.key.as_str(), into = key, "a device was merged into another");
         Ok(merged)
+    }
+
+    /// Another server was faster with one of both: what was said of the other as if they were one is not true.
+    async fn take_back(&self, key: &str, version: u64, before: DeviceDocument) {
+        if let Err(error) = self.write(key, Some(version), |document| *document = before).await {
+            tracing::warn!(%error, device = key, "what a merge that did not happen says of a device could not be taken back");
+        }
     }
 
     /// Puts a decision about stored readings into the log and waits until it is durable and followed.
@@ -182,6 +207,7 @@ impl Ingest {
             Decided::Refused(reason @ ("too_many_hidden" | "too_many_series")) => {
                 Err(DeviceError::Limit { code: reason, detail: format!("the store refused it: {reason}") })
             }
+            Decided::Refused(reason) if was_behind(reason) => Err(DeviceError::Overtaken),
             Decided::Refused(reason) => {
                 tracing::warn!(reason, "the store refused a decision");
                 Err(DeviceError::NotStored)

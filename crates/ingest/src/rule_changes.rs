@@ -8,6 +8,7 @@ use decode::rules::{Rule, RuleError, RuleSpec};
 use store::{CatalogError, Expected, StoreError, Version};
 
 use crate::Ingest;
+use crate::ids::next_number;
 use crate::rules::{BrokenRule, HeldRule, KIND, ORDER, OrderDocument, RULES_MAX, RuleDocument, RuleSet, RuleView};
 
 /// A rule as it shall be.
@@ -90,7 +91,9 @@ impl Ingest {
             }
             let ids = current.held().map(|held| &held.id).chain(current.broken.iter().map(|broken| &broken.id));
             let greatest = ids.filter_map(|id| id.parse::<i64>().ok()).max().unwrap_or_default();
-            let id: Arc<str> = this.clock.now().millis().max(greatest.saturating_add(1)).to_string().into();
+            // Two servers give different ones, whatever their clocks say.
+            let last = u64::try_from(greatest.max(this.clock.now().millis() - 1)).unwrap_or_default();
+            let id: Arc<str> = next_number(last, this.shared.node.unwrap_or_default()).to_string().into();
             if let Some(before) = &before {
                 Rule::compile(&change.spec)?;
                 this.write_place(&current, &id, before).await?;

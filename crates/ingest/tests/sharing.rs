@@ -429,3 +429,33 @@ async fn many_devices_of_the_other_cost_no_look_at_everything() {
     one.finish().await;
     two.finish().await;
 }
+
+#[tokio::test]
+async fn what_both_do_at_once_is_done_once_and_nothing_half() {
+    let (one, two) = two().await;
+    for device in ["a/gone", "a/old", "a/new"] {
+        one.publish(&format!("{device}/temperature"), "1").await;
+    }
+    heard(&two, "a/new", "temperature", 1.0).await;
+    let series = two.ingest.series("a/gone", "temperature").unwrap().id;
+    two.deafen();
+    one.ingest.delete_device("a/gone", None, true).await.unwrap();
+    two.ingest.delete_device("a/gone", None, true).await.unwrap();
+    one.ingest.delete_device("a/old", None, true).await.unwrap();
+    let merged = two.ingest.merge_devices("a/old", "a/new").await;
+    assert!(matches!(merged, Err(DeviceError::Overtaken | DeviceError::Unknown(_))), "{merged:?}");
+    let before = Timestamp::from_millis(NOW - 86_400_000).unwrap();
+    let of_new = two.ingest.series("a/new", "temperature").unwrap().id;
+    two.ingest.expire(vec![series, of_new], before).await.unwrap();
+    assert_eq!(two.ingest.floor(of_new), Some(before));
+    two.hear();
+    until("both know of one", || one.ingest.counts() == (1, 1) && two.ingest.counts() == (1, 1)).await;
+    until("the floor", || one.ingest.floor(of_new) == Some(before)).await;
+    for server in [&one, &two] {
+        let new = server.ingest.device("a/new").unwrap();
+        assert!(new.document.merged.is_empty(), "{new:?}");
+        assert!(server.ingest.ignores("a/gone") && server.ingest.ignores("a/old"));
+    }
+    one.finish().await;
+    two.finish().await;
+}

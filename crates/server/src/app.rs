@@ -75,7 +75,8 @@ impl App {
         let external = external.await.context("the external brokers cannot be read")?;
         let (held, watch) = (Arc::new(Held(ingest.clone())), Arc::new(ingest.clone()));
         let upkeep = Upkeep::start(Arc::clone(&readings), catalog, Arc::clone(&clock), held).await;
-        let upkeep = Arc::new(upkeep.context("the retention policy cannot be read")?);
+        let upkeep = upkeep.context("the retention policy cannot be read")?.following(ingest.tidings(upkeep::KIND));
+        let upkeep = Arc::new(upkeep);
         let broker = Broker::watched(broker::Limits::default(), inlet.clone(), Arc::clone(&clock), watch, own);
         let demo = config.demo.then(|| Arc::new(Demo::new(ingest.clone(), mqtt.local_addr(), Arc::clone(&clock))));
         let access = Arc::new(access::state(&config));

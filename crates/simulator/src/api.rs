@@ -105,6 +105,9 @@ pub struct Readings {
     pub replaced: u64,
     /// Stored or duplicate, not known yet which.
     pub unsettled: u64,
+    /// Stored, duplicate or replaced: the store does not look which.
+    #[serde(default)]
+    pub upserted: u64,
     /// Refused, by reason.
     pub rejected: BTreeMap<String, u64>,
 }
@@ -139,8 +142,12 @@ impl Book {
         let settled =
             messages.stored + reasons(&messages.no_reading) + messages.duplicate + reasons(&messages.rejected);
         let readings = &self.readings;
-        let accounted =
-            readings.stored + readings.duplicate + readings.replaced + readings.unsettled + reasons(&readings.rejected);
+        let accounted = readings.stored
+            + readings.duplicate
+            + readings.replaced
+            + readings.unsettled
+            + readings.upserted
+            + reasons(&readings.rejected);
         messages.received == settled + messages.in_flight && readings.decoded == accounted
     }
 }

@@ -325,7 +325,9 @@ impl Ledger {
         if books.messages.in_flight > 0 {
             self.report.fault(Fault::Unbalanced, || format!("{} in flight", books.messages.in_flight));
         }
-        if readings < stored || readings > stored + books.readings.unsettled || replaced > 0 {
+        let upserted = books.readings.upserted.saturating_sub(self.baseline.readings.upserted);
+        let most = stored + books.readings.unsettled + upserted;
+        if readings < stored || readings > most || replaced > 0 {
             self.report.fault(Fault::Unbalanced, || {
                 format!("{readings} readings found, but the books say {:?}", books.readings)
             });

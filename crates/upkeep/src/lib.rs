@@ -14,4 +14,6 @@ mod upkeep;
 pub use guard::{ClockState, JUMP_MS};
 pub use policy::{DAYS_MAX, Policy, PolicyError, RULES_MAX, Rule, Subject};
 pub use preview::{DevicePreview, Preview};
-pub use upkeep::{Failed, HeldDevice, HeldSeries, Holdings, PENDING_MS, Pending, RetentionView, Upkeep, UpkeepError};
+pub use upkeep::{
+    Failed, HeldDevice, HeldSeries, Holdings, KIND, PENDING_MS, Pending, RetentionView, Upkeep, UpkeepError,
+};

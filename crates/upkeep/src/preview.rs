@@ -43,6 +43,10 @@ impl Preview {
     ) -> Result<Self, StoreError> {
         let stats = store.stats();
         let bytes_of = |readings: u64| {
+            if stats.readings == 0 {
+                // The store does not count them, so nobody knows what one takes.
+                return 0;
+            }
             let bytes = u128::from(readings) * u128::from(stats.disk_bytes) / u128::from(stats.readings.max(1));
             u64::try_from(bytes).unwrap_or(u64::MAX)
         };

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use clock::Clock;
 use model::{SeriesId, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::{Catalog, CatalogError, EXPIRY_SERIES_MAX, Expected, Readings, StoreError, Version};
-use tokio::sync::{Mutex, watch};
+use store::{Catalog, CatalogError, EXPIRY_SERIES_MAX, Expected, Listener, Readings, StoreError, Version};
+use tokio::sync::{Mutex, MutexGuard, watch};
 
 use crate::guard::ClockState;
 use crate::policy::{Policy, PolicyError};
@@ -26,7 +26,10 @@ const HOUR_MS: i64 = 60 * 60 * 1000;
 /// How often it is looked whether something is to be done. Floors are whole hours.
 const LOOK_EVERY: Duration = Duration::from_secs(10 * 60);
 
-const KIND: &str = "retention";
+/// The kind of the documents that are kept.
+pub const KIND: &str = "retention";
+/// So often a document is written that another server writes meanwhile. Then it is left for the next look.
+const TURNS_MAX: usize = 5;
 const POLICY: &str = "policy";
 const CLOCK: &str = "clock";
 
@@ -130,7 +133,7 @@ pub struct RetentionView {
     pub clock: ClockState,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Kept {
     document: Document,
     version: Option<Version>,
@@ -147,6 +150,8 @@ pub struct Upkeep {
     /// Whoever has it changes the policy or acts by it.
     kept: Mutex<Kept>,
     shown: SyncMutex<RetentionView>,
+    /// Hears when another server that shares the store wrote a policy.
+    elsewhere: Mutex<Listener>,
 }
 
 /// Readings before it are too old by a policy of `days`: a whole hour, so that it stands still between two looks.
@@ -166,26 +171,20 @@ impl Upkeep {
         clock: Arc<dyn Clock>,
         holdings: Arc<dyn Holdings>,
     ) -> Result<Self, UpkeepError> {
-        let unreadable = |error: serde_json::Error| {
-            UpkeepError::Store(StoreError::Damaged(format!("the retention policy cannot be read: {error}")))
-        };
-        let (mut document, mut version) = (Document::default(), None);
-        if let Some(found) = catalog.get(KIND, POLICY).await? {
-            document = serde_json::from_str(&found.body).map_err(unreadable)?;
-            version = Some(found.version);
-        }
-        let (mut server, mut clock_version) = (None, None);
-        if let Some(found) = catalog.get(KIND, CLOCK).await? {
-            let kept: KeptClock = serde_json::from_str(&found.body).map_err(unreadable)?;
-            server = Some(Timestamp::saturating(kept.server_ms));
-            clock_version = Some(found.version);
-        }
+        let mut kept = Kept::default();
+        kept.read(catalog.as_ref()).await?;
         // A time of a clock that could not be right tells nothing.
         let heard = |time: &Timestamp| ClockState::judge(None, *time) == ClockState::Trusted;
-        let server = server.or_else(|| store.restored().last_received.filter(heard));
-        let kept = Kept { document, version, clock: server, clock_version };
+        kept.clock = kept.clock.or_else(|| store.restored().last_received.filter(heard));
         let shown = SyncMutex::new(view(&kept, clock.now()));
-        Ok(Self { store, catalog, clock, holdings, kept: Mutex::new(kept), shown })
+        let elsewhere = Mutex::new(Listener::deaf(KIND));
+        Ok(Self { store, catalog, clock, holdings, kept: Mutex::new(kept), shown, elsewhere })
+    }
+
+    /// Follows what other servers that share the store decide: `elsewhere` hears when they write documents of [`KIND`].
+    #[must_use]
+    pub fn following(self, elsewhere: Listener) -> Self {
+        Self { elsewhere: Mutex::new(elsewhere), ..self }
     }
 
     /// What holds and what will, as of now.
@@ -225,7 +224,7 @@ impl Upkeep {
         confirmed: Option<u64>,
     ) -> Result<RetentionView, UpkeepError> {
         policy.check()?;
-        let mut kept = self.kept.lock().await;
+        let mut kept = self.turn().await?;
         kept.at(expected)?;
         let devices = self.holdings.devices();
         let named = devices.iter().map(|device| (device.key.as_str(), device.tags.as_slice()));
@@ -255,7 +254,7 @@ impl Upkeep {
     /// # Errors
     /// Nothing is pending, it is not at `expected`, or cannot be stored.
     pub async fn cancel(&self, expected: Option<u64>) -> Result<RetentionView, UpkeepError> {
-        let mut kept = self.kept.lock().await;
+        let mut kept = self.turn().await?;
         kept.at(expected)?;
         if kept.document.pending.is_none() {
             return Err(UpkeepError::NothingPending);
@@ -270,7 +269,7 @@ impl Upkeep {
     /// # Errors
     /// It reads a time before this program was built, or it cannot be stored.
     pub async fn confirm_clock(&self) -> Result<RetentionView, UpkeepError> {
-        let mut kept = self.kept.lock().await;
+        let mut kept = self.turn().await?;
         let now = self.clock.now();
         if ClockState::judge(None, now) != ClockState::Trusted {
             return Err(UpkeepError::Clock);
@@ -285,11 +284,33 @@ impl Upkeep {
             if let Err(error) = self.look().await {
                 tracing::error!(%error, "upkeep failed and is tried again");
             }
-            tokio::select! {
-                () = tokio::time::sleep(LOOK_EVERY) => {}
-                _ = stop.wait_for(|stop| *stop) => return,
+            let mut elsewhere = self.elsewhere.lock().await;
+            let look_again = tokio::time::sleep(LOOK_EVERY);
+            tokio::pin!(look_again);
+            loop {
+                tokio::select! {
+                    () = &mut look_again => break,
+                    () = elsewhere.heard() => if let Err(error) = self.follow().await {
+                        tracing::error!(%error, "the retention that another server set could not be read yet");
+                    },
+                    () = stopped(&mut stop) => return,
+                }
             }
         }
+    }
+
+    /// Another server wrote a policy: it is in force here as well.
+    async fn follow(&self) -> Result<(), UpkeepError> {
+        let kept = self.turn().await?;
+        self.show(&kept);
+        Ok(())
+    }
+
+    /// The turn to change or do something; it begins with what another server may have written.
+    async fn turn(&self) -> Result<MutexGuard<'_, Kept>, UpkeepError> {
+        let mut kept = self.kept.lock().await;
+        kept.read(self.catalog.as_ref()).await?;
+        Ok(kept)
     }
 
     /// Does what is to be done now.
@@ -297,7 +318,7 @@ impl Upkeep {
     /// # Errors
     /// What could not be done; it is tried again at the next look.
     pub async fn look(&self) -> Result<(), UpkeepError> {
-        let mut kept = self.kept.lock().await;
+        let mut kept = self.turn().await?;
         let now = self.clock.now();
         let judged = ClockState::judge(kept.clock, now);
         if judged != ClockState::Trusted {
@@ -307,7 +328,11 @@ impl Upkeep {
         }
         self.keep_clock(&mut kept, now).await?;
         if let Some(pending) = kept.document.pending.clone().filter(|due| due.takes_effect_ms <= now.millis()) {
-            self.keep(&mut kept, Document { policy: pending.policy, pending: None }).await?;
+            match self.keep(&mut kept, Document { policy: pending.policy, pending: None }).await {
+                // Another server did it, or somebody set another one: that one holds.
+                Err(UpkeepError::Conflict(_)) => kept.read(self.catalog.as_ref()).await?,
+                kept => kept?,
+            }
         }
         self.apply(&kept.document.policy).await?;
         Ok(self.holdings.purge(now).await?)
@@ -333,7 +358,13 @@ impl Upkeep {
     async fn keep(&self, kept: &mut Kept, document: Document) -> Result<(), UpkeepError> {
         let body = serde_json::to_string(&document).map_err(|error| Failed(error.to_string()))?;
         let expected = kept.version.map_or(Expected::Absent, Expected::Version);
-        kept.version = Some(self.catalog.put(KIND, POLICY, expected, &body, &[]).await?);
+        kept.version = Some(match self.catalog.put(KIND, POLICY, expected, &body, &[]).await {
+            Ok(version) => version,
+            Err(CatalogError::Conflict { found }) => {
+                return Err(UpkeepError::Conflict(found.map_or(0, |version| version.0)));
+            }
+            Err(error) => return Err(error.into()),
+        });
         kept.document = document;
         self.show(kept);
         Ok(())
@@ -342,8 +373,17 @@ impl Upkeep {
     async fn keep_clock(&self, kept: &mut Kept, now: Timestamp) -> Result<(), UpkeepError> {
         let body = serde_json::to_string(&KeptClock { server_ms: now.millis() });
         let body = body.map_err(|error| Failed(error.to_string()))?;
-        let expected = kept.clock_version.map_or(Expected::Absent, Expected::Version);
-        kept.clock_version = Some(self.catalog.put(KIND, CLOCK, expected, &body, &[]).await?);
+        for turn in 1.. {
+            let expected = kept.clock_version.map_or(Expected::Absent, Expected::Version);
+            match self.catalog.put(KIND, CLOCK, expected, &body, &[]).await {
+                // Another server keeps its time there as well.
+                Err(CatalogError::Conflict { .. }) if turn < TURNS_MAX => kept.read(self.catalog.as_ref()).await?,
+                put => {
+                    kept.clock_version = Some(put?);
+                    break;
+                }
+            }
+        }
         kept.clock = Some(now);
         self.show(kept);
         Ok(())
@@ -352,6 +392,11 @@ impl Upkeep {
     fn show(&self, kept: &Kept) {
         *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = view(kept, self.clock.now());
     }
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // A sender that is gone has stopped as well.
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 fn view(kept: &Kept, now: Timestamp) -> RetentionView {
@@ -364,6 +409,25 @@ fn view(kept: &Kept, now: Timestamp) -> RetentionView {
 }
 
 impl Kept {
+    /// What is kept now. What cannot be read is an error: nothing is guessed where readings are at stake.
+    async fn read(&mut self, catalog: &dyn Catalog) -> Result<(), UpkeepError> {
+        let unreadable = |error: serde_json::Error| {
+            UpkeepError::Store(StoreError::Damaged(format!("the retention policy cannot be read: {error}")))
+        };
+        let (mut document, mut version) = (Document::default(), None);
+        if let Some(found) = catalog.get(KIND, POLICY).await? {
+            document = serde_json::from_str(&found.body).map_err(unreadable)?;
+            version = Some(found.version);
+        }
+        if let Some(found) = catalog.get(KIND, CLOCK).await? {
+            let kept: KeptClock = serde_json::from_str(&found.body).map_err(unreadable)?;
+            self.clock = Some(Timestamp::saturating(kept.server_ms));
+            self.clock_version = Some(found.version);
+        }
+        (self.document, self.version) = (document, version);
+        Ok(())
+    }
+
     fn at(&self, expected: Option<u64>) -> Result<(), UpkeepError> {
         let found = self.version.map_or(0, |version| version.0);
         if expected.is_none_or(|expected| expected == found) { Ok(()) } else { Err(UpkeepError::Conflict(found)) }

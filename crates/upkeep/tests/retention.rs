@@ -12,10 +12,11 @@ use model::{
 };
 use store::{
     Batch, CommitOutcome, DeviceRecord, Entry, ExpiryRecord, MemoryStore, MessageRecord, Readings, SeriesReading,
-    SeriesRecord,
+    SeriesRecord, Tidings,
 };
+use tokio::sync::watch;
 use upkeep::{
-    ClockState, Failed, HeldDevice, HeldSeries, Holdings, JUMP_MS, PENDING_MS, Policy, Rule, Subject, Upkeep,
+    ClockState, Failed, HeldDevice, HeldSeries, Holdings, JUMP_MS, KIND, PENDING_MS, Policy, Rule, Subject, Upkeep,
     UpkeepError,
 };
 
@@ -272,4 +273,36 @@ async fn of_two_changes_of_one_version_one_is_refused() {
     let first = scene.upkeep.set(days(30), Some(0), false, None).await.unwrap();
     let second = scene.upkeep.set(days(40), Some(0), false, None).await;
     assert!(matches!(second, Err(UpkeepError::Conflict(found)) if found == first.version), "{second:?}");
+}
+
+#[tokio::test]
+async fn what_one_server_decides_holds_on_the_other_and_both_may_do_it() {
+    let scene = Scene::begin().await;
+    let tidings = Arc::new(Tidings::default());
+    let two = Arc::new(start(&scene.store, &scene.clock).await.following(tidings.listen(KIND)));
+    scene.upkeep.look().await.unwrap();
+    two.look().await.unwrap();
+    let (stop, stopped) = watch::channel(false);
+    let running = tokio::spawn(Arc::clone(&two).run(stopped));
+    let set = scene.upkeep.set(days(30), None, false, None).await.unwrap();
+    tidings.of(KIND);
+    let waited = tokio::time::timeout(std::time::Duration::from_secs(30), async {
+        while two.view().pending.is_none() {
+            tokio::task::yield_now().await;
+        }
+    });
+    waited.await.unwrap();
+    stop.send_replace(true);
+    running.await.unwrap();
+    // Whoever saw it before is told, on the other server too; whoever saw it on one may change it on the other.
+    let conflict = two.set(days(40), Some(0), false, None).await;
+    assert!(matches!(conflict, Err(UpkeepError::Conflict(found)) if found == set.version), "{conflict:?}");
+    scene.pass(PENDING_MS);
+    for upkeep in [&scene.upkeep, two.as_ref(), &scene.upkeep] {
+        upkeep.look().await.unwrap();
+        assert_eq!(upkeep.view().policy, days(30));
+    }
+    assert!(scene.store.stats().gone.expired > 0);
+    let changed = two.set(days(365), Some(two.view().version), false, None).await.unwrap();
+    assert_eq!(changed.policy, days(365));
 }

@@ -11,11 +11,13 @@ export type WayIn = Schemas['WayIn'];
 export type WayState = Schemas['WayState'];
 export type Subscription = Schemas['Subscription'];
 export type SeenTopic = Schemas['Seen'];
+export type System = Schemas['System'];
 
 const pathOf = (name: string) => `/brokers/${encodeURIComponent(name)}`;
 const at = (version: number) => ({ 'if-match': `"${version}"` });
 
 export const getSources = async () => (await ask<Schemas['Sources']>('/sources')).items;
+export const getSystem = () => ask<System>('/system');
 export const getBrokers = async () => (await ask<Schemas['ExternalBrokers']>('/brokers')).items;
 export const addBroker = (body: BrokerBody) => ask<Broker>('/brokers', { method: 'POST', body });
 export const changeBroker = (broker: Broker, body: BrokerBody) =>

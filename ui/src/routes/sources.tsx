@@ -4,7 +4,14 @@ import { useEffect } from 'preact/hooks';
 import type { Import } from '../api/imports.ts';
 import { getImports } from '../api/imports.ts';
 import type { WayIn } from '../api/sources.ts';
-import { type Broker, getBrokers, getSources, removeBroker } from '../api/sources.ts';
+import {
+  type Broker,
+  getBrokers,
+  getSources,
+  getSystem,
+  removeBroker,
+  type System,
+} from '../api/sources.ts';
 import { AskByName } from '../components/AskByName.tsx';
 import { CopyLine } from '../components/CopyLine.tsx';
 import { Failure } from '../components/Failure.tsx';
@@ -15,6 +22,7 @@ import words from '../i18n/en.sources.json';
 import { addWords, plural, t } from '../i18n/index.ts';
 import { BrokerForm } from '../sources/BrokerForm.tsx';
 import { type Door, doors } from '../sources/draft.ts';
+import { Nodes } from '../sources/Nodes.tsx';
 import { WayRow } from '../sources/WayRow.tsx';
 import { about } from '../state/fleet.ts';
 import { usePoll } from '../state/poll.ts';
@@ -32,11 +40,17 @@ interface Ways {
   ways: WayIn[];
   brokers: Broker[];
   imports: Import[];
+  system: System;
 }
 
 async function readWays(): Promise<Ways> {
-  const [ways, brokers, imports] = await Promise.all([getSources(), getBrokers(), getImports()]);
-  return { ways, brokers, imports };
+  const [ways, brokers, imports, system] = await Promise.all([
+    getSources(),
+    getBrokers(),
+    getImports(),
+    getSystem(),
+  ]);
+  return { ways, brokers, imports, system };
 }
 
 const CsvImport = lazily(async () => (await import('../sources/CsvImport.tsx')).CsvImport);
@@ -124,6 +138,7 @@ export function Sources() {
           </WayRow>
         ))}
       </ul>
+      <Nodes system={data.system} />
       {hasExternal && <Doors />}
       {going.value && (
         <RemoveBroker

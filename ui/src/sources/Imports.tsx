@@ -91,8 +91,11 @@ function Progress({ one, name }: { one: Import; name: string }) {
 }
 
 function countsOf(one: Import): string {
-  const told = (['stored', 'duplicate', 'replaced', 'unsettled'] as const).flatMap((fate) =>
-    one[fate] > 0 || fate === 'stored' ? [`${t(`books.${fate}`)} ${formatCount(one[fate])}`] : [],
+  const fates = ['stored', 'upserted', 'duplicate', 'replaced', 'unsettled'] as const;
+  const told = fates.flatMap((fate) =>
+    one[fate] > 0 || (fate === 'stored' && one.upserted === 0)
+      ? [`${t(`books.${fate}`)} ${formatCount(one[fate])}`]
+      : [],
   );
   const refused = Object.entries(one.rejected).map(
     ([reason, count]) => `${word('reason', reason)} ${formatCount(count)}`,

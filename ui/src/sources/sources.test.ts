@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Broker } from '../api/sources.ts';
+import words from '../i18n/en.sources.json';
+import { addWords } from '../i18n/index.ts';
 import { nameFor, readAddress } from './address.ts';
 import {
   bodyOf,
@@ -10,6 +12,7 @@ import {
   withEncryption,
   withHost,
 } from './draft.ts';
+import { clockWords, heardWords } from './Nodes.tsx';
 import { branchesOf, takes } from './topics.ts';
 
 describe('an address', () => {
@@ -109,5 +112,31 @@ describe('the form of a broker', () => {
     expect(said('tls.server_name: 1 to 256 bytes')).toBe('tls');
     expect(said('there are 16 external brokers already')).toBeNull();
     expect(said('an external broker is called "pi" already', 'broker_exists')).toBe('name');
+  });
+});
+
+describe('servers that share the store', () => {
+  addWords(words);
+  const node = {
+    number: 2,
+    own: false,
+    http: 'http://10.0.0.5:8080',
+    version: '0.1.0',
+    seen: 0,
+    silent_ms: 900,
+    clock_skew_ms: -20,
+    lag_ms: null,
+  };
+
+  it('are heard, or silent for so long', () => {
+    expect(heardWords(node)).toBe('just now');
+    expect(heardWords({ ...node, silent_ms: 90_000 })).toContain('silent for');
+  });
+
+  it('have clocks that agree, or are apart', () => {
+    expect(clockWords(node)).toBe('agrees');
+    expect(clockWords({ ...node, clock_skew_ms: 2_000 })).toContain('ahead');
+    expect(clockWords({ ...node, clock_skew_ms: -2_000 })).toContain('behind');
+    expect(clockWords({ ...node, own: true, clock_skew_ms: 2_000 })).toBe('agrees');
   });
 });

@@ -2,7 +2,15 @@
 import type { Book, Counts } from '../api/types.ts';
 
 export interface Term {
-  name: 'stored' | 'no_reading' | 'duplicate' | 'rejected' | 'in_flight' | 'replaced' | 'unsettled';
+  name:
+    | 'stored'
+    | 'no_reading'
+    | 'duplicate'
+    | 'rejected'
+    | 'in_flight'
+    | 'replaced'
+    | 'unsettled'
+    | 'upserted';
   count: number;
 }
 
@@ -16,10 +24,12 @@ export function sumOf(counts: Counts): number {
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
-/** Terms that are 0 are left out, except the first, which is the point of it all. */
+/** Terms that are 0 are left out, except the point of it all: what is stored. A store that does not look before it writes calls that
+ * upserted. */
 function equation(left: number, all: Term[]): Equation {
   const sum = all.reduce((total, term) => total + term.count, 0);
-  const terms = all.filter((term, i) => i === 0 || term.count !== 0);
+  const isUpserted = all.some((term) => term.name === 'upserted' && term.count > 0);
+  const terms = all.filter((term, i) => (i === 0 && !isUpserted) || term.count !== 0);
   return { left, terms, balanced: sum === left };
 }
 
@@ -36,6 +46,7 @@ export function messageEquation({ messages }: Book): Equation {
 export function readingEquation({ readings }: Book): Equation {
   return equation(readings.decoded, [
     { name: 'stored', count: readings.stored },
+    { name: 'upserted', count: readings.upserted },
     { name: 'duplicate', count: readings.duplicate },
     { name: 'replaced', count: readings.replaced },
     { name: 'unsettled', count: readings.unsettled },

@@ -45,6 +45,8 @@ pub struct Import {
     replaced: u64,
     /// Readings that are durable, of which is not known yet which of the three they are.
     unsettled: u64,
+    /// Readings that are durable, by a store that never knows which of the three they are.
+    upserted: u64,
     /// Rows and cells that were not stored, by reason.
     #[schema(value_type = BTreeMap<String, u64>)]
     rejected: BTreeMap<&'static str, u64>,
@@ -288,6 +290,7 @@ impl Job {
             duplicate: after.duplicate.saturating_sub(before.duplicate),
             replaced: after.replaced.saturating_sub(before.replaced),
             unsettled: after.unsettled.saturating_sub(before.unsettled),
+            upserted: after.upserted.saturating_sub(before.upserted),
             rejected,
             bytes: progress.bytes,
             bytes_total: self.bytes_total,
