@@ -5,13 +5,18 @@
 #![warn(missing_docs)]
 
 mod cassandra;
+mod catalog;
+mod changes;
 mod checkpoint;
+mod claims;
 mod cluster;
 #[allow(dead_code, reason = "what compacts is still to come")]
 mod compact;
 mod conditional;
 mod connect;
 mod decisions;
+mod documents;
+mod hints;
 mod journal;
 mod memory;
 mod newest;
@@ -29,6 +34,8 @@ mod touches;
 mod write;
 
 pub use cassandra::{CassandraStore, Options};
+pub use catalog::{CassandraCatalog, TOGETHER_BYTES_MAX};
+pub use changes::Changes;
 pub use connect::{REQUEST_TIMEOUT, connect, connect_through, datacenter};
 pub use open_error::OpenError;
 pub use periods::Periods;

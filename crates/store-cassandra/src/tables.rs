@@ -44,8 +44,8 @@ const FIRST: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS {k}.hours (home int, year int, series int, day int, version bigint, blob blob, \
      PRIMARY KEY ((home, year), series, day))",
     "CREATE TABLE IF NOT EXISTS {k}.documents (kind text, id text, version bigint, body text, \
-     claims frozen<list<frozen<tuple<text, text>>>>, PRIMARY KEY (kind, id))",
-    "CREATE TABLE IF NOT EXISTS {k}.claims (space text, key text, kind text, id text, PRIMARY KEY (space, key))",
+     claims frozen<list<frozen<tuple<text, text>>>>, mark uuid, fence uuid, PRIMARY KEY (kind, id))",
+    "CREATE TABLE IF NOT EXISTS {k}.claims (space text, key text, kind text, id text, mark uuid, PRIMARY KEY (space, key))",
     "CREATE TABLE IF NOT EXISTS {k}.changes (part int, at timeuuid, node int, kind text, PRIMARY KEY (part, at)) \
      WITH CLUSTERING ORDER BY (at DESC) \
      AND compaction = {'class': 'TimeWindowCompactionStrategy', 'compaction_window_unit': 'MINUTES', 'compaction_window_size': '10'} \

@@ -2,14 +2,15 @@
 
 mod keyspaces;
 
-use keyspaces::{drop_keyspace, keyspace, node, run, session, target};
+use cassandra_node::Shared;
+use keyspaces::{keyspace, run, session};
 use store_cassandra::{OpenError, Target, bring_up, connect, version};
 
 const SIMPLE: &str = "CREATE KEYSPACE {k} WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn servers_that_start_at_once_all_come_up() {
-    let target = target(&keyspace("at_once"), "");
+    let (_own, target) = keyspace("at_once", "");
     let one = session(&target).await;
     let starts = (0..4).map(|_| {
         let target = target.clone();
@@ -28,12 +29,11 @@ async fn servers_that_start_at_once_all_come_up() {
     assert_eq!(again, opened[0], "it is the same store the next time");
     run(&one, &target, "SELECT body FROM {k}.documents WHERE kind = 'a' AND id = 'b'").await;
     run(&one, &target, "SELECT kind FROM {k}.changes WHERE part = 0").await;
-    drop_keyspace(&one, &target).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_died_while_it_upgraded_is_followed() {
-    let target = target(&keyspace("died"), "");
+    let (_own, target) = keyspace("died", "");
     let session = session(&target).await;
     run(&session, &target, SIMPLE).await;
     run(&session, &target, "CREATE TABLE {k}.meta (name text PRIMARY KEY, value text)").await;
@@ -44,50 +44,47 @@ async fn a_server_that_died_while_it_upgraded_is_followed() {
     let opened = bring_up(&session, &target).await.unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(opened.replication.strategy, "SimpleStrategy", "what somebody made stays as it is");
     run(&session, &target, "SELECT time FROM {k}.readings WHERE home = 1 AND day = 1").await;
-    drop_keyspace(&session, &target).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newer_keyspace_is_refused() {
-    let target = target(&keyspace("newer"), "");
+    let (_own, target) = keyspace("newer", "");
     let session = session(&target).await;
     bring_up(&session, &target).await.unwrap();
     run(&session, &target, "UPDATE {k}.meta SET value = '99' WHERE name = 'version' IF EXISTS").await;
     let refused = bring_up(&session, &target).await.unwrap_err();
     assert!(matches!(refused, OpenError::NewerKeyspace { found: 99, known, .. } if known == version()), "{refused}");
-    drop_keyspace(&session, &target).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_keyspace_of_something_else_is_refused() {
-    let target = target(&keyspace("foreign"), "");
+    let (_own, target) = keyspace("foreign", "");
     let session = session(&target).await;
     run(&session, &target, SIMPLE).await;
     run(&session, &target, "CREATE TABLE {k}.ts_kv (id int PRIMARY KEY)").await;
     let refused = bring_up(&session, &target).await.unwrap_err();
     assert!(refused.to_string().contains("ts_kv"), "{refused}");
-    drop_keyspace(&session, &target).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn servers_of_a_keyspace_use_one_datacenter() {
-    let target = target(&keyspace("datacenter"), "");
+    let (_own, target) = keyspace("datacenter", "");
     let session = session(&target).await;
     bring_up(&session, &target).await.unwrap();
     run(&session, &target, "UPDATE {k}.meta SET value = 'west' WHERE name = 'datacenter' IF EXISTS").await;
     let refused = bring_up(&session, &target).await.unwrap_err();
     assert!(refused.to_string().contains("?dc=west"), "{refused}");
-    drop_keyspace(&session, &target).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_cluster_cannot_give_is_a_sentence() {
-    let plain = target(&keyspace("cannot"), "");
+    let (own, plain) = keyspace("cannot", "");
+    let with = |query: &str| Target::parse(&format!("{}{query}", own.url()), None).unwrap();
     let one = session(&plain).await;
     let nodes = one.get_cluster_state().get_nodes_info().len();
-    let refused = connect(&target(&plain.keyspace, "?dc=west")).await.unwrap_err().to_string();
+    let refused = connect(&with("?dc=west")).await.unwrap_err().to_string();
     assert!(refused.contains("no datacenter \"west\"") && refused.contains("datacenter1"), "{refused}");
-    let many = target(&plain.keyspace, &format!("?rf={}", nodes + 1));
+    let many = with(&format!("?rf={}", nodes + 1));
     let refused = bring_up(&one, &many).await.unwrap_err().to_string();
     assert!(refused.contains("?rf="), "{refused}");
     run(&one, &plain, SIMPLE).await;
@@ -95,7 +92,6 @@ async fn what_the_cluster_cannot_give_is_a_sentence() {
     run(&one, &plain, alter).await;
     let refused = bring_up(&one, &plain).await.unwrap_err();
     assert!(matches!(refused, OpenError::TooFewNodes { factor: 9, .. }), "{refused}");
-    drop_keyspace(&one, &plain).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,6 +107,6 @@ async fn nobody_there_is_told_for_each_host() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_host_that_answers_is_enough() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let target = Target::parse(&format!("cassandra://127.0.0.1:{free},{}/k", node()), None).unwrap();
+    let target = Target::parse(&format!("cassandra://127.0.0.1:{free},{}/k", Shared::node().address()), None).unwrap();
     session(&target).await;
 }

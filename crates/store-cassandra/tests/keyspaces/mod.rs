@@ -1,38 +1,33 @@
-//! A keyspace of its own for each test.
+//! A keyspace of its own for each test, on the node that tests share.
 #![allow(dead_code, reason = "each test binary uses some of it")]
 #![allow(clippy::unwrap_used, reason = "this is test code; a panic is how a test fails")]
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
 
+use cassandra_node::{Keyspace, Shared};
 use scylla::client::session::Session;
-use store_cassandra::{Target, connect};
+use store_cassandra::{Target, bring_up, connect};
 
-/// The node that tests share.
-pub fn node() -> String {
-    cassandra_node::Shared::node().address().to_string()
+/// A keyspace that is not made yet, with what stands behind its name in the address. It goes when the first of them is dropped.
+pub fn keyspace(what: &str, query: &str) -> (Keyspace, Target) {
+    let keyspace = Shared::node().keyspace(what);
+    let target = Target::parse(&format!("{}{query}", keyspace.url()), None).unwrap();
+    (keyspace, target)
 }
 
-/// A name that no other test uses.
-pub fn keyspace(test: &str) -> String {
-    let name = format!("t_{test}");
-    #[expect(clippy::disallowed_methods, reason = "a name, not a time")]
-    let drawn = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() % 1_000_000_000;
-    format!("{}_{drawn:09}", &name[..name.len().min(36)])
+/// One that is made, with its tables.
+pub async fn made(what: &str) -> (Keyspace, Target, Arc<Session>) {
+    let (keyspace, target) = keyspace(what, "");
+    let session = session(&target).await;
+    bring_up(&session, &target).await.unwrap_or_else(|error| panic!("{error}"));
+    (keyspace, target, session)
 }
 
-pub fn target(keyspace: &str, query: &str) -> Target {
-    Target::parse(&format!("cassandra://{}/{keyspace}{query}", node()), None).unwrap()
-}
-
-pub async fn session(target: &Target) -> Session {
-    connect(target).await.unwrap_or_else(|error| panic!("{error}"))
+pub async fn session(target: &Target) -> Arc<Session> {
+    Arc::new(connect(target).await.unwrap_or_else(|error| panic!("{error}")))
 }
 
 /// Runs a statement with `{k}` standing for the keyspace.
 pub async fn run(session: &Session, target: &Target, text: &str) {
     session.query_unpaged(text.replace("{k}", &target.keyspace), &[]).await.unwrap();
-}
-
-pub async fn drop_keyspace(session: &Session, target: &Target) {
-    run(session, target, "DROP KEYSPACE IF EXISTS {k}").await;
 }

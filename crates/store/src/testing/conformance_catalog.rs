@@ -3,7 +3,8 @@
 use super::Adapter;
 use crate::{Catalog, CatalogError, Claim, DOCUMENT_BYTES_MAX, Document, Expected, Version, Write};
 
-pub(super) async fn run_all(adapter: &mut dyn Adapter) {
+/// Runs all of it.
+pub async fn run_all(adapter: &mut dyn Adapter) {
     a_write_is_durable_when_it_returns(adapter).await;
     of_two_writers_one_succeeds(adapter).await;
     a_claim_has_one_owner(adapter).await;

@@ -6,7 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "this is test code; a panic is how a test fails")]
 
 pub mod conformance;
-mod conformance_catalog;
+pub mod conformance_catalog;
 mod conformance_removal;
 mod conformance_restart;
 mod conformance_windows;
