@@ -51,7 +51,9 @@ impl App {
     /// Opens the store, takes the ports, and connects the parts in the direction of a message.
     pub async fn build(config: Config) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        medium::look_at(&config.data, config.network_disk)?;
+        if config.cassandra.is_none() {
+            medium::look_at(&config.data, config.network_disk)?;
+        }
         let http = access::listen("--http", config.http).await?;
         let mqtt = access::listen("--mqtt", config.mqtt).await?;
         let reach = Reach::of(http.local_addr()?, mqtt.local_addr()?);

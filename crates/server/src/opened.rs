@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clock::Clock;
 use store::{Catalog, Readings, UNREAD_MAX};
-use store_cassandra::{CassandraStore, OpenError, Opening, Target};
+use store_cassandra::{CassandraStore, OpenError, Opening};
 use uuid::Uuid;
 
 use crate::config::Config;
@@ -53,7 +53,7 @@ async fn when_up(opening: &Opening, clock: &Arc<dyn Clock>) -> Result<CassandraS
     let begun = clock.monotonic();
     let mut told = false;
     loop {
-        match CassandraStore::open(opening, Arc::clone(clock)).await {
+        match CassandraStore::start(opening, Arc::clone(clock)).await {
             Err(error @ OpenError::Unreachable { .. }) if clock.monotonic() - begun < WAIT_MAX => {
                 if !std::mem::replace(&mut told, true) {
                     eprintln!("Waiting up to {} s: {error}.", WAIT_MAX.as_secs());

@@ -9,18 +9,27 @@ use model::{Kind, Reading, ReadingKey, SeriesId, TimeRange};
 use parking_lot::Mutex;
 use scylla::client::session::Session;
 use store::{
-    Batch, Commit, CommitOutcome, Node, Order, Readings, Restored, StoreError, StoreStats, UnreadId, UnreadRecord,
+    Batch, Catalog, CatalogError, Claim, Commit, CommitOutcome, Degraded, Document, Expected, Foreign, Node,
+    NodeReport, Order, Readings, Restored, StoreError, StoreStats, UnreadId, UnreadRecord, Version, Write,
 };
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 use windows::{Grid, Window};
 
+use crate::catalog::CassandraCatalog;
 use crate::checkpoint::{self, Checkpoints};
 use crate::cluster::{Cluster, failed};
+use crate::connect::connect;
 use crate::journal::{self, Reached};
 use crate::memory::Memory;
+use crate::nodes::{Nodes, Own};
+use crate::open_error::OpenError;
+use crate::peers::{self, Peers};
 use crate::reading::{self, Asked};
+use crate::schema::bring_up;
 use crate::statements::Statements;
+use crate::target::Target;
 use crate::write::{GROUPS_WAITING_MAX, JOBS_MAX, Job, Shared, Writer, settle_in_order};
 
 /// How often a checkpoint is made while something comes in.
@@ -41,13 +50,30 @@ pub struct Options {
     pub unread_max: usize,
 }
 
+/// What a server needs to share a store.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// The cluster and keyspace.
+    pub target: Target,
+    /// What tells this server from the others, kept in its data directory: under it, it comes back to its own journal.
+    pub owner: Uuid,
+    /// Where others find its page, such as `http://10.0.0.5:8080`.
+    pub http: String,
+    /// Of the program.
+    pub version: String,
+    /// Unread messages kept. Beyond it the oldest is dropped and counted.
+    pub unread_max: usize,
+}
+
 /// Both ports in one keyspace, for one server among those that share it.
 pub struct CassandraStore {
     shared: Arc<Shared>,
+    catalog: CassandraCatalog,
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
     tasks: AsyncMutex<Tasks>,
     checkpoints: Arc<AsyncMutex<Checkpoints>>,
-    keeper: JoinHandle<()>,
+    /// Works beside as long as the store is open.
+    beside: Vec<JoinHandle<()>>,
 }
 
 struct Tasks {
@@ -61,6 +87,31 @@ impl CassandraStore {
     /// # Errors
     /// Cassandra does not answer, or what is there cannot be read.
     pub async fn open(session: Arc<Session>, options: Options, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        Self::begin(session, options, clock, None).await
+    }
+
+    /// Connects, makes or upgrades the keyspace, takes a number among the servers, and goes on where the one of that number
+    /// stopped. What others do is followed from then on.
+    ///
+    /// # Errors
+    /// A sentence that says what to do.
+    pub async fn start(opening: &Opening, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let Opening { target, owner, http, version, unread_max } = opening.clone();
+        let session = Arc::new(connect(&target).await?);
+        let keyspace = bring_up(&session, &target).await?.name;
+        let own = Own { owner, http, version };
+        let nodes = Nodes::join(Arc::clone(&session), &keyspace, own, Arc::clone(&clock)).await.map_err(unopened)?;
+        let options = Options { keyspace, node: nodes.number(), unread_max };
+        Self::begin(session, options, clock, Some(Arc::new(nodes))).await.map_err(unopened)
+    }
+
+    async fn begin(
+        session: Arc<Session>,
+        options: Options,
+        clock: Arc<dyn Clock>,
+        nodes: Option<Arc<Nodes>>,
+    ) -> Result<Self, StoreError> {
+        let catalog = CassandraCatalog::open(&session, &options.keyspace, options.node).await?;
         let doing = "preparing the statements";
         let statements =
             Statements::prepare(&session, &options.keyspace).await.map_err(|error| failed(doing, error))?;
@@ -68,10 +119,14 @@ impl CassandraStore {
         let node = options.node.0;
         let (checkpoints, kept) = Checkpoints::read(&cluster, node).await?;
         cluster.written_until(kept.written);
-        let shared = Shared::new(cluster, Memory::resume(options.unread_max, kept), node);
+        let shared = Shared::new(cluster, Memory::resume(options.unread_max, kept), node, nodes.clone());
         shared.follow_decisions().await?;
         checkpoint::read_newest(&shared.cluster, &shared.memory).await?;
         replay(&shared).await?;
+        let mut peers = Peers::default();
+        if let Some(nodes) = &nodes {
+            peers.follow(&shared, &nodes.others(), false).await?;
+        }
 
         let shared = Arc::new(shared);
         let (jobs, jobs_out) = mpsc::channel(JOBS_MAX);
@@ -79,9 +134,14 @@ impl CassandraStore {
         let writer = tokio::spawn(Writer::new(Arc::clone(&shared)).run(jobs_out, groups));
         let settle = tokio::spawn(settle_in_order(Arc::clone(&shared), groups_out));
         let checkpoints = Arc::new(AsyncMutex::new(checkpoints));
-        let keeper = tokio::spawn(keep(Arc::clone(&shared), Arc::clone(&checkpoints)));
+        let mut beside = vec![tokio::spawn(keep(Arc::clone(&shared), Arc::clone(&checkpoints)))];
+        if let Some(nodes) = nodes {
+            let changes = catalog.changes().await?;
+            beside.push(tokio::spawn(peers::beat(Arc::clone(&shared), Arc::clone(&nodes))));
+            beside.push(tokio::spawn(peers::follow(Arc::clone(&shared), nodes, peers, changes)));
+        }
         let tasks = AsyncMutex::new(Tasks { writer, settle });
-        Ok(Self { shared, jobs: Mutex::new(Some(jobs)), tasks, checkpoints, keeper })
+        Ok(Self { shared, catalog, jobs: Mutex::new(Some(jobs)), tasks, checkpoints, beside })
     }
 
     fn asked(&self, series: SeriesId, range: TimeRange, order: Order) -> Result<(Asked, Kind), StoreError> {
@@ -92,15 +152,25 @@ impl CassandraStore {
         Ok((Asked { places, gone, range, order, after: None, limit: FOLDED }, record.kind))
     }
 
+    fn degraded(&self) -> Vec<Degraded> {
+        let of_nodes = self.shared.nodes.iter().flat_map(|nodes| nodes.degraded());
+        self.shared.cluster.degraded().into_iter().chain(of_nodes).collect()
+    }
+
     fn check_open(&self) -> Result<(), StoreError> {
         if self.jobs.lock().is_some() { Ok(()) } else { Err(StoreError::Closed) }
     }
 }
 
+fn unopened(error: StoreError) -> OpenError {
+    let why = std::error::Error::source(&error).map_or_else(String::new, |source| format!(": {source}"));
+    OpenError::Failed { doing: "opening the store".to_owned(), why: format!("{error}{why}") }
+}
+
 impl Drop for CassandraStore {
     /// As in a crash: what is under way is left as it is.
     fn drop(&mut self) {
-        self.keeper.abort();
+        self.beside.iter().for_each(JoinHandle::abort);
         let tasks = self.tasks.get_mut();
         tasks.writer.abort();
         tasks.settle.abort();
@@ -234,7 +304,7 @@ impl Readings for CassandraStore {
             books: memory.state.books().clone(),
             unread: memory.state.unread().len() as u64,
             unread_dropped: memory.state.unread_dropped(),
-            degraded: self.shared.cluster.degraded().into_iter().collect(),
+            degraded: self.degraded(),
             commits: memory.sequence,
             ..StoreStats::default()
         }
@@ -242,6 +312,15 @@ impl Readings for CassandraStore {
 
     fn restored(&self) -> Restored {
         self.shared.memory.read().restored(Node(self.shared.node))
+    }
+
+    fn foreign(&self) -> Option<mpsc::Receiver<Foreign>> {
+        self.shared.nodes.as_ref().map(|_| self.shared.listener.listen())
+    }
+
+    fn nodes(&self) -> Vec<NodeReport> {
+        let lags = self.shared.lags.lock().clone();
+        self.shared.nodes.as_ref().map(|nodes| nodes.reports(|node| lags.get(&node).copied())).unwrap_or_default()
     }
 
     async fn flush(&self) -> Result<(), StoreError> {
@@ -252,7 +331,7 @@ impl Readings for CassandraStore {
     async fn close(&self) -> Result<(), StoreError> {
         let Some(jobs) = self.jobs.lock().take() else { return Ok(()) };
         drop(jobs);
-        self.keeper.abort();
+        self.beside.iter().for_each(JoinHandle::abort);
         let mut tasks = self.tasks.lock().await;
         let Tasks { writer, settle } = &mut *tasks;
         let all = async { tokio::join!(writer, settle) };
@@ -263,5 +342,35 @@ impl Readings for CassandraStore {
             return Err(failed("closing the store", std::io::Error::other(why)));
         }
         checkpoint(&self.shared, &self.checkpoints).await
+    }
+}
+
+#[async_trait]
+impl Catalog for CassandraStore {
+    async fn get(&self, kind: &str, id: &str) -> Result<Option<Document>, CatalogError> {
+        self.catalog.get(kind, id).await
+    }
+
+    async fn put(
+        &self,
+        kind: &str,
+        id: &str,
+        expected: Expected,
+        body: &str,
+        claims: &[Claim],
+    ) -> Result<Version, CatalogError> {
+        self.catalog.put(kind, id, expected, body, claims).await
+    }
+
+    async fn put_all(&self, kind: &str, writes: Vec<Write>) -> Result<Vec<Option<Version>>, CatalogError> {
+        self.catalog.put_all(kind, writes).await
+    }
+
+    async fn remove(&self, kind: &str, id: &str, version: Version) -> Result<(), CatalogError> {
+        self.catalog.remove(kind, id, version).await
+    }
+
+    async fn list(&self, kind: &str, after: Option<&str>, limit: usize) -> Result<Vec<Document>, CatalogError> {
+        self.catalog.list(kind, after, limit).await
     }
 }

@@ -90,13 +90,16 @@ async fn part(cluster: &Cluster, node: i32, part: i32) -> Result<Option<Vec<u8>>
     Ok(row.map(|(body,)| body))
 }
 
+/// shard, series, node, reading; write time.
+type Row = (i32, i32, i32, Vec<u8>, i64);
+
 /// Keeps newest readings, each in the row of its series and this node.
 ///
 /// # Errors
 /// Cassandra does not answer; nothing or a part of them is kept.
 pub(crate) async fn keep_newest(cluster: &Cluster, node: u8, newest: &[(SeriesId, Newest)]) -> Result<(), StoreError> {
     let doing = "keeping the newest readings";
-    let mut by_shard: Vec<Vec<(i32, i32, i32, Vec<u8>, i64)>> = vec![Vec::new(); SHARDS as usize];
+    let mut by_shard: Vec<Vec<Row>> = vec![Vec::new(); SHARDS as usize];
     for (series, newest) in newest {
         let bytes = postcard::to_stdvec(newest);
         let bytes = bytes.map_err(|_| StoreError::Damaged("a reading cannot be written as bytes".to_owned()))?;

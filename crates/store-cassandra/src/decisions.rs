@@ -2,11 +2,10 @@
 //! next position by a lightweight transaction, so all servers apply the same records in the same order.
 
 use futures_util::TryStreamExt;
-use scylla::response::query_result::QueryResult;
-use scylla::value::{CqlValue, Row};
 use store::{Entry, StoreError};
 
 use crate::cluster::{Cluster, failed, serial};
+use crate::conditional::{Decided, applied};
 
 /// Positions of one partition.
 const CHUNK: u64 = 1_000;
@@ -43,18 +42,12 @@ async fn attempt(cluster: &Cluster, position: u64, node: u8, bytes: &[u8]) -> Re
     let (chunk, at) = place(position);
     let doing = "taking a decision";
     let answer = cluster.ask(doing, &cluster.statements.decide, (chunk, at, i32::from(node), bytes)).await?;
-    if applied(doing, answer)? {
+    let decided = applied(answer).map_err(|why| failed(doing, std::io::Error::other(why)))?;
+    if decided == Decided::Applied {
         return Ok(true);
     }
     // It may be an earlier attempt of ours that was not answered.
     holds(cluster, position, node, bytes).await.map(|holds| holds.unwrap_or(false))
-}
-
-/// Whether a lightweight transaction happened. The number of columns differs with that, so the first alone is read.
-pub(crate) fn applied(doing: &str, answer: QueryResult) -> Result<bool, StoreError> {
-    let rows = answer.into_rows_result().map_err(|error| failed(doing, error))?;
-    let row = rows.first_row::<Row>().map_err(|error| failed(doing, error))?;
-    Ok(matches!(row.columns.first(), Some(Some(CqlValue::Boolean(true)))))
 }
 
 /// Whether `position` is taken, and then whether by just this.

@@ -20,6 +20,7 @@ mod hints;
 mod journal;
 mod memory;
 mod newest;
+mod nodes;
 mod open_error;
 mod peers;
 mod periods;
@@ -33,7 +34,7 @@ mod target;
 mod touches;
 mod write;
 
-pub use cassandra::{CassandraStore, Options};
+pub use cassandra::{CassandraStore, Opening, Options};
 pub use catalog::{CassandraCatalog, TOGETHER_BYTES_MAX};
 pub use changes::Changes;
 pub use connect::{REQUEST_TIMEOUT, connect, connect_through, datacenter};

@@ -11,14 +11,18 @@ use parking_lot::Mutex;
 use store::{Batch, Entry, Foreign, Node, StoreError};
 use tokio::sync::mpsc;
 
+use crate::changes::Changes;
 use crate::checkpoint::Checkpoints;
 use crate::journal::{self, Found, Reached};
+use crate::nodes::{BEAT_EVERY, Nodes};
 use crate::write::Shared;
 
 /// Between two looks. A reading is seen by the other servers about so much later.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// What waits to be taken by whoever listens. At the limit it is told that it missed something.
 const TOLD_MAX: usize = 4_096;
+/// The journal of a server that was not heard for so long is not asked for any more.
+const GONE_MS: u64 = 600_000;
 /// A server that was not heard for so long does not write out what its journal says any more.
 const SILENT_MAX_MS: u64 = 60_000;
 
@@ -79,10 +83,43 @@ impl Peers {
         }
         Ok(())
     }
+}
 
-    /// How long the last record of a node took until it was seen here, in milliseconds.
-    pub(crate) fn written(&self, node: u8) -> Option<i64> {
-        self.0.get(&node).map(|peer| peer.reached.written).filter(|written| *written > 0)
+/// Follows the others for as long as it is polled: their journals, and what they change in the catalogue.
+pub(crate) async fn follow(shared: Arc<Shared>, nodes: Arc<Nodes>, mut peers: Peers, mut changes: Changes) {
+    let journals = async {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let live: Vec<_> = nodes.others().into_iter().filter(|(_, silent_ms)| *silent_ms < GONE_MS).collect();
+            let followed = async {
+                shared.follow_decisions().await?;
+                peers.follow(&shared, &live, true).await
+            };
+            if let Err(error) = followed.await {
+                tracing::debug!(%error, "the journals of the other servers are asked for again");
+            }
+        }
+    };
+    let documents = async {
+        loop {
+            changes.next().await.into_iter().for_each(|kind| shared.listener.tell(Foreign::Documents(kind)));
+        }
+    };
+    tokio::join!(journals, documents);
+}
+
+/// Says that this server is there, and hears the others, for as long as it is polled.
+pub(crate) async fn beat(shared: Arc<Shared>, nodes: Arc<Nodes>) {
+    loop {
+        let durable = shared.memory.read().sequence;
+        let beaten = async {
+            nodes.beat(durable).await?;
+            nodes.look().await
+        };
+        if let Err(error) = beaten.await {
+            tracing::debug!(%error, "the heartbeat is tried again");
+        }
+        tokio::time::sleep(BEAT_EVERY).await;
     }
 }
 
@@ -101,6 +138,11 @@ impl Peer {
             }
             self.reached = reached;
             for found in records {
+                if tell {
+                    let now = shared.cluster.clock.now().millis();
+                    let lag = u64::try_from(now - found.written.div_euclid(1_000)).unwrap_or(0);
+                    shared.lags.lock().insert(node, lag);
+                }
                 self.hear(shared, node, &found, tell);
                 self.settled = self.settled.max(found.record.settled);
                 self.in_doubt.push(found);

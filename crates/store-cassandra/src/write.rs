@@ -21,6 +21,7 @@ use crate::cluster::Cluster;
 use crate::decisions::{self, is_decision};
 use crate::journal;
 use crate::memory::Memory;
+use crate::nodes::Nodes;
 use crate::peers::{self, Listener};
 use crate::places::day_of;
 use crate::row;
@@ -39,6 +40,10 @@ pub(crate) struct Shared {
     pub(crate) memory: RwLock<Memory>,
     pub(crate) node: u8,
     pub(crate) listener: Listener,
+    /// How long the last record of each other server took until it was seen here, in milliseconds.
+    pub(crate) lags: Mutex<BTreeMap<u8, u64>>,
+    /// None for a store that no other server shares.
+    pub(crate) nodes: Option<Arc<Nodes>>,
     touches: Mutex<Touches>,
 }
 
@@ -58,8 +63,9 @@ pub(crate) struct Group {
 }
 
 impl Shared {
-    pub(crate) fn new(cluster: Cluster, memory: Memory, node: u8) -> Self {
-        Self { cluster, memory: RwLock::new(memory), node, listener: Listener::default(), touches: Mutex::default() }
+    pub(crate) fn new(cluster: Cluster, memory: Memory, node: u8, nodes: Option<Arc<Nodes>>) -> Self {
+        let (listener, lags, touches) = (Listener::default(), Mutex::default(), Mutex::default());
+        Self { cluster, memory: RwLock::new(memory), node, listener, lags, nodes, touches }
     }
 
     /// Applies decisions of other servers up to the end of their log.
@@ -178,6 +184,11 @@ impl Writer {
                 && let Ok(job) = jobs.try_recv()
             {
                 taken.push(job);
+            }
+            if let Some(nodes) = &self.shared.nodes
+                && !nodes.may_write().await
+            {
+                return;
             }
             let fates = self.admit(&taken).await;
             let group = self.launch(taken.drain(..).zip(fates).collect(), place);

@@ -17,8 +17,16 @@ const ROUNDS: i64 = 12;
 /// # Panics
 /// When something acknowledged is missing, or is there twice.
 pub async fn run_all(adapter: &mut dyn Adapter) {
+    run_each(adapter, 1).await;
+}
+
+/// The same with every `stride`th call only, for a store that takes long to be made.
+///
+/// # Panics
+/// As [`run_all`].
+pub async fn run_each(adapter: &mut dyn Adapter, stride: usize) {
     for fault in [Fault::NotStored("closed"), Fault::UnknownAndLost, Fault::UnknownButStored] {
-        for nth in 1.. {
+        for nth in (1..).step_by(stride) {
             if !survives(adapter, nth, fault).await {
                 assert!(nth > ROUNDS.cast_unsigned(), "only {nth} calls could fail");
                 break;
