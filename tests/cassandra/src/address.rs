@@ -4,7 +4,7 @@
 //! already is passed over.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
@@ -50,6 +50,18 @@ impl Claim {
         }
         Err(Fault::new(format!("no address in 127.0.0.0/8 has the ports {ports:?} free")))
     }
+}
+
+/// An address in 127.0.0.0/8 where this port is free, for what stands between a client and a node: a client looks for all nodes at
+/// the port of the first one.
+///
+/// # Panics
+/// There is none.
+#[must_use]
+#[expect(clippy::expect_used, reason = "a harness of tests says by a panic what went wrong")]
+pub fn free_address(port: u16) -> SocketAddr {
+    let mut tried = (0..TRIES_MAX).map(|_| SocketAddr::from((next(), port)));
+    tried.find(|address| TcpListener::bind(address).is_ok()).expect("an address of 127.0.0.0/8 is free")
 }
 
 /// Another one at every call, and in another process from another start. 127.0.x.x is left to people.

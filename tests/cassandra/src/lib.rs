@@ -21,6 +21,7 @@ mod shared;
 #[cfg(feature = "tls")]
 mod tls;
 
+pub use address::free_address;
 pub use cluster::Cluster;
 pub use cql::{Cql, Row};
 pub use fault::Fault;
