@@ -53,7 +53,7 @@ fn serve_until_stopped(serve: &config::Serve) -> anyhow::Result<()> {
     run(async {
         let app = app::App::build(config).await?;
         app.run(app::stop_signal()).await?;
-        let _ = writeln!(std::io::stdout(), "Stopped; everything acknowledged is on the disk.");
+        let _ = writeln!(std::io::stdout(), "Stopped; everything acknowledged is stored.");
         Ok(())
     })
 }
