@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use cassandra_node::Keyspace;
 use clock::SystemClock;
 use scylla::client::session::Session;
 use scylla::statement::Statement;
@@ -16,24 +17,22 @@ use store_cassandra::{CassandraStore, Options, Target, bring_up};
 /// A keyspace, emptied for every fresh store.
 struct Real {
     target: Target,
+    _own: Keyspace,
 }
 
 impl Real {
     fn named(name: &str) -> Self {
-        Self { target: keyspaces::target(&keyspaces::keyspace(name), "?rf=1") }
+        let (own, target) = keyspaces::keyspace(name, "?rf=1");
+        Self { target, _own: own }
     }
 
     async fn open(&self) -> Opened {
         let session = keyspaces::session(&self.target).await;
         bring_up(&session, &self.target).await.unwrap();
         let options = Options { keyspace: self.target.keyspace.clone(), node: Node(1), unread_max: UNREAD_MAX };
-        let store = CassandraStore::open(Arc::new(session), options, Arc::new(SystemClock::new())).await.unwrap();
+        let store = CassandraStore::open(session, options, Arc::new(SystemClock::new())).await.unwrap();
         let store = Arc::new(store);
         Opened { readings: Arc::<CassandraStore>::clone(&store), catalog: store }
-    }
-
-    async fn end(self) {
-        keyspaces::drop_keyspace(&keyspaces::session(&self.target).await, &self.target).await;
     }
 }
 
@@ -81,7 +80,6 @@ impl Adapter for Real {
 async fn every_sentence_of_the_contract_holds() {
     let mut real = Real::named("conformance");
     conformance::run_all(&mut real).await;
-    real.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,12 +88,10 @@ async fn random_operations_answer_as_the_oracle_does() {
     for seed in 1..=4 {
         oracle::run(&mut real, seed, 120).await;
     }
-    real.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whichever_call_fails_nothing_is_lost_or_doubled() {
     let mut real = Real::named("every_call");
     every_call::run_each(&mut real, 7).await;
-    real.end().await;
 }
