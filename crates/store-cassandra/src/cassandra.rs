@@ -20,24 +20,26 @@ use windows::{Grid, Window};
 use crate::catalog::CassandraCatalog;
 use crate::checkpoint::{self, Checkpoints};
 use crate::cluster::{Cluster, failed};
+use crate::compactor::Compactor;
 use crate::connect::connect;
 use crate::journal::{self, Reached};
 use crate::memory::Memory;
 use crate::nodes::{Nodes, Own};
 use crate::open_error::OpenError;
 use crate::peers::{self, Peers};
+use crate::periods::Periods;
 use crate::reading::{self, Asked};
+use crate::rounds::{Rounds, Which};
 use crate::schema::bring_up;
 use crate::statements::Statements;
 use crate::target::Target;
+use crate::windowing;
 use crate::write::{GROUPS_WAITING_MAX, JOBS_MAX, Job, Shared, Writer, settle_in_order};
 
 /// How often a checkpoint is made while something comes in.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
 /// How long closing waits for what is under way. Then it is left as it is: not acknowledged, and written out at the next start.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
-/// Readings that are folded into windows at a time.
-const FOLDED: usize = 5_000;
 
 /// What may be chosen of a store.
 #[derive(Clone, Debug)]
@@ -74,6 +76,7 @@ pub struct CassandraStore {
     checkpoints: Arc<AsyncMutex<Checkpoints>>,
     /// Works beside as long as the store is open.
     beside: Vec<JoinHandle<()>>,
+    rounds: Arc<Rounds>,
 }
 
 struct Tasks {
@@ -140,8 +143,12 @@ impl CassandraStore {
             beside.push(tokio::spawn(peers::beat(Arc::clone(&shared), Arc::clone(&nodes))));
             beside.push(tokio::spawn(peers::follow(Arc::clone(&shared), nodes, peers, changes)));
         }
+        let readers = Arc::<Shared>::clone(&shared);
+        let compactor = Compactor::new(readers, u32::from(shared.node), Periods::default());
+        let rounds = Arc::new(Rounds::new(compactor));
+        beside.push(tokio::spawn(compact(Arc::clone(&shared), Arc::clone(&rounds))));
         let tasks = AsyncMutex::new(Tasks { writer, settle });
-        Ok(Self { shared, catalog, jobs: Mutex::new(Some(jobs)), tasks, checkpoints, beside })
+        Ok(Self { shared, catalog, jobs: Mutex::new(Some(jobs)), tasks, checkpoints, beside, rounds })
     }
 
     fn asked(&self, series: SeriesId, range: TimeRange, order: Order) -> Result<(Asked, Kind), StoreError> {
@@ -149,12 +156,12 @@ impl CassandraStore {
         let memory = self.shared.memory.read();
         let record = memory.state.series().get(&series).ok_or(StoreError::UnknownSeries(series))?;
         let (places, gone) = (memory.places.of(series), memory.state.gone(series));
-        Ok((Asked { places, gone, range, order, after: None, limit: FOLDED }, record.kind))
+        Ok((Asked { places, gone, range, order, after: None, limit: usize::MAX }, record.kind))
     }
 
     fn degraded(&self) -> Vec<Degraded> {
         let of_nodes = self.shared.nodes.iter().flat_map(|nodes| nodes.degraded());
-        self.shared.cluster.degraded().into_iter().chain(of_nodes).collect()
+        self.shared.cluster.degraded().into_iter().chain(of_nodes).chain(self.rounds.degraded()).collect()
     }
 
     fn check_open(&self) -> Result<(), StoreError> {
@@ -204,6 +211,11 @@ async fn replay(shared: &Shared) -> Result<(), StoreError> {
         shared.write_rows(&record.record.batches, record.written).await;
     }
     Ok(())
+}
+
+/// Goes the rounds of compacting as long as the store is open.
+async fn compact(shared: Arc<Shared>, rounds: Arc<Rounds>) {
+    rounds.run(&shared.cluster).await;
 }
 
 /// Makes checkpoints as long as the store is open.
@@ -256,21 +268,8 @@ impl Readings for CassandraStore {
     }
 
     async fn windows(&self, series: SeriesId, grid: Grid) -> Result<Vec<Window>, StoreError> {
-        let (mut asked, kind) = self.asked(series, grid.range(), Order::Ascending)?;
-        let mut windows = vec![Window::default(); grid.count()];
-        loop {
-            let page = reading::read(&self.shared.cluster, &asked).await?;
-            for reading in &page {
-                let index = grid.index_of(reading.key.time.millis());
-                if let Some(window) = index.and_then(|index| windows.get_mut(index)) {
-                    window.push_reading(kind, reading);
-                }
-            }
-            if page.len() < asked.limit {
-                return Ok(windows);
-            }
-            asked.after = page.last().map(|reading| reading.key);
-        }
+        let (Asked { places, gone, .. }, kind) = self.asked(series, grid.range(), Order::Ascending)?;
+        windowing::windows(&self.shared.cluster, &places, &gone, kind, &grid).await
     }
 
     async fn latest(&self, series: &[SeriesId]) -> Result<Vec<Option<Reading>>, StoreError> {
@@ -325,7 +324,15 @@ impl Readings for CassandraStore {
 
     async fn flush(&self) -> Result<(), StoreError> {
         self.check_open()?;
-        checkpoint(&self.shared, &self.checkpoints).await
+        checkpoint(&self.shared, &self.checkpoints).await?;
+        let round = self.rounds.round(&self.shared.cluster, Which::Over).await?;
+        match round.failed {
+            0 => Ok(()),
+            days => {
+                let why = std::io::Error::other(format!("{days} days stay in rows for now"));
+                Err(failed("compacting", why))
+            }
+        }
     }
 
     async fn close(&self) -> Result<(), StoreError> {

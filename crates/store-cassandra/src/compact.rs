@@ -3,7 +3,7 @@
 //! A row is never older than what a frame has of its key, because the frames are read before the rows; so rows win, whatever they
 //! hold. What lies before a floor and what belongs to nobody any more is left out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use frame::{Charted, Damage, EncodeError, Encoded, FRAME_ROWS_MAX};
 use model::{DeviceId, Kind, Reading, SeriesId, Timestamp};
@@ -18,8 +18,8 @@ pub(crate) const READINGS_MAX: usize = 20_000_000;
 /// A series with fewer readings an hour has no hours: a year of it is soon read.
 pub(crate) const HOUR_DENSITY_MIN: u64 = 40;
 
-/// What is kept of a series.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What is kept of a series, or of all series of a home together; the order is from most to least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Keep {
     All,
     /// Nothing that lies before.
@@ -44,6 +44,8 @@ pub(crate) trait Readers: Send + Sync {
     fn keep(&self, series: SeriesId) -> Keep;
     /// What it is now, for whoever reads it.
     fn kind(&self, series: SeriesId) -> Kind;
+    /// What is kept at most of any series that is known to have rows in a home.
+    fn homes(&self) -> HashMap<DeviceId, Keep>;
 }
 
 /// Names one state of the frames of a day; greater is later. Microseconds of the compaction, the last digits tell servers apart.

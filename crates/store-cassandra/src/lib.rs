@@ -10,12 +10,14 @@ mod changes;
 mod checkpoint;
 mod claims;
 mod cluster;
-#[allow(dead_code, reason = "what compacts is still to come")]
 mod compact;
+mod compactor;
 mod conditional;
 mod connect;
+mod days;
 mod decisions;
 mod documents;
+mod frame_tables;
 mod hints;
 mod journal;
 mod memory;
@@ -25,14 +27,21 @@ mod open_error;
 mod peers;
 mod periods;
 mod places;
+#[cfg(test)]
+mod races;
+mod readers;
 mod reading;
+mod rounds;
 mod row;
 mod schema;
 mod statements;
 mod tables;
 mod target;
 mod touches;
+mod windowing;
 mod write;
+#[cfg(test)]
+mod year;
 
 pub use cassandra::{CassandraStore, Opening, Options};
 pub use catalog::{CassandraCatalog, TOGETHER_BYTES_MAX};

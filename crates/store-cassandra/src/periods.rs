@@ -17,14 +17,12 @@ pub struct Periods {
     pub touches_s: i32,
     /// Hours behind its end that a day is closed.
     pub closed_h: i32,
-    /// Hours without a touch after which a day is compacted. More than [`crate::touches`]' slack, or it would stay dirty.
+    /// Hours without a touch after which a day is compacted. More than a touch may be older than its rows, or it would stay dirty.
     pub quiet_h: i32,
     /// Hours after which a day that is never quiet is compacted all the same.
     pub overdue_h: i32,
     /// Between two looks at all touches.
     pub pass: Duration,
-    /// How long the lease of the compactor holds without being taken again.
-    pub lease: Duration,
     /// A compaction that takes longer is given up before it takes effect.
     pub compaction_max: Duration,
     /// How long is remembered that a day has nothing left: longer than anybody's touches, rows or compaction.
@@ -42,7 +40,6 @@ impl Default for Periods {
             quiet_h: 3,
             overdue_h: 24,
             pass: Duration::from_secs(600),
-            lease: Duration::from_secs(60),
             compaction_max: Duration::from_secs(900),
             emptied_s: 60 * 24 * HOUR_S,
             retention: Duration::from_secs(6 * 3_600),

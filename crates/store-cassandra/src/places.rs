@@ -27,6 +27,8 @@ pub(crate) struct Places {
     absorbed: ById<SeriesId, Vec<Place>>,
     /// Series that were absorbed, and by which one their rows are read now.
     owners: ById<SeriesId, SeriesId>,
+    /// Series that were deleted, with all that they absorbed, and where their rows are.
+    removed: ById<SeriesId, DeviceId>,
 }
 
 impl Places {
@@ -38,6 +40,7 @@ impl Places {
             }
             Entry::DeviceDeleted(device) => {
                 for series in state.series_of(*device) {
+                    self.removed.extend(self.of(series).into_iter().map(|place| (place.series, place.home)));
                     self.homes.remove(&series);
                     self.absorbed.remove(&series);
                     self.owners.retain(|_, owner| *owner != series);
@@ -71,6 +74,20 @@ impl Places {
     /// The series that answers readings written under `series`, if that one was absorbed.
     pub(crate) fn owner(&self, series: SeriesId) -> Option<SeriesId> {
         self.owners.get(&series).copied()
+    }
+
+    /// Whether nobody can read what was written under `series` any more. One that nobody heard of yet is not removed.
+    pub(crate) fn is_removed(&self, series: SeriesId) -> bool {
+        self.removed.contains_key(&series)
+    }
+
+    /// Every place that rows were written to, with the series that answers them, if one still does.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (Place, Option<SeriesId>)> {
+        let own = self.homes.iter().map(|(series, home)| (Place { home: *home, series: *series }, Some(*series)));
+        let absorbed =
+            self.absorbed.iter().flat_map(|(series, places)| places.iter().map(|place| (*place, Some(*series))));
+        let removed = self.removed.iter().map(|(series, home)| (Place { home: *home, series: *series }, None));
+        own.chain(absorbed).chain(removed)
     }
 
     /// Everywhere its readings are: of equal keys that of the earlier place counts.

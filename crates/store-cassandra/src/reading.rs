@@ -1,13 +1,16 @@
 //! Readings of a series, day by day, from everywhere they lie.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures_util::TryStreamExt;
-use model::{Reading, ReadingKey, TimeRange};
+use model::{DeviceId, Reading, ReadingKey, TimeRange, Timestamp};
 use store::{Gone, Order, StoreError};
 
 use crate::cluster::{Cluster, failed};
-use crate::places::{Place, day_of};
+use crate::compact::over;
+use crate::days::{HomeDays, Source};
+use crate::places::{DAY_MS, Place, day_of};
 use crate::row;
 
 /// Rows that are asked for at a time.
@@ -47,25 +50,67 @@ impl Asked {
 /// Answers what is asked.
 ///
 /// # Errors
-/// Cassandra does not answer, or a row cannot be read.
+/// Cassandra does not answer, or something stored cannot be read.
 pub(crate) async fn read(cluster: &Cluster, asked: &Asked) -> Result<Vec<Reading>, StoreError> {
+    let (from, to) = asked.span();
+    if from >= to || asked.limit == 0 {
+        return Ok(Vec::new());
+    }
+    let homes = homes(cluster, &asked.places, day_of(from.0), day_of(to.0)).await?;
+    let days: BTreeSet<i32> = homes.values().flat_map(HomeDays::days).collect();
+    of_days(cluster, asked, &homes, &days).await
+}
+
+/// What is known of the days from `first` to `last`, both included, of every home that has a place.
+pub(crate) async fn homes(
+    cluster: &Cluster,
+    places: &[Place],
+    first: i32,
+    last: i32,
+) -> Result<HashMap<DeviceId, HomeDays>, StoreError> {
+    let mut homes = HashMap::new();
+    for place in places {
+        if let Entry::Vacant(vacant) = homes.entry(place.home) {
+            vacant.insert(HomeDays::read(cluster, place.home, first, last).await?);
+        }
+    }
+    Ok(homes)
+}
+
+/// Whether nothing of a day is answered.
+pub(crate) fn is_gone(gone: &Gone, day: i32) -> bool {
+    let (start, end) = (i64::from(day) * DAY_MS, (i64::from(day) + 1) * DAY_MS);
+    gone.ranges().iter().any(|range| range.from.millis() <= start && end <= range.to.millis())
+}
+
+/// Answers what is asked of some days.
+pub(crate) async fn of_days(
+    cluster: &Cluster,
+    asked: &Asked,
+    homes: &HashMap<DeviceId, HomeDays>,
+    days: &BTreeSet<i32>,
+) -> Result<Vec<Reading>, StoreError> {
     let (mut from, mut to) = asked.span();
     let mut found = Vec::new();
-    if from >= to || asked.limit == 0 {
-        return Ok(found);
-    }
-    let days = days(cluster, &asked.places, (from, to)).await?;
     let in_order: Box<dyn Iterator<Item = &i32> + Send> = match asked.order {
         Order::Ascending => Box::new(days.iter()),
         Order::Descending => Box::new(days.iter().rev()),
     };
-    for day in in_order {
+    for day in in_order.filter(|day| !is_gone(&asked.gone, **day)) {
+        let sources: Vec<(Place, Source)> = asked
+            .places
+            .iter()
+            .map(|place| (*place, homes.get(&place.home).map_or(Source::Nothing, |days| days.source(*day))))
+            .collect();
+        let framed = sources.iter().any(|(_, source)| matches!(source, Source::Frames(_) | Source::Both(_)));
         loop {
-            // What is hidden is asked for and left out, so a page may bring less than is wanted.
-            let wanted = (asked.limit - found.len()).min(PAGE);
-            let page = of_day(cluster, asked, *day, (from, to), wanted).await?;
+            // What is hidden is asked for and left out, so a page may bring less than is wanted. Frames are taken whole.
+            let wanted = if framed { usize::MAX } else { (asked.limit - found.len()).min(PAGE) };
+            let day = Day { cluster, homes, day: *day, order: asked.order };
+            let page = day.merged(&sources, (from, to), wanted).await?;
             let (whole, last) = (page.len() == wanted, page.last().map(|reading| reading.key));
-            found.extend(page.into_iter().filter(|reading| !asked.gone.contains(reading.key.time)));
+            let room = asked.limit - found.len();
+            found.extend(page.into_iter().filter(|reading| !asked.gone.contains(reading.key.time)).take(room));
             if found.len() >= asked.limit {
                 return Ok(found);
             }
@@ -80,42 +125,57 @@ pub(crate) async fn read(cluster: &Cluster, asked: &Asked) -> Result<Vec<Reading
     Ok(found)
 }
 
-/// The days inside a span on which a place may have rows.
-async fn days(cluster: &Cluster, places: &[Place], (from, to): Span) -> Result<BTreeSet<i32>, StoreError> {
-    let doing = "looking for days with readings";
-    let homes: BTreeSet<_> = places.iter().map(|place| place.home).collect();
-    let mut days = BTreeSet::new();
-    for home in homes {
-        let values = (home.0.cast_signed(), day_of(from.0), day_of(to.0));
-        let pager = cluster.session.execute_iter(cluster.statements.touched_days.clone(), values).await;
-        let pager = pager.map_err(|error| failed(doing, error))?;
-        let mut rows = pager.rows_stream::<(i32,)>().map_err(|error| failed(doing, error))?;
-        while let Some((day,)) = rows.try_next().await.map_err(|error| failed(doing, error))? {
-            days.insert(day);
-        }
-    }
-    Ok(days)
+struct Day<'a> {
+    cluster: &'a Cluster,
+    homes: &'a HashMap<DeviceId, HomeDays>,
+    day: i32,
+    order: Order,
 }
 
-/// The first `limit` readings of a day and span, in the order asked: of equal keys that of the earlier place.
-async fn of_day(
-    cluster: &Cluster,
-    asked: &Asked,
-    day: i32,
-    span: Span,
-    limit: usize,
-) -> Result<Vec<Reading>, StoreError> {
-    let mut merged: BTreeMap<ReadingKey, Reading> = BTreeMap::new();
-    for place in &asked.places {
-        for reading in rows(cluster, *place, day, span, asked.order, limit).await? {
-            merged.entry(reading.key).or_insert(reading);
+impl Day<'_> {
+    /// The first `limit` readings of a span, in the order asked: of equal keys that of the earlier place.
+    async fn merged(&self, sources: &[(Place, Source)], span: Span, limit: usize) -> Result<Vec<Reading>, StoreError> {
+        let mut merged: BTreeMap<ReadingKey, Reading> = BTreeMap::new();
+        for (place, source) in sources {
+            for reading in self.of_place(*place, *source, span, limit).await? {
+                merged.entry(reading.key).or_insert(reading);
+            }
+        }
+        let all = merged.into_values();
+        Ok(match self.order {
+            Order::Ascending => all.take(limit).collect(),
+            Order::Descending => all.rev().take(limit).collect(),
+        })
+    }
+
+    /// The first `limit` readings of a place, or more.
+    async fn of_place(
+        &self,
+        place: Place,
+        source: Source,
+        span: Span,
+        limit: usize,
+    ) -> Result<Vec<Reading>, StoreError> {
+        let rows = async |limit: usize| rows(self.cluster, place, self.day, span, self.order, limit).await;
+        match (source, self.homes.get(&place.home)) {
+            (Source::Nothing, _) => Ok(Vec::new()),
+            (Source::Frames(_) | Source::Both(_), Some(days)) => {
+                let framed = days.framed(self.cluster, self.day).await?;
+                // Rows after frames: they are never older.
+                let over_it = if framed.rows_too { rows(usize::MAX).await? } else { Vec::new() };
+                let ((from, from_n), (to, to_n)) = span;
+                let range =
+                    TimeRange { from: Timestamp::saturating(from), to: Timestamp::saturating(to.saturating_add(1)) };
+                let mut readings = framed.readings(place.series, range)?;
+                readings.retain(|reading| {
+                    let key = (reading.key.time.millis(), i64::from(reading.key.n));
+                    (from, from_n) <= key && key < (to, to_n)
+                });
+                Ok(over(readings, over_it))
+            }
+            (Source::Rows | Source::Frames(_) | Source::Both(_), _) => rows(limit).await,
         }
     }
-    let all = merged.into_values();
-    Ok(match asked.order {
-        Order::Ascending => all.take(limit).collect(),
-        Order::Descending => all.rev().take(limit).collect(),
-    })
 }
 
 /// The first `limit` rows of a place in a day and span.

@@ -4,6 +4,8 @@ use scylla::client::session::Session;
 use scylla::errors::PrepareError;
 use scylla::statement::prepared::PreparedStatement;
 
+use crate::frame_tables::FrameStatements;
+
 /// Rows of a journal or of decisions that come at a time: each may be a megabyte.
 const RECORDS_PAGE: i32 = 20;
 /// Small rows that come at a time.
@@ -15,8 +17,6 @@ pub(crate) struct Statements {
     pub(crate) put_reading: PreparedStatement,
     /// home, day, node, hour; write time.
     pub(crate) put_touch: PreparedStatement,
-    /// home, first day, last day → day.
-    pub(crate) touched_days: PreparedStatement,
     /// home, day, series, (time, n) from, (time, n) to, limit → time, n, reading.
     pub(crate) readings_up: PreparedStatement,
     /// The same, newest first.
@@ -39,6 +39,29 @@ pub(crate) struct Statements {
     pub(crate) put_latest: PreparedStatement,
     /// shard → series, node, reading.
     pub(crate) latest: PreparedStatement,
+    /// What has to do with frames.
+    pub(crate) frames: FrameStatements,
+}
+
+/// Prepares statements in which `KS` stands for a keyspace.
+pub(crate) struct Preparing<'a> {
+    session: &'a Session,
+    keyspace: &'a str,
+}
+
+impl Preparing<'_> {
+    /// One that may be sent twice.
+    pub(crate) async fn prepare(&self, text: &str, page: i32) -> Result<PreparedStatement, PrepareError> {
+        let mut statement = self.prepare_once(text).await?;
+        statement.set_is_idempotent(true);
+        statement.set_page_size(page);
+        Ok(statement)
+    }
+
+    /// One that must not be sent twice.
+    pub(crate) async fn prepare_once(&self, text: &str) -> Result<PreparedStatement, PrepareError> {
+        self.session.prepare(text.replace("KS.", &format!("{}.", self.keyspace))).await
+    }
 }
 
 impl Statements {
@@ -54,13 +77,14 @@ impl Statements {
         let write = async |text: &str| read(text, ROWS_PAGE).await;
         let readings = "SELECT time, n, reading FROM KS.readings WHERE home = ? AND day = ? AND series = ? \
              AND (time, n) >= (?, ?) AND (time, n) < (?, ?)";
+        let frames = FrameStatements::prepare(&Preparing { session, keyspace: &keyspace }).await?;
         Ok(Self {
+            frames,
             put_reading: write(
                 "INSERT INTO KS.readings (home, day, series, time, n, reading) VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?",
             )
             .await?,
             put_touch: write("INSERT INTO KS.touches (home, day, node, hour) VALUES (?, ?, ?, ?) USING TIMESTAMP ?").await?,
-            touched_days: read("SELECT day FROM KS.touches WHERE home = ? AND day >= ? AND day <= ?", ROWS_PAGE).await?,
             readings_up: read(&format!("{readings} LIMIT ?"), ROWS_PAGE).await?,
             readings_down: read(&format!("{readings} ORDER BY series DESC, time DESC, n DESC LIMIT ?"), ROWS_PAGE).await?,
             put_journal: write(

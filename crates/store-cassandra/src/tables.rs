@@ -8,6 +8,7 @@
 //!   lives no longer than this. Tables with deletions keep the ten days: a repair has to run within them.
 //! * Windows of `TimeWindowCompactionStrategy` are chosen so that some dozen are alive, and whole files expire.
 //! * `frames` are compressed and checksummed already.
+//! * Readings live for 14 days, touches three hours longer: see [`crate::Periods`], which says the same.
 //! * Reads repair what they find different (`BLOCKING`, the default): else a write whose outcome was unknown shows in one quorum
 //!   read and not in the next.
 
@@ -33,10 +34,11 @@ const FIRST: &[&str] = &[
      PRIMARY KEY ((home, day), series, time, n)) \
      WITH compaction = {'class': 'TimeWindowCompactionStrategy', 'compaction_window_unit': 'DAYS', 'compaction_window_size': '1'} \
      AND compression = {'class': 'ZstdCompressor', 'compression_level': '3', 'chunk_length_in_kb': '16'} \
-     AND gc_grace_seconds = 10800",
+     AND gc_grace_seconds = 10800 AND default_time_to_live = 1209600",
     "CREATE TABLE IF NOT EXISTS {k}.touches (home int, day int, node int, hour int, PRIMARY KEY (home, day, node)) \
      WITH compaction = {'class': 'TimeWindowCompactionStrategy', 'compaction_window_unit': 'DAYS', 'compaction_window_size': '1'} \
-     AND gc_grace_seconds = 10800",
+     AND gc_grace_seconds = 10800 AND default_time_to_live = 1220400",
+    "CREATE TABLE IF NOT EXISTS {k}.frame_years (home int, year int, PRIMARY KEY (home, year))",
     "CREATE TABLE IF NOT EXISTS {k}.frame_days (home int, year int, day int, version bigint, parts int, compacted int, rows bigint, \
      PRIMARY KEY ((home, year), day))",
     "CREATE TABLE IF NOT EXISTS {k}.frames (home int, year int, day int, version bigint, part int, blob blob, \

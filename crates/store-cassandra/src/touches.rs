@@ -61,6 +61,11 @@ pub(crate) fn is_dirty(touched: Option<i32>, compacted: Option<i32>) -> bool {
     }
 }
 
+/// The UTC hour in which a day is over.
+pub(crate) fn ends(day: i32) -> i32 {
+    day.saturating_add(1).saturating_mul(24)
+}
+
 /// Whether a day is to be compacted in the hour `now`: it has rows that no frame has, is over, and is either written to no more
 /// or was left alone for long enough.
 ///
@@ -68,7 +73,7 @@ pub(crate) fn is_dirty(touched: Option<i32>, compacted: Option<i32>) -> bool {
 pub(crate) fn is_due(day: i32, touched: Option<i32>, compacted: Option<i32>, now: i32, periods: &Periods) -> bool {
     let Some(youngest) = touched.filter(|_| is_dirty(touched, compacted)) else { return false };
     let start = day.saturating_mul(24);
-    let end = start.saturating_add(24);
+    let end = ends(day);
     let ahead = start > now.saturating_add(24);
     let over = ahead || now >= end.saturating_add(periods.closed_h);
     let quiet = now >= youngest.saturating_add(periods.quiet_h);
