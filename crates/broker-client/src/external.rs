@@ -11,7 +11,7 @@ use clock::Clock;
 use model::{SourceName, TopicFilter};
 use parking_lot::Mutex;
 use source::{BrokerSettings, BrokerView, Brokers, BrokersError, Inlet, LinkState, Own};
-use store::{Catalog, CatalogError, Expected, Version};
+use store::{Catalog, CatalogError, Document, Expected, Node, Version};
 use tokio::net::lookup_host;
 use tokio::sync::{MutexGuard, watch};
 use tokio::task::JoinHandle;
@@ -22,6 +22,7 @@ use crate::keeping::{self, KIND, Kept};
 use crate::link::{Link, Stop};
 use crate::memory::Memory;
 use crate::sealing::Seal;
+use crate::sharing::{self, Reader, Sharing};
 use crate::speech::Keeping;
 use crate::status::Status;
 
@@ -41,15 +42,21 @@ pub struct External {
     clock: Arc<dyn Clock>,
     seal: Seal,
     running: Mutex<BTreeMap<String, Running>>,
+    /// This server among those that share the catalogue; none where it has it for itself.
+    node: Option<Node>,
+    /// Follows the others.
+    follower: Mutex<Option<JoinHandle<()>>>,
     /// One change at a time; true once everything is to end.
     changing: tokio::sync::Mutex<bool>,
 }
 
-struct Running {
+pub struct Running {
     kept: Kept,
     version: Version,
     status: Arc<Status>,
     stop: watch::Sender<Stop>,
+    /// No other server reads it.
+    is_ours: bool,
     task: Option<JoinHandle<()>>,
 }
 
@@ -65,27 +72,29 @@ impl External {
         own: Arc<Own>,
         clock: Arc<dyn Clock>,
         key: &Path,
+        sharing: Option<Sharing>,
     ) -> io::Result<Arc<Self>> {
         let seal = Seal::of(key)?;
-        let documents = catalog.list(KIND, None, BROKERS_MAX).await.map_err(io::Error::other)?;
-        let (running, changing) = (Mutex::default(), tokio::sync::Mutex::new(false));
-        let external = Self { catalog, inlet, own, clock, seal, running, changing };
-        for document in documents {
-            let running = match serde_json::from_str::<Kept>(&document.body) {
-                Ok(kept) => external.begin(kept, document.version).await,
-                Err(error) => {
-                    tracing::error!(broker = document.id, %error, "an external broker is left out: it cannot be read");
-                    external.left_out(&document.id, document.version, &error).await
-                }
-            };
-            external.running.lock().insert(document.id, running);
+        let node = sharing.as_ref().map(|sharing| sharing.node);
+        let (running, follower, changing) = (Mutex::default(), Mutex::default(), tokio::sync::Mutex::new(false));
+        let external = Arc::new(Self { catalog, inlet, own, clock, seal, running, node, follower, changing });
+        for document in external.every().await.map_err(io::Error::other)? {
+            let running = external.begin_document(&document).await;
+            external.put(document.id, running);
         }
-        Ok(Arc::new(external))
+        if let Some(sharing) = sharing {
+            *external.follower.lock() = Some(tokio::spawn(Arc::clone(&external).follow(sharing)));
+        }
+        Ok(external)
     }
 
     /// Disconnects from all and waits for it. What is unacknowledged comes again at the next start.
     pub async fn stop(&self) {
         *self.changing.lock().await = true;
+        let follower = self.follower.lock().take();
+        if let Some(follower) = follower {
+            follower.abort();
+        }
         let tasks: Vec<_> = self
             .running
             .lock()
@@ -101,8 +110,52 @@ impl External {
         }
     }
 
+    pub(crate) fn catalog(&self) -> &dyn Catalog {
+        self.catalog.as_ref()
+    }
+
+    pub(crate) async fn every(&self) -> Result<Vec<Document>, CatalogError> {
+        self.catalog.list(KIND, None, BROKERS_MAX).await
+    }
+
+    pub(crate) fn versions(&self) -> BTreeMap<String, Version> {
+        self.running.lock().iter().map(|(name, running)| (name.clone(), running.version)).collect()
+    }
+
+    pub(crate) fn kept(&self) -> Vec<(String, Kept, Version)> {
+        let running = self.running.lock();
+        running.iter().map(|(name, running)| (name.clone(), running.kept.clone(), running.version)).collect()
+    }
+
+    pub(crate) fn put(&self, name: String, running: Running) {
+        self.running.lock().insert(name, running);
+    }
+
+    /// Begins a broker as it is kept.
+    pub(crate) async fn begin_document(&self, document: &Document) -> Running {
+        match serde_json::from_str::<Kept>(&document.body) {
+            Ok(kept) => self.begin(kept, document.version).await,
+            Err(error) => {
+                tracing::error!(broker = document.id, %error, "an external broker is left out: it cannot be read");
+                self.left_out(&document.id, document.version, &error).await
+            }
+        }
+    }
+
+    pub(crate) async fn forget(&self, ended: &Running) {
+        Memory::of(Arc::clone(&self.catalog), &self.remembered_as(&ended.kept)).await.0.forget().await;
+    }
+
+    /// What is remembered of a broker's connections: by each server where each has its own.
+    fn remembered_as(&self, kept: &Kept) -> String {
+        match sharing::reader(kept, self.node) {
+            Reader::Us { under: Some(node) } => format!("{}/{}", kept.settings.name, node.0),
+            Reader::Us { under: None } | Reader::Other(_) | Reader::Nobody => kept.settings.name.clone(),
+        }
+    }
+
     /// The turn to change something, which ends when it is dropped.
-    async fn turn(&self) -> Result<MutexGuard<'_, bool>, BrokersError> {
+    pub(crate) async fn turn(&self) -> Result<MutexGuard<'_, bool>, BrokersError> {
         let stopped = self.changing.lock().await;
         if *stopped {
             return Err(BrokersError::NotKept("the server is shutting down".to_owned()));
@@ -117,17 +170,22 @@ impl External {
         let remedy = "set its host and filters again, or remove it";
         status.set(LinkState::Failing, Some(format!("What is kept of it cannot be read ({error}); {remedy}.")), now);
         let (stop, _) = watch::channel(Stop::Run);
-        Running { kept: keeping::unreadable(name), version, status, stop, task: None }
+        Running { kept: keeping::unreadable(name), version, status, stop, is_ours: true, task: None }
     }
 
-    async fn begin(&self, kept: Kept, version: Version) -> Running {
-        let (memory, before) = Memory::of(Arc::clone(&self.catalog), &kept.settings.name).await;
+    pub(crate) async fn begin(&self, kept: Kept, version: Version) -> Running {
+        let (memory, before) = Memory::of(Arc::clone(&self.catalog), &self.remembered_as(&kept)).await;
         let now = self.clock.now().millis();
         let state = if kept.settings.paused { LinkState::Paused } else { LinkState::Connecting };
         let status = Arc::new(Status::new(state, now, before));
         let (stop, stopping) = watch::channel(Stop::Run);
+        let elsewhere = sharing::told_of(sharing::reader(&kept, self.node)).filter(|_| !kept.settings.paused);
+        let is_elsewhere = elsewhere.is_some();
+        if let Some((state, sentence)) = elsewhere {
+            status.set(state, sentence, now);
+        }
         let task = match self.opened(&kept) {
-            _ if kept.settings.paused => None,
+            _ if kept.settings.paused || is_elsewhere => None,
             Ok((settings, source, wanted)) => {
                 let link = Link {
                     settings,
@@ -148,17 +206,20 @@ impl External {
                 None
             }
         };
-        Running { kept, version, status, stop, task }
+        Running { kept, version, status, stop, is_ours: !is_elsewhere, task }
     }
 
     fn opened(&self, kept: &Kept) -> Result<(BrokerSettings, SourceName, Vec<TopicFilter>), String> {
         let sealed = || String::from("Its password was sealed with another key; set it again.");
-        let settings = kept.open(&self.seal).ok_or_else(sealed)?;
+        let mut settings = kept.open(&self.seal).ok_or_else(sealed)?;
+        if let Reader::Us { under: Some(Node(node)) } = sharing::reader(kept, self.node) {
+            settings.client_id = settings.client_id.map(|id| format!("{id}-{node}"));
+        }
         let (source, wanted) = keeping::check(&settings)?;
         Ok((settings, source, wanted))
     }
 
-    async fn end(&self, name: &str, how: Stop) -> Option<Running> {
+    pub(crate) async fn end(&self, name: &str, how: Stop) -> Option<Running> {
         let mut running = self.running.lock().remove(name)?;
         running.stop.send_replace(how);
         if let Some(task) = running.task.take() {
@@ -169,7 +230,8 @@ impl External {
 
     /// Lets the broker forget us: a connection that wants no session ends the one that is there. A sentence if it may be there
     /// still.
-    async fn discard(&self, kept: &Kept, heard: bool) -> Option<String> {
+    pub(crate) async fn discard(&self, ended: &Running) -> Option<String> {
+        let (kept, heard) = (&ended.kept, ended.status.remembered().heard.is_some());
         let discarded = async {
             let (settings, ..) = self.opened(kept)?;
             let mut opened = Connection::open(&settings, Keeping::Nothing, &self.own).await?;
@@ -197,7 +259,7 @@ impl External {
     async fn keep(
         &self,
         settings: &BrokerSettings,
-        lapsed: Vec<String>,
+        (lapsed, node): (Vec<String>, Option<u8>),
         expected: Expected,
     ) -> Result<BrokerView, BrokersError> {
         keeping::check(settings).map_err(BrokersError::Invalid)?;
@@ -208,6 +270,7 @@ impl External {
         }
         let not_kept = |error: &dyn std::fmt::Display| BrokersError::NotKept(error.to_string());
         let kept = Kept::of(settings, lapsed, &self.seal).ok_or_else(|| not_kept(&"the secrets cannot be sealed"))?;
+        let kept = Kept { node: node.or(self.node.map(|node| node.0)), ..kept };
         let body = serde_json::to_string(&kept).map_err(|error| not_kept(&error))?;
         let put = self.catalog.put(KIND, &settings.name, expected, &body, &[]).await;
         let version = put.map_err(|error| refused(&error))?;
@@ -220,6 +283,10 @@ impl External {
 }
 
 impl Running {
+    pub(crate) fn is_ours(&self) -> bool {
+        self.is_ours
+    }
+
     fn view(&self) -> BrokerView {
         BrokerView {
             settings: self.kept.settings.clone(),
@@ -266,7 +333,7 @@ impl Brokers for External {
             // Left behind by one of this name whose removal was cut short.
             Memory::of(Arc::clone(&self.catalog), &settings.name).await.0.forget().await;
         }
-        match self.keep(&settings, Vec::new(), Expected::Absent).await {
+        match self.keep(&settings, (Vec::new(), None), Expected::Absent).await {
             Err(BrokersError::Conflict) => Err(BrokersError::Exists(settings.name)),
             kept => kept,
         }
@@ -284,7 +351,7 @@ impl Brokers for External {
         let id = settings.client_id.take().or_else(|| before.settings.client_id.clone());
         settings.client_id = Some(id.unwrap_or_else(random_id));
         let lapsed = keeping::lapsed(&before, &settings);
-        self.keep(&settings, lapsed, Expected::Version(version.map_or(found, Version))).await
+        self.keep(&settings, (lapsed, before.node), Expected::Version(version.map_or(found, Version))).await
     }
 
     async fn remove(&self, name: &str, version: Option<u64>) -> Result<Option<String>, BrokersError> {
@@ -294,7 +361,8 @@ impl Brokers for External {
         let removed = self.catalog.remove(KIND, name, version.map_or(found, Version)).await;
         removed.map_err(|error| refused(&error))?;
         let Some(ended) = self.end(name, Stop::Remove).await else { return Ok(None) };
-        Memory::of(Arc::clone(&self.catalog), name).await.0.forget().await;
-        Ok(self.discard(&ended.kept, ended.status.remembered().heard.is_some()).await)
+        self.forget(&ended).await;
+        // Another server that reads it leaves it by itself.
+        Ok(if ended.is_ours { self.discard(&ended).await } else { None })
     }
 }

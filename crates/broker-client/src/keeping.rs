@@ -34,6 +34,9 @@ pub struct Kept {
     /// Filters as the broker knows them that are not wanted any more.
     #[serde(default)]
     pub lapsed: Vec<String>,
+    /// Of servers that share a store, the one that connects; see [`crate::sharing`]. None where nobody does yet, or all do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<u8>,
 }
 
 impl Kept {
@@ -47,7 +50,7 @@ impl Kept {
         };
         let password = sealed("password", settings.password.take())?;
         let client_key = sealed("client_key", settings.tls.client_key_pem.take())?;
-        Some(Self { settings, password, client_key, lapsed })
+        Some(Self { settings, password, client_key, lapsed, node: None })
     }
 
     /// Opens the secrets; none if the key is another one.
@@ -78,7 +81,7 @@ pub fn unreadable(name: &str) -> Kept {
         shared_group: None,
         paused: false,
     };
-    Kept { settings, password: None, client_key: None, lapsed: Vec::new() }
+    Kept { settings, password: None, client_key: None, lapsed: Vec::new(), node: None }
 }
 
 /// The name and the filters, or a sentence about the setting that is wrong.

@@ -15,8 +15,11 @@ mod link;
 mod memory;
 mod sealing;
 mod sentences;
+mod sharing;
 mod speech;
 mod status;
 mod tls;
 
 pub use external::External;
+pub use keeping::KIND;
+pub use sharing::Sharing;

@@ -30,7 +30,7 @@ async fn a_broker_that_cannot_be_read_is_told_as_failing_and_the_others_are_ther
     let catalog: Arc<dyn Catalog> = Arc::new(MemoryStore::with_unread_max(16));
     let (inlet, _ingest) = Inlet::bounded(1);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let start = || External::start(Arc::clone(&catalog), inlet.clone(), Arc::default(), Arc::clone(&clock), &key);
+    let start = || External::start(Arc::clone(&catalog), inlet.clone(), Arc::default(), Arc::clone(&clock), &key, None);
 
     let external = start().await.unwrap();
     external.create(nowhere("good")).await.unwrap();

@@ -9,6 +9,7 @@ use store::{Batch, Catalog, CatalogError, Entry, Foreign, MessageRecord, Reading
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
+use crate::announcements;
 use crate::arrival::Arrival;
 use crate::document::{IGNORED_KIND, KIND};
 use crate::documents::follow_documents;
@@ -85,22 +86,26 @@ impl Follower {
     }
 
     async fn batch(&self, batch: Arc<Batch>, due: &mut Due) {
-        match batch.entries.as_slice() {
-            [entry] if entry.is_alone() => self.decision(entry, due).await,
-            entries => {
-                if entries.iter().any(|entry| matches!(entry, Entry::Device(_))) {
-                    due.soon(KIND);
-                }
-                let mut effects = self.shared.registry.follow(entries);
-                let mut readings = std::mem::take(&mut effects.readings);
-                self.shared.registry.keep_shown(&mut readings);
-                if !readings.is_empty() {
-                    self.shared.live.push(readings);
-                }
+        // A store may tell several batches as one: a decision has its place between what is in front of it and behind.
+        for entries in batch.entries.chunk_by(|one, next| !one.is_alone() && !next.is_alone()) {
+            match entries {
+                [entry] if entry.is_alone() => self.decision(entry, due).await,
+                entries => self.stored(entries, due),
             }
         }
         // Once nothing is taken any more nobody has to know.
         let _ = self.learned.send(batch).await;
+    }
+
+    fn stored(&self, entries: &[Entry], due: &mut Due) {
+        if entries.iter().any(|entry| matches!(entry, Entry::Device(_))) {
+            due.soon(KIND);
+        }
+        let mut readings = self.shared.registry.follow(entries).readings;
+        self.shared.registry.keep_shown(&mut readings);
+        if !readings.is_empty() {
+            self.shared.live.push(readings);
+        }
     }
 
     async fn decision(&self, entry: &Entry, due: &mut Due) {
@@ -131,7 +136,7 @@ impl Follower {
         self.shared.registry.reread(self.store.as_ref(), &hidden).await;
         self.shared.live.missed();
         self.shared.identity_lost();
-        [KIND, rules::KIND].into_iter().for_each(|kind| due.now(kind));
+        [KIND, rules::KIND, announcements::KIND].into_iter().for_each(|kind| due.now(kind));
         self.tidings.of_all();
     }
 
@@ -154,6 +159,7 @@ impl Follower {
                 let _turn = shared.rules.turn.lock().await;
                 shared.rules.follow(catalog).await?;
             }
+            announcements::KIND => shared.announced.follow(catalog).await?,
             // Others keep those, or nobody does while the server runs.
             _ => return Ok(()),
         }

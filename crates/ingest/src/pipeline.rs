@@ -107,7 +107,8 @@ impl Ingest {
         let documents = read_documents(catalog.as_ref(), &restored, foreign.is_some()).await?;
         let bindings = read_bindings(catalog.as_ref(), &restored, &documents, foreign.is_some()).await?;
         let ids = Ids::read(Arc::clone(&catalog)).await?;
-        let announced = Arc::new(announcements::read(catalog.as_ref(), limits, clock.monotonic()).await?);
+        let announced =
+            Arc::new(announcements::read(catalog.as_ref(), limits, restored.node, clock.monotonic()).await?);
         let (events, event_pages) = events_kept::read(Arc::clone(&catalog), limits.events_max, restored.node).await?;
         let shared = Arc::new(Shared {
             registry: Registry::resume(&restored, documents, Arc::clone(&announced), events),

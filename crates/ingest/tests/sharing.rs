@@ -459,3 +459,36 @@ async fn what_both_do_at_once_is_done_once_and_nothing_half() {
     one.finish().await;
     two.finish().await;
 }
+
+#[tokio::test]
+async fn what_is_announced_to_one_is_read_by_both_and_the_latest_word_counts() {
+    let memory = MemoryStore::default();
+    let _known = (memory.beside(Node(1)), memory.beside(Node(2)));
+    let (one, two) = (Server::on(&memory, 1).await, Server::on(&memory, 2).await);
+    let topic = "homeassistant/sensor/tank/level/config";
+    let config = |name: &str| {
+        format!(
+            r#"{{"obj_id":"level","stat_t":"tank/state","unit_of_meas":"lx","dev":{{"ids":"tank-1","name":"{name}"}}}}"#
+        )
+    };
+    let discovery = Outcome::NoReading { kind: "discovery" };
+    let name = |server: &Server| {
+        server.ingest.device("tank-1").and_then(|device| device.told).and_then(|told| told.name.clone())
+    };
+    assert_eq!(one.publish(topic, &config("Tank")).await, discovery);
+    assert_eq!(one.publish("tank/state", "5").await, stored(1));
+    until("told on the other", || name(&two).as_deref() == Some("Tank")).await;
+    assert_eq!(two.publish("tank/state", "6").await, stored(1));
+    assert_eq!(two.values("tank-1", "level").await.len(), 2);
+    // Its client is connected to the other server now, and says something else there.
+    assert_eq!(two.publish(topic, &config("Basin")).await, discovery);
+    until("told on the first", || name(&one).as_deref() == Some("Basin")).await;
+    assert!(!one.ingest.announcements_not_kept() && !two.ingest.announcements_not_kept());
+    let third = Server::on(&memory, 3).await;
+    assert_eq!(name(&third).as_deref(), Some("Basin"), "what is kept says so as well");
+    assert_eq!(one.publish(topic, "").await, Outcome::NoReading { kind: "discovery" });
+    until("withdrawn everywhere", || name(&two).is_none() && name(&third).is_none()).await;
+    one.finish().await;
+    two.finish().await;
+    third.finish().await;
+}

@@ -10,7 +10,7 @@ use anyhow::Context;
 use api::{About, AccessState, ApiState};
 use axum::Router;
 use broker::Broker;
-use broker_client::External;
+use broker_client::{External, Sharing};
 use clock::{Clock, SystemClock};
 use ingest::{Ingest, IngestTasks, TimePolicy};
 use source::Own;
@@ -73,7 +73,13 @@ impl App {
         .context("the catalogue cannot be read")?;
         let own = Arc::new(Own::listening(greeting::every(mqtt.local_addr()?)));
         let key = config.data.join(store_embedded::SECRETS);
-        let external = External::start(Arc::clone(&catalog), inlet.clone(), Arc::clone(&own), Arc::clone(&clock), &key);
+        let sharing = ingest.node().map(|node| Sharing {
+            node,
+            store: Arc::clone(&readings),
+            elsewhere: ingest.tidings(broker_client::KIND),
+        });
+        let (brokers, at, now) = (Arc::clone(&catalog), Arc::clone(&own), Arc::clone(&clock));
+        let external = External::start(brokers, inlet.clone(), at, now, &key, sharing);
         let external = external.await.context("the external brokers cannot be read")?;
         let (held, watch) = (Arc::new(Held(ingest.clone())), Arc::new(ingest.clone()));
         let upkeep = Upkeep::start(Arc::clone(&readings), catalog, Arc::clone(&clock), held).await;

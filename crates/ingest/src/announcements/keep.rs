@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use store::{Catalog, CatalogError, Document, Expected, Version};
+use store::{Catalog, CatalogError, Document, Expected, Node, Version};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -15,8 +15,8 @@ use super::{Announcements, State, Tried};
 use crate::Limits;
 use crate::documents::every;
 
-/// The kind of the documents; their id is the number of the page.
-const KIND: &str = "announced";
+/// The kind of the documents; their id is the number of the page, behind the node where several servers share the store.
+pub(crate) const KIND: &str = "announced";
 
 /// Pages that are written together. More go into the next transaction.
 const TOGETHER_MAX: usize = 64;
@@ -61,10 +61,11 @@ impl Announcements {
 /// Writes what has changed by now.
 async fn write_all(announcements: &Announcements, catalog: &dyn Catalog) -> bool {
     let changed = announcements.state_mut().pages.take_changed();
+    let node = announcements.state().node;
     let mut durable = true;
     for together in changed.chunks(TOGETHER_MAX) {
         let written = match durable {
-            true => write(together, catalog).await,
+            true => write(together, node, catalog).await,
             // What is in front of a page that was not written stays as well.
             false => Err(None),
         };
@@ -81,24 +82,46 @@ async fn write_all(announcements: &Announcements, catalog: &dyn Catalog) -> bool
     durable
 }
 
-async fn write(pages: &[Writing], catalog: &dyn Catalog) -> Result<Vec<Option<Version>>, Option<CatalogError>> {
+async fn write(
+    pages: &[Writing],
+    node: Node,
+    catalog: &dyn Catalog,
+) -> Result<Vec<Option<Version>>, Option<CatalogError>> {
     let write = |page: &Writing| store::Write {
-        id: format!("{:08}", page.number),
+        id: format!("{}{:08}", prefix(node), page.number),
         expected: page.version.map_or(Expected::Absent, Expected::Version),
         body: page.body.clone(),
     };
     catalog.put_all(KIND, pages.iter().map(write).collect()).await.map_err(Some)
 }
 
+/// A page as it was found: its id, version and parts.
+pub(super) type Found = (String, Version, Vec<Part>);
+
+/// Every page of all servers.
+pub(super) async fn find(catalog: &dyn Catalog) -> Result<Vec<Found>, CatalogError> {
+    let pages = every(catalog, KIND).await?.into_iter();
+    Ok(pages.map(|page| (parts_of(&page), page)).map(|(parts, it)| (it.id, it.version, parts)).collect())
+}
+
+/// In front of the number of a page.
+fn prefix(Node(node): Node) -> String {
+    if node == 0 { String::new() } else { format!("{node:03}-") }
+}
+
+/// The number of a page, if it is the node's.
+pub(super) fn number_of(id: &str, node: Node) -> Option<u32> {
+    id.strip_prefix(&prefix(node))?.parse().ok()
+}
+
 /// Everything that was kept.
 pub(crate) async fn read(
     catalog: &dyn Catalog,
     limits: Limits,
+    node: Node,
     started: Duration,
 ) -> Result<Announcements, CatalogError> {
-    let pages = every(catalog, KIND).await?.into_iter();
-    let found: Vec<_> =
-        pages.map(|page| (parts_of(&page), page)).map(|(parts, it)| (it.id, it.version, parts)).collect();
+    let found = find(catalog).await?;
     let (there, gone) = what_holds(&found);
     let mut state = State {
         limits,
@@ -108,6 +131,7 @@ pub(crate) async fn read(
         index: super::Index::default(),
         pages: Pages::default(),
         serial: 0,
+        node,
         left: HashMap::new(),
         started,
         told_full: false,
@@ -127,7 +151,7 @@ pub(crate) async fn read(
         state.withdrawn.remember(subject);
     }
     for (id, version, parts) in &found {
-        let Ok(number) = id.parse() else { continue };
+        let Some(number) = number_of(id, node) else { continue };
         let held: Vec<_> = parts.iter().filter(|part| state.holds(part)).collect();
         let held =
             held.into_iter().filter_map(|part| Some((part.page_key().into(), serde_json::to_string(part).ok()?)));
@@ -173,7 +197,7 @@ impl State {
 
 /// What is announced, the earliest first, and what was withdrawn, the oldest first. A stop in between may have left both of the
 /// same: the later one counts.
-fn what_holds(found: &[(String, Version, Vec<Part>)]) -> (Vec<Subject>, Vec<Subject>) {
+pub(super) fn what_holds(found: &[Found]) -> (Vec<Subject>, Vec<Subject>) {
     let mut newest: HashMap<String, HashMap<u64, Vec<&Part>>> = HashMap::new();
     for part in found.iter().flat_map(|(_, _, parts)| parts) {
         newest.entry(part.page_key()).or_default().entry(part.serial).or_default().push(part);

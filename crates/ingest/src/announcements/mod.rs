@@ -8,6 +8,7 @@
 //! Whose word counts, in this order: rules and bindings of people; names that readings have already; announcements, the first
 //! one first. See [`names`] for what an announcement may do.
 
+mod elsewhere;
 mod index;
 mod keep;
 mod names;
@@ -26,11 +27,13 @@ use std::time::Duration;
 
 use decode::{AnnouncedMetric, Announcement};
 use model::Topic;
+use store::Node;
 use tokio::sync::watch;
 
 use crate::Limits;
+use crate::ids::next_number;
 use index::{Index, Shown};
-pub(crate) use keep::{keep, read};
+pub(crate) use keep::{KIND, keep, read};
 use names::Existing;
 use page::Pages;
 pub(crate) use presence::Told;
@@ -71,8 +74,10 @@ struct State {
     bytes: usize,
     index: Index,
     pages: Pages,
-    /// Given to each change of a subject.
+    /// Given to each change of a subject. Servers that share the store give numbers of classes of their own, each behind all that it
+    /// knows.
     serial: u64,
+    node: Node,
     /// When clients that announced something did so last or were seen to leave, by the monotonic clock: the other one may jump.
     /// All others may have left at the start.
     left: HashMap<Arc<str>, Duration>,
@@ -133,6 +138,10 @@ impl Announcements {
         let Some(owner) = self.state().subjects.get(topic).map(|subject| Arc::clone(&subject.owner)) else {
             return false;
         };
+        if !self.state().pages.holds(topic) {
+            // The server that keeps it knows whether its client is there.
+            return false;
+        }
         // Only of clients of our own broker it is known whether they are there.
         let away = owner.strip_prefix(OF_BROKER).is_some_and(|client| !connected(client));
         let state = self.state();
@@ -223,6 +232,10 @@ impl Announcements {
 }
 
 impl State {
+    fn next_serial(&mut self) {
+        self.serial = next_number(self.serial, self.node);
+    }
+
     /// A client announces. It need not be connected any more: it may have left before its message is taken.
     fn was_there(&mut self, owner: &Arc<str>, now: Duration) {
         if self.of_owner.contains_key(owner) {
@@ -252,7 +265,7 @@ impl State {
             return before;
         }
         tracing::info!(subject = %before.key, from = %before.owner, to = %owner, "an announcement became another client's");
-        self.serial += 1;
+        self.next_serial();
         let new = before.of(Arc::clone(owner), self.serial);
         self.take_out(&before);
         let parts = new.parts();
@@ -269,7 +282,7 @@ impl State {
         owner: &Arc<str>,
         existing: &Existing<'_>,
     ) -> bool {
-        self.serial += 1;
+        self.next_serial();
         let key: Arc<str> = announcement.subject.as_str().into();
         let new = match before.as_ref().filter(|before| before.owner != *owner) {
             Some(before) => self.with_added(before, announcement, owner, existing),

@@ -44,6 +44,11 @@ impl Pages {
         self.pages.insert(number, Page { version: Some(version), parts, bytes, changed });
     }
 
+    /// Whether a subject stands in one of these pages.
+    pub(super) fn holds(&self, subject: &str) -> bool {
+        self.at.contains_key(subject)
+    }
+
     pub(super) fn put(&mut self, subject: &Arc<str>, parts: Vec<String>) {
         if let ([part], Some([number])) = (parts.as_slice(), self.at.get(subject).map(Vec::as_slice))
             && let Some(page) = self.pages.get_mut(number)

@@ -9,7 +9,7 @@ use crate::bindings::Bound;
 use crate::identity::Identity;
 
 async fn nothing_yet(limits: Limits) -> Announcements {
-    read(&MemoryStore::default(), limits, Duration::ZERO).await.unwrap()
+    read(&MemoryStore::default(), limits, Node(0), Duration::ZERO).await.unwrap()
 }
 
 fn says(announcements: &Announcements, client: &str, subject: &str, device: &str, name: &str) -> Option<u64> {

@@ -39,6 +39,12 @@ impl Withdrawn {
         Some(subject)
     }
 
+    /// The change with which that client withdrew there last, as far as it is remembered.
+    pub(super) fn serial_of(&self, key: &str, owner: &str) -> Option<u64> {
+        let same = |subject: &&Subject| *subject.key == *key && *subject.owner == *owner;
+        self.subjects.iter().rev().find(same).map(|subject| subject.serial)
+    }
+
     /// Whether a part that was found is one of these.
     pub(super) fn holds(&self, part: &Part) -> bool {
         let of = |subject: &Subject| *subject.key == *part.subject && *subject.owner == *part.owner;
