@@ -40,6 +40,7 @@ mod sources;
 mod startup;
 mod strange_times;
 mod topics;
+mod two_nodes;
 mod unclear_text;
 mod ways_in;
 mod windows;
