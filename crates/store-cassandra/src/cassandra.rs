@@ -38,6 +38,8 @@ use crate::write::{GROUPS_WAITING_MAX, JOBS_MAX, Job, Shared, Writer, settle_in_
 
 /// How often a checkpoint is made while something comes in.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
+/// See [`Options::common_every`].
+const COMMON_EVERY: u64 = 500;
 /// How long closing waits for what is under way. Then it is left as it is: not acknowledged, and written out at the next start.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -50,6 +52,8 @@ pub struct Options {
     pub node: Node,
     /// Unread messages kept. Beyond it the oldest is dropped and counted.
     pub unread_max: usize,
+    /// Decisions after which what follows from them is kept anew, so that a start need not read them all.
+    pub common_every: u64,
 }
 
 /// What a server needs to share a store.
@@ -104,7 +108,7 @@ impl CassandraStore {
         let keyspace = bring_up(&session, &target).await?.name;
         let own = Own { owner, http, version };
         let nodes = Nodes::join(Arc::clone(&session), &keyspace, own, Arc::clone(&clock)).await.map_err(unopened)?;
-        let options = Options { keyspace, node: nodes.number(), unread_max };
+        let options = Options { keyspace, node: nodes.number(), unread_max, common_every: COMMON_EVERY };
         Self::begin(session, options, clock, Some(Arc::new(nodes))).await.map_err(unopened)
     }
 
@@ -120,9 +124,10 @@ impl CassandraStore {
             Statements::prepare(&session, &options.keyspace).await.map_err(|error| failed(doing, error))?;
         let cluster = Cluster::new(session, statements, clock);
         let node = options.node.0;
-        let (checkpoints, kept) = Checkpoints::read(&cluster, node).await?;
+        let others = nodes.iter().flat_map(|nodes| nodes.others()).map(|(number, _)| number);
+        let (checkpoints, kept, common) = Checkpoints::read(&cluster, node, others, options.common_every).await?;
         cluster.written_until(kept.written);
-        let shared = Shared::new(cluster, Memory::resume(options.unread_max, kept), node, nodes.clone());
+        let shared = Shared::new(cluster, Memory::resume(options.unread_max, kept, common), node, nodes.clone());
         shared.follow_decisions().await?;
         checkpoint::read_newest(&shared.cluster, &shared.memory).await?;
         replay(&shared).await?;
@@ -239,7 +244,15 @@ async fn checkpoint(shared: &Shared, checkpoints: &AsyncMutex<Checkpoints>) -> R
         shared.memory.write().newest.give_back(newest.into_iter().map(|(series, _)| series));
         return Err(error);
     }
-    checkpoints.write(&shared.cluster, &kept).await
+    checkpoints.write(&shared.cluster, &kept).await?;
+    let common = {
+        let memory = shared.memory.read();
+        checkpoints.wants_common(memory.decided).then(|| memory.common())
+    };
+    match common {
+        Some(common) => checkpoints.write_common(&shared.cluster, &common).await,
+        None => Ok(()),
+    }
 }
 
 #[async_trait]
@@ -348,7 +361,11 @@ impl Readings for CassandraStore {
             let why = format!("what was taken in is not at a quorum after {} s", CLOSE_DEADLINE.as_secs());
             return Err(failed("closing the store", std::io::Error::other(why)));
         }
-        checkpoint(&self.shared, &self.checkpoints).await
+        checkpoint(&self.shared, &self.checkpoints).await?;
+        if let Some(nodes) = &self.shared.nodes {
+            nodes.leave().await;
+        }
+        Ok(())
     }
 }
 

@@ -1,23 +1,26 @@
-//! What a server keeps of itself, so that its journal is read from there on: books, repeats, unread messages; and the newest
-//! readings, which are kept for all.
+//! What a server keeps of itself, so that its journal is read from there on: books, repeats, unread messages; what follows from the
+//! decisions so far, so that their log is; and the newest readings, which are kept for all.
 //!
-//! A checkpoint is written beside the one before it, and counts when its head, part 0, names it.
+//! A checkpoint is written beside the one before it, and counts when its head, part 0, names it. A server writes its own only.
 
 use futures_util::TryStreamExt;
 use model::SeriesId;
 use parking_lot::RwLock;
 use scylla::statement::batch::{Batch, BatchType};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use store::StoreError;
 
 use crate::cluster::{Cluster, failed};
-use crate::memory::{Kept, Memory};
+use crate::memory::{Common, Kept, Memory};
 use crate::newest::Newest;
 
 /// Bytes of one part.
 const PART_BYTES: usize = 64 * 1024;
 /// Parts of the two checkpoints lie so far apart.
 const APART: i32 = 1_000_000;
+/// Partitions of what follows from the decisions lie behind those of the servers themselves.
+const COMMON: i32 = 1_000;
 /// Partitions of the newest readings.
 const SHARDS: u32 = 16;
 /// Rows of one batch.
@@ -36,36 +39,88 @@ impl Head {
     }
 }
 
-/// Writes checkpoints of one server.
+/// The checkpoints of one server.
 pub(crate) struct Checkpoints {
-    node: i32,
+    own: Slot,
+    common: Slot,
+    /// Decisions up to this position are in the common one.
+    decided: u64,
+    /// After so many more it is written anew.
+    common_every: u64,
+}
+
+/// Where one checkpoint lies.
+struct Slot {
+    /// The partition.
+    key: i32,
     generation: u64,
 }
 
 impl Checkpoints {
-    /// The last checkpoint of a node.
+    /// The last ones of a server; what it does not know of the decisions may be known by one of the `others`.
     ///
     /// # Errors
-    /// Cassandra does not answer, or it cannot be read.
-    pub(crate) async fn read(cluster: &Cluster, node: u8) -> Result<(Self, Kept), StoreError> {
-        let node = i32::from(node);
-        let damaged = || StoreError::Damaged(format!("the checkpoint of node {node} cannot be read"));
-        let Some(head) = part(cluster, node, 0).await? else {
-            return Ok((Self { node, generation: 0 }, Kept::default()));
-        };
-        let head: Head = postcard::from_bytes(&head).map_err(|_| damaged())?;
-        let mut bytes = Vec::new();
-        for at in 0..head.parts {
-            bytes.extend(part(cluster, node, head.part(at)).await?.ok_or_else(damaged)?);
+    /// Cassandra does not answer, or one cannot be read.
+    pub(crate) async fn read(
+        cluster: &Cluster,
+        node: u8,
+        others: impl Iterator<Item = u8>,
+        common_every: u64,
+    ) -> Result<(Self, Kept, Common), StoreError> {
+        let (own, kept) = Slot::read(cluster, i32::from(node)).await?;
+        let (common, mut known) = Slot::read::<Common>(cluster, COMMON + i32::from(node)).await?;
+        let decided = known.decided;
+        if decided == 0 {
+            for other in others {
+                let (_, theirs) = Slot::read::<Common>(cluster, COMMON + i32::from(other)).await?;
+                known = if theirs.decided > known.decided { theirs } else { known };
+            }
         }
-        let kept = postcard::from_bytes(&bytes).map_err(|_| damaged())?;
-        Ok((Self { node, generation: head.generation }, kept))
+        Ok((Self { own, common, decided, common_every }, kept, known))
     }
 
     /// Keeps `kept`; it counts when this returns.
     pub(crate) async fn write(&mut self, cluster: &Cluster, kept: &Kept) -> Result<(), StoreError> {
+        self.own.write(cluster, kept).await
+    }
+
+    /// Whether so much was decided since that a start would take long.
+    pub(crate) fn wants_common(&self, decided: u64) -> bool {
+        decided >= self.decided + self.common_every
+    }
+
+    /// Keeps what follows from the decisions so far.
+    pub(crate) async fn write_common(&mut self, cluster: &Cluster, common: &Common) -> Result<(), StoreError> {
+        self.common.write(cluster, common).await?;
+        self.decided = common.decided;
+        Ok(())
+    }
+}
+
+/// What another server keeps of itself.
+///
+/// # Errors
+/// As [`Checkpoints::read`].
+pub(crate) async fn kept_of(cluster: &Cluster, node: u8) -> Result<Kept, StoreError> {
+    Slot::read(cluster, i32::from(node)).await.map(|(_, kept)| kept)
+}
+
+impl Slot {
+    async fn read<T: Default + DeserializeOwned>(cluster: &Cluster, key: i32) -> Result<(Self, T), StoreError> {
+        let damaged = || StoreError::Damaged(format!("the checkpoint {key} cannot be read"));
+        let Some(head) = part(cluster, key, 0).await? else { return Ok((Self { key, generation: 0 }, T::default())) };
+        let head: Head = postcard::from_bytes(&head).map_err(|_| damaged())?;
+        let mut bytes = Vec::new();
+        for at in 0..head.parts {
+            bytes.extend(part(cluster, key, head.part(at)).await?.ok_or_else(damaged)?);
+        }
+        let kept = postcard::from_bytes(&bytes).map_err(|_| damaged())?;
+        Ok((Self { key, generation: head.generation }, kept))
+    }
+
+    async fn write(&mut self, cluster: &Cluster, body: &impl Serialize) -> Result<(), StoreError> {
         let unwritable = |_| StoreError::Damaged("a checkpoint cannot be written as bytes".to_owned());
-        let bytes = postcard::to_stdvec(kept).map_err(unwritable)?;
+        let bytes = postcard::to_stdvec(body).map_err(unwritable)?;
         let parts = bytes.chunks(PART_BYTES);
         let head = Head { generation: self.generation + 1, parts: i32::try_from(parts.len()).unwrap_or(i32::MAX) };
         for (at, body) in (0..).zip(parts) {
@@ -77,14 +132,14 @@ impl Checkpoints {
     }
 
     async fn put(&self, cluster: &Cluster, part: i32, body: &[u8]) -> Result<(), StoreError> {
-        let values = (self.node, part, body, cluster.write_time());
+        let values = (self.key, part, body, cluster.write_time());
         cluster.ask("writing a checkpoint", &cluster.statements.put_checkpoint, values).await.map(drop)
     }
 }
 
-async fn part(cluster: &Cluster, node: i32, part: i32) -> Result<Option<Vec<u8>>, StoreError> {
+async fn part(cluster: &Cluster, key: i32, part: i32) -> Result<Option<Vec<u8>>, StoreError> {
     let doing = "reading a checkpoint";
-    let answer = cluster.ask(doing, &cluster.statements.checkpoint, (node, part)).await?;
+    let answer = cluster.ask(doing, &cluster.statements.checkpoint, (key, part)).await?;
     let rows = answer.into_rows_result().map_err(|error| failed(doing, error))?;
     let row = rows.maybe_first_row::<(Vec<u8>,)>().map_err(|error| failed(doing, error))?;
     Ok(row.map(|(body,)| body))

@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use model::{DeviceId, DeviceKey, SeriesId, SourceName};
+use model::{DeviceId, DeviceKey, SeriesId, SourceName, TimeRange, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{
-    Batch, Entry, Gate, MessageRecord, Node, Novelty, Remembered, RepeatMark, Restored, Sequence, State, UnreadId,
-    UnreadRecord,
+    Batch, DeviceRecord, Entry, Gate, GoneCounts, MessageRecord, Node, Novelty, Remembered, RepeatMark, Restored,
+    Sequence, SeriesRecord, State, UnreadId, UnreadRecord,
 };
 
 use crate::decisions::is_decision;
@@ -42,31 +42,58 @@ pub(crate) struct Kept {
     repeats: Vec<RepeatMark>,
     unread: Vec<UnreadRecord>,
     unread_dropped: u64,
-    last_received: Option<model::Timestamp>,
+    last_received: Option<Timestamp>,
     last_unread: Option<UnreadId>,
 }
 
+/// What follows from the decisions up to a position.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Common {
+    pub(crate) decided: u64,
+    devices: Vec<DeviceRecord>,
+    series: Vec<SeriesRecord>,
+    hidden: Vec<(SeriesId, Vec<TimeRange>)>,
+    floors: Vec<(SeriesId, Timestamp)>,
+    places: Places,
+}
+
 impl Memory {
-    /// Goes on from what was kept; decisions are still to be applied.
-    pub(crate) fn resume(unread_max: usize, kept: Kept) -> Self {
+    /// Goes on from what was kept; later decisions are still to be applied.
+    pub(crate) fn resume(unread_max: usize, kept: Kept, common: Common) -> Self {
+        let Common { decided, devices, series, hidden, floors, places } = common;
         let Kept { sequence, written, books, upserted, repeats, unread, unread_dropped, last_received, last_unread } =
             kept;
-        let remembered =
-            Remembered { books, repeats, unread, unread_dropped, last_received, last_unread, ..Remembered::default() };
+        let keys = devices.iter().map(|device| (device.key.clone(), device.id)).collect();
+        let remembered = Remembered {
+            devices,
+            series,
+            books,
+            repeats,
+            unread,
+            unread_dropped,
+            last_received,
+            last_unread,
+            hidden: hidden.into_iter().map(|(series, ranges)| (series, ranges.into())).collect(),
+            floors: floors.into_iter().collect(),
+            gone: GoneCounts::default(),
+        };
         let mut state = State::resume(unread_max, remembered);
         for (source, upserted) in &upserted {
             state.count(source, Novelty { upserted: *upserted, ..Novelty::default() });
         }
-        Self {
-            state,
-            gate: Gate::default(),
-            places: Places::default(),
-            newest: NewestReadings::default(),
-            decided: 0,
-            sequence,
-            written,
-            keys: HashMap::new(),
-            upserted,
+        let (gate, newest) = (Gate::behind(&state), NewestReadings::default());
+        Self { state, gate, places, newest, decided, sequence, written, keys, upserted }
+    }
+
+    /// What follows from the decisions so far.
+    pub(crate) fn common(&self) -> Common {
+        Common {
+            decided: self.decided,
+            devices: self.state.devices().values().cloned().collect(),
+            series: self.state.series().values().cloned().collect(),
+            hidden: self.state.hidden().iter().map(|(series, gone)| (*series, gone.ranges().to_vec())).collect(),
+            floors: self.state.floors().iter().map(|(series, floor)| (*series, *floor)).collect(),
+            places: self.places.clone(),
         }
     }
 

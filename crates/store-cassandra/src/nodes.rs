@@ -3,6 +3,9 @@
 //! A number belongs to an owner, an id that a server keeps in its data directory, so that it comes back to its own journal. It is
 //! taken and kept by lightweight transactions. A server that could not say so for long must not write under its number until it
 //! could again, since another one may have it by then.
+//!
+//! Each start of a server is a *boot*. Whoever comes back under an owner's id ends the boot before it, so that of two servers with copies
+//! of one data directory only the later one writes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,6 +14,7 @@ use std::time::Duration;
 use clock::Clock;
 use model::Timestamp;
 use parking_lot::Mutex;
+use scylla::DeserializeRow;
 use scylla::client::session::Session;
 use scylla::errors::PrepareError;
 use scylla::statement::prepared::PreparedStatement;
@@ -35,6 +39,10 @@ const SKEW_TOLD_MS: i64 = 500;
 const SKEW_MAX_MS: i64 = 60_000;
 /// The partition of all servers.
 const PART: i32 = 0;
+/// A server that was heard so recently may still run under our id; it is given [`NOTICED`] to see that it may not.
+const FRESH_MS: i64 = 10_000;
+/// More than [`BEAT_EVERY`] with a request.
+const NOTICED: Duration = Duration::from_secs(4);
 /// Attempts to get a number while others do as well.
 const TAKEN_TRIES: usize = 50;
 
@@ -63,23 +71,43 @@ pub(crate) struct Nodes {
     statements: NodeStatements,
     clock: Arc<dyn Clock>,
     own: Own,
+    /// Of this start.
+    boot: Uuid,
     number: u8,
     held: watch::Sender<Held>,
     heard: Mutex<BTreeMap<u8, Heard>>,
 }
 
 struct NodeStatements {
-    /// part → node, owner, until, http, version, seen, its write time.
+    /// part → node, owner, boot, until, http, version, seen, its write time.
     all: PreparedStatement,
-    /// part, node, owner, until.
+    /// part, node, owner, boot, until.
     take: PreparedStatement,
-    /// owner, until; part, node; the owner before, until before.
+    /// owner, boot, until; part, node; the owner and boot before.
     take_over: PreparedStatement,
-    /// until, http, version, seen, durable; part, node; owner.
+    /// until, http, version, seen, durable; part, node; boot.
     beat: PreparedStatement,
+    /// part, node; boot.
+    leave: PreparedStatement,
 }
 
-type Row = (i32, Option<Uuid>, Option<i64>, Option<String>, Option<String>, Option<i64>, Option<i64>);
+#[derive(DeserializeRow)]
+struct Row {
+    node: i32,
+    owner: Option<Uuid>,
+    boot: Option<Uuid>,
+    until: Option<i64>,
+    http: Option<String>,
+    version: Option<String>,
+    seen: Option<i64>,
+    written: Option<i64>,
+}
+
+impl Row {
+    fn number(&self) -> Option<u8> {
+        u8::try_from(self.node).ok()
+    }
+}
 
 /// A server's last heartbeat.
 #[derive(Clone, Debug)]
@@ -106,20 +134,21 @@ impl NodeStatements {
         let keyspace = format!("\"{}\"", keyspace.replace('"', "\"\""));
         let prepare = async |text: &str| session.prepare(text.replace("KS.", &format!("{keyspace}."))).await;
         let mut all =
-            prepare("SELECT node, owner, until, http, version, seen, WRITETIME(seen) FROM KS.nodes WHERE part = ?")
+            prepare("SELECT node, owner, boot, until, http, version, seen, WRITETIME(seen) AS written FROM KS.nodes WHERE part = ?")
                 .await?;
         all.set_is_idempotent(true);
         Ok(Self {
             all,
-            take: prepare("INSERT INTO KS.nodes (part, node, owner, until) VALUES (?, ?, ?, ?) IF NOT EXISTS").await?,
+            take: prepare("INSERT INTO KS.nodes (part, node, owner, boot, until) VALUES (?, ?, ?, ?, ?) IF NOT EXISTS").await?,
             take_over: prepare(
-                "UPDATE KS.nodes SET owner = ?, until = ? WHERE part = ? AND node = ? IF owner = ? AND until = ?",
+                "UPDATE KS.nodes SET owner = ?, boot = ?, until = ? WHERE part = ? AND node = ? IF owner = ? AND boot = ?",
             )
             .await?,
             beat: prepare(
-                "UPDATE KS.nodes SET until = ?, http = ?, version = ?, seen = ?, durable = ? WHERE part = ? AND node = ? IF owner = ?",
+                "UPDATE KS.nodes SET until = ?, http = ?, version = ?, seen = ?, durable = ? WHERE part = ? AND node = ? IF boot = ?",
             )
             .await?,
+            leave: prepare("UPDATE KS.nodes SET boot = null WHERE part = ? AND node = ? IF boot = ?").await?,
         })
     }
 }
@@ -138,11 +167,15 @@ impl Nodes {
         let doing = "taking a number for this server";
         let statements = NodeStatements::prepare(&session, keyspace).await.map_err(|error| failed(doing, error))?;
         let (held, heard) = (watch::Sender::new(Held::Until(Duration::ZERO)), Mutex::default());
-        let mut nodes = Self { session, statements, clock, own, number: 0, held, heard };
+        let boot = Uuid::new_v4();
+        let mut nodes = Self { session, statements, clock, own, boot, number: 0, held, heard };
         for _ in 0..TAKEN_TRIES {
             let rows = nodes.rows().await?;
-            if let Some(number) = nodes.take_one(&rows).await? {
+            if let Some((number, fresh)) = nodes.take_one(&rows).await? {
                 nodes.number = number;
+                if fresh {
+                    tokio::time::sleep(NOTICED).await;
+                }
                 nodes.beat(0).await?;
                 nodes.look().await?;
                 return Ok(nodes);
@@ -164,36 +197,57 @@ impl Nodes {
         rows.map(|row| row.map_err(|error| failed(doing, error))).collect()
     }
 
-    /// The number that is ours now; none where another server was faster.
-    async fn take_one(&self, rows: &[Row]) -> Result<Option<u8>, StoreError> {
+    /// The number that is ours now, and whether somebody may still run under it; none where another server was faster.
+    async fn take_one(&self, rows: &[Row]) -> Result<Option<(u8, bool)>, StoreError> {
         let doing = "taking a number for this server";
-        let number = |row: &Row| u8::try_from(row.0).ok();
-        if let Some(own) = rows.iter().find(|row| row.1 == Some(self.own.owner)).and_then(number) {
-            return Ok(Some(own));
-        }
         let now = self.clock.now().millis();
-        let free = (1..=u8::MAX).find(|free| rows.iter().all(|row| number(row) != Some(*free)));
-        let (node, answer) = if let Some(free) = free {
-            let values = (PART, i32::from(free), self.own.owner, now + KEPT_MS);
-            (free, self.session.execute_unpaged(&self.statements.take, values).await)
-        } else {
-            let abandoned = |row: &&Row| row.2.is_none_or(|until| until + ABANDONED_MS < now);
-            let Some(row) = rows.iter().filter(abandoned).min_by_key(|row| row.2) else { return Ok(None) };
-            let values = (self.own.owner, now + KEPT_MS, PART, row.0, row.1, row.2);
-            (number(row).unwrap_or(0), self.session.execute_unpaged(&self.statements.take_over, values).await)
+        let until = now + KEPT_MS;
+        let Own { owner, .. } = &self.own;
+        let own = rows.iter().find(|row| row.owner == Some(*owner));
+        // An attempt whose outcome was unknown.
+        if let Some(number) = own.filter(|row| row.boot == Some(self.boot)).and_then(Row::number) {
+            return Ok(Some((number, true)));
+        }
+        let free = (1..=u8::MAX).find(|free| rows.iter().all(|row| row.number() != Some(*free)));
+        let abandoned = |row: &&Row| row.until.is_none_or(|until| until + ABANDONED_MS < now);
+        let taken_over = match (own, free) {
+            (Some(own), _) => Some(own),
+            (None, Some(_)) => None,
+            (None, None) => rows.iter().filter(abandoned).min_by_key(|row| row.until),
+        };
+        let (number, fresh, answer) = match (taken_over, free) {
+            (Some(row), _) => {
+                let fresh = row.boot.is_some() && row.seen.is_some_and(|seen| (now - seen).abs() < FRESH_MS);
+                let values = (*owner, self.boot, until, PART, row.node, row.owner, row.boot);
+                (row.number(), fresh, self.session.execute_unpaged(&self.statements.take_over, values).await)
+            }
+            (None, Some(free)) => {
+                let values = (PART, i32::from(free), *owner, self.boot, until);
+                (Some(free), false, self.session.execute_unpaged(&self.statements.take, values).await)
+            }
+            (None, None) => return Ok(None),
         };
         // An outcome that is unknown shows when all are read again.
         let Ok(answer) = answer else { return Ok(None) };
         let decided = applied(answer).map_err(|why| failed(doing, std::io::Error::other(why)))?;
-        Ok((decided == Decided::Applied).then_some(node))
+        Ok(number.filter(|_| decided == Decided::Applied).map(|number| (number, fresh)))
+    }
+
+    /// Says that nobody runs under this number any more, so that the next start need not wait for that.
+    pub(crate) async fn leave(&self) {
+        let values = (PART, i32::from(self.number), self.boot);
+        if let Err(error) = self.session.execute_unpaged(&self.statements.leave, values).await {
+            tracing::debug!(%error, "the next start waits a moment for this one");
+        }
     }
 
     /// Says that this server is there, up to `durable` of its journal.
     pub(crate) async fn beat(&self, durable: u64) -> Result<(), StoreError> {
         let doing = "saying that this server is there";
         let (now, begun) = (self.clock.now().millis(), self.clock.monotonic());
-        let Own { owner, http, version } = &self.own;
-        let values = (now + KEPT_MS, http, version, now, durable.cast_signed(), PART, i32::from(self.number), *owner);
+        let Own { owner: _, http, version } = &self.own;
+        let number = i32::from(self.number);
+        let values = (now + KEPT_MS, http, version, now, durable.cast_signed(), PART, number, self.boot);
         let answer = self.session.execute_unpaged(&self.statements.beat, values).await;
         let decided = applied(answer.map_err(|error| failed(doing, error))?);
         match decided.map_err(|why| failed(doing, std::io::Error::other(why)))? {
@@ -217,8 +271,9 @@ impl Nodes {
         let rows = self.rows().await?;
         let (now, at) = (self.clock.now().millis(), self.clock.monotonic());
         let mut heard = self.heard.lock();
-        for (number, _, _, http, version, seen, written) in rows {
-            let (Ok(number), Some(seen), Some(written)) = (u8::try_from(number), seen, written) else { continue };
+        for row in rows {
+            let (Some(number), Some(seen), Some(written)) = (row.number(), row.seen, row.written) else { continue };
+            let Row { http, version, .. } = row;
             let seen = Timestamp::saturating(seen);
             let ahead_ms = seen.millis() - written.div_euclid(1_000);
             let known = heard.get(&number);

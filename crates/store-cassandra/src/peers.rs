@@ -12,7 +12,7 @@ use store::{Batch, Entry, Foreign, Node, StoreError};
 use tokio::sync::mpsc;
 
 use crate::changes::Changes;
-use crate::checkpoint::Checkpoints;
+use crate::checkpoint;
 use crate::journal::{self, Found, Reached};
 use crate::nodes::{BEAT_EVERY, Nodes};
 use crate::write::Shared;
@@ -72,7 +72,7 @@ impl Peers {
     pub(crate) async fn follow(&mut self, shared: &Shared, nodes: &[(u8, u64)], tell: bool) -> Result<(), StoreError> {
         for (node, silent_ms) in nodes {
             if !self.0.contains_key(node) {
-                let (_, kept) = Checkpoints::read(&shared.cluster, *node).await?;
+                let kept = checkpoint::kept_of(&shared.cluster, *node).await?;
                 let reached = Reached { next: kept.sequence + 1, written: kept.written };
                 self.0.insert(*node, Peer { reached, settled: kept.sequence, in_doubt: Vec::new() });
             }

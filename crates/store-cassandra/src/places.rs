@@ -1,6 +1,7 @@
 //! Where the readings of a series lie. Rows are never moved: a series that took in another reads that one's rows as well.
 
 use model::{ById, DeviceId, SeriesId};
+use serde::{Deserialize, Serialize};
 use store::{Entry, MergePlan, State};
 
 /// Milliseconds of a day, the time that one partition of rows spans.
@@ -12,7 +13,7 @@ pub(crate) fn day_of(time_ms: i64) -> i32 {
 }
 
 /// Rows of a series.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct Place {
     /// The device for which the series was made, whoever owns it now.
     pub(crate) home: DeviceId,
@@ -21,7 +22,7 @@ pub(crate) struct Place {
 }
 
 /// The places of all series. It follows from the decisions, in their order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Places {
     homes: ById<SeriesId, DeviceId>,
     absorbed: ById<SeriesId, Vec<Place>>,

@@ -19,7 +19,7 @@ pub(crate) const STEPS: &[&[&str]] = &[FIRST];
 pub(crate) const META: &str = "CREATE TABLE IF NOT EXISTS {k}.meta (name text PRIMARY KEY, value text)";
 
 const FIRST: &[&str] = &[
-    "CREATE TABLE IF NOT EXISTS {k}.nodes (part int, node int, owner uuid, until bigint, http text, version text, seen bigint, \
+    "CREATE TABLE IF NOT EXISTS {k}.nodes (part int, node int, owner uuid, boot uuid, until bigint, http text, version text, seen bigint, \
      durable bigint, PRIMARY KEY (part, node))",
     "CREATE TABLE IF NOT EXISTS {k}.leases (name text PRIMARY KEY, owner uuid, until bigint)",
     "CREATE TABLE IF NOT EXISTS {k}.decisions (chunk bigint, position bigint, node int, record blob, PRIMARY KEY (chunk, position))",

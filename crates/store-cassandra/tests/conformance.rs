@@ -38,7 +38,8 @@ impl Real {
     async fn open(&self) -> Opened {
         let session = keyspaces::session(&self.target).await;
         bring_up(&session, &self.target).await.unwrap();
-        let options = Options { keyspace: self.target.keyspace.clone(), node: Node(1), unread_max: UNREAD_MAX };
+        let options =
+            Options { keyspace: self.target.keyspace.clone(), node: Node(1), unread_max: UNREAD_MAX, common_every: 3 };
         let clock: Arc<dyn Clock> = match &self.clock {
             None => Arc::new(SystemClock::new()),
             Some(clock) => Arc::<ManualClock>::clone(clock),

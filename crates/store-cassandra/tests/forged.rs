@@ -48,7 +48,7 @@ impl Scene {
         let through = Target { hosts: vec![free.to_string()], ..target.clone() };
         let session =
             connect_through(&through, Some(Arc::new(addresses))).await.unwrap_or_else(|error| panic!("{error}"));
-        let options = Options { keyspace: target.keyspace.clone(), node: Node(1), unread_max: 10 };
+        let options = Options { keyspace: target.keyspace.clone(), node: Node(1), unread_max: 10, common_every: 1_000 };
         let store = CassandraStore::open(session.into(), options, Arc::new(SystemClock::new())).await.unwrap();
         Self { store: Arc::new(store), proxy, target }
     }
