@@ -6,7 +6,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 PACKAGES := ui/node_modules/.installed-from
 N ?= 20
 
-.PHONY: run build setup check test dev bench killtest powercut cassandra cassandra41 fuzz tools
+.PHONY: run build setup check test dev bench killtest powercut drill cassandra cassandra41 fuzz tools
 
 # Builds the page and the server and starts both demonstration devices. Needs no root, writes only into this folder.
 run: build
@@ -47,6 +47,12 @@ killtest: build
 powercut: build setup
 	cargo build --release -p simulator
 	cargo xtask powercut $(N)
+
+# Kills and freezes each of three Cassandra nodes under load, R rounds, and all of them at once; nothing acknowledged may be missing.
+R ?= 2
+drill: build setup
+	SENSORIUM_BIN=$(abspath $(TARGET))/release/sensorium SENSORIUM_DRILL_ROUNDS=$(R) \
+		cargo test -p stories -- --ignored --exact cassandra_drills::many_drills_with_every_node --nocapture
 
 # A Cassandra to try the store with, until Ctrl+C; it says what to write after --store.
 cassandra: setup

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 #![expect(clippy::expect_used, clippy::panic, reason = "a harness of tests says by a panic what went wrong")]
 
+mod beat;
 mod device;
 mod mosquitto;
 mod operator;
@@ -14,6 +15,7 @@ mod program;
 mod socket;
 mod story;
 
+pub use beat::{Beat, Beats};
 pub use device::{Device, Publish};
 pub use mosquitto::{Mosquitto, free_port};
 pub use operator::{Answer, Operator};

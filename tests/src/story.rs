@@ -58,6 +58,14 @@ impl Story {
         Self { desk, launch, server }
     }
 
+    /// A new server whose readings go to another store than its directory, such as `cassandra://127.0.0.1:9042/keyspace`.
+    #[must_use]
+    pub fn begin_over(store: &str) -> Self {
+        let desk = tempfile::tempdir().expect("a temporary directory");
+        let data = desk.path().join("data");
+        Self::begin_on(desk, data, &["--store", store])
+    }
+
     /// The running server.
     #[must_use]
     pub fn server(&self) -> &Server {

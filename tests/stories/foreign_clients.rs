@@ -11,7 +11,7 @@ fn addressed(mut command: Command, story: &Story) -> Command {
     command
 }
 
-fn publish(story: &Story, arguments: &[&str]) {
+pub(crate) fn publish(story: &Story, arguments: &[&str]) {
     let mut command = addressed(foreign("mosquitto_pub"), story);
     let ended = run_to_end({
         command.args(arguments);

@@ -12,7 +12,8 @@ use tungstenite::{Message, client};
 const MESSAGE_WITHIN: Duration = Duration::from_secs(90);
 const SERIES: &str = "esp32/dht/temperature";
 
-struct Page {
+/// An open page that shows one series.
+pub(crate) struct Page {
     socket: WebSocket<TcpStream>,
     /// What it was told first, before it asked for anything.
     greeting: Value,
@@ -20,7 +21,7 @@ struct Page {
 
 impl Page {
     /// Without `since` it hears what comes from its greeting on: whatever happens before its question is read is in the answer.
-    fn open(story: &Story, since: &Value) -> Self {
+    pub(crate) fn open(story: &Story, since: &Value) -> Self {
         let http = story.server().http();
         let stream = TcpStream::connect(http).unwrap();
         stream.set_read_timeout(Some(MESSAGE_WITHIN)).unwrap();
@@ -55,7 +56,7 @@ impl Page {
     }
 
     /// Values of the series, message by message, until there are `count`; and the last cursor.
-    fn hear_values(&mut self, count: usize) -> (Vec<Value>, Value) {
+    pub(crate) fn hear_values(&mut self, count: usize) -> (Vec<Value>, Value) {
         let (mut values, mut cursor) = (Vec::new(), Value::Null);
         while values.len() < count {
             let message = self.hear();
