@@ -91,12 +91,13 @@ function Progress({ one, name }: { one: Import; name: string }) {
 }
 
 function countsOf(one: Import): string {
-  const fates = ['stored', 'upserted', 'duplicate', 'replaced', 'unsettled'] as const;
+  const fates = ['stored', 'duplicate', 'replaced', 'unsettled'] as const;
   const told = fates.flatMap((fate) =>
     one[fate] > 0 || (fate === 'stored' && one.upserted === 0)
       ? [`${t(`books.${fate}`)} ${formatCount(one[fate])}`]
       : [],
   );
+  if (one.upserted > 0) told.unshift(`${t('import.upserted')} ${formatCount(one.upserted)}`);
   const refused = Object.entries(one.rejected).map(
     ([reason, count]) => `${word('reason', reason)} ${formatCount(count)}`,
   );

@@ -24,12 +24,10 @@ export function sumOf(counts: Counts): number {
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
-/** Terms that are 0 are left out, except the point of it all: what is stored. A store that does not look before it writes calls that
- * upserted. */
+/** Terms that are 0 are left out, except the first, which is the point of it all. */
 function equation(left: number, all: Term[]): Equation {
   const sum = all.reduce((total, term) => total + term.count, 0);
-  const isUpserted = all.some((term) => term.name === 'upserted' && term.count > 0);
-  const terms = all.filter((term, i) => (i === 0 && !isUpserted) || term.count !== 0);
+  const terms = all.filter((term, i) => i === 0 || term.count !== 0);
   return { left, terms, balanced: sum === left };
 }
 
@@ -43,10 +41,13 @@ export function messageEquation({ messages }: Book): Equation {
   ]);
 }
 
+/** A store that does not look before it writes calls all that it stores upserted. */
 export function readingEquation({ readings }: Book): Equation {
   return equation(readings.decoded, [
-    { name: 'stored', count: readings.stored },
-    { name: 'upserted', count: readings.upserted },
+    {
+      name: readings.upserted ? 'upserted' : 'stored',
+      count: readings.stored + readings.upserted,
+    },
     { name: 'duplicate', count: readings.duplicate },
     { name: 'replaced', count: readings.replaced },
     { name: 'unsettled', count: readings.unsettled },
