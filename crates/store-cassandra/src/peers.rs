@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::changes::Changes;
 use crate::checkpoint;
+use crate::decisions::is_decision;
 use crate::journal::{self, Found, Reached};
 use crate::nodes::{BEAT_EVERY, Nodes};
 use crate::write::Shared;
@@ -160,8 +161,10 @@ impl Peer {
                     memory.hear(message, found.written);
                 }
             }
-            if tell {
-                shared.listener.tell(Foreign::Batch { node: Node(node), batch: Arc::new(batch.clone()) });
+            // Decisions were told at their place in the order of all.
+            let entries: Vec<Entry> = batch.entries.iter().filter(|entry| !is_decision(entry)).cloned().collect();
+            if tell && !entries.is_empty() {
+                shared.listener.tell(told(node, entries));
             }
         }
     }
@@ -176,7 +179,7 @@ impl Peer {
     }
 }
 
-/// A decision of another server, to be told.
+/// What another server did, to be told.
 pub(crate) fn told(node: u8, entries: Vec<Entry>) -> Foreign {
     Foreign::Batch { node: Node(node), batch: Arc::new(Batch { entries }) }
 }
