@@ -13,7 +13,8 @@ use broker::Broker;
 use broker_client::{External, Sharing};
 use clock::{Clock, SystemClock};
 use ingest::{Ingest, IngestTasks, TimePolicy};
-use source::Own;
+use source::{Inlet, Own};
+use store::{Catalog, Readings};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use upkeep::Upkeep;
@@ -72,15 +73,7 @@ impl App {
         .await
         .context("the catalogue cannot be read")?;
         let own = Arc::new(Own::listening(greeting::every(mqtt.local_addr()?)));
-        let key = config.data.join(store_embedded::SECRETS);
-        let sharing = ingest.node().map(|node| Sharing {
-            node,
-            store: Arc::clone(&readings),
-            elsewhere: ingest.tidings(broker_client::KIND),
-        });
-        let (brokers, at, now) = (Arc::clone(&catalog), Arc::clone(&own), Arc::clone(&clock));
-        let external = External::start(brokers, inlet.clone(), at, now, &key, sharing);
-        let external = external.await.context("the external brokers cannot be read")?;
+        let external = external_brokers(&config, &ingest, &inlet, &own, &clock, (&readings, &catalog)).await?;
         let (held, watch) = (Arc::new(Held(ingest.clone())), Arc::new(ingest.clone()));
         let upkeep = Upkeep::start(Arc::clone(&readings), catalog, Arc::clone(&clock), held).await;
         let upkeep = upkeep.context("the retention policy cannot be read")?.following(ingest.tidings(upkeep::KIND));
@@ -175,6 +168,26 @@ impl App {
         }
         closed
     }
+}
+
+/// The external brokers. Servers that share a store read each of them once.
+async fn external_brokers(
+    config: &Config,
+    ingest: &Ingest,
+    inlet: &Inlet,
+    own: &Arc<Own>,
+    clock: &Arc<dyn Clock>,
+    (readings, catalog): (&Arc<dyn Readings>, &Arc<dyn Catalog>),
+) -> anyhow::Result<Arc<External>> {
+    let key = config.data.join(store_embedded::SECRETS);
+    let sharing = ingest.node().map(|node| Sharing {
+        node,
+        store: Arc::clone(readings),
+        elsewhere: ingest.tidings(broker_client::KIND),
+    });
+    let (catalog, own, clock) = (Arc::clone(catalog), Arc::clone(own), Arc::clone(clock));
+    let external = External::start(catalog, inlet.clone(), own, clock, &key, sharing).await;
+    external.context("the external brokers cannot be read")
 }
 
 /// Says where a default port that was taken gave way to another one.
