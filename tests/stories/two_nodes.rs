@@ -52,7 +52,7 @@ fn hears_live(story: &Story, device: &str, act: impl FnOnce()) -> Value {
     act();
     loop {
         let message = hear(&mut socket);
-        if let Some(value) = message["series"][format!("{device}/level")]["value"].get(0) {
+        if let Some(value) = message["series"][format!("{device}/level")]["v"].get(0) {
             return value.clone();
         }
     }
@@ -85,7 +85,7 @@ fn what_one_takes_in_or_is_told_holds_on_the_other() {
     expect_levels(&first, "tank", 2);
     expect("the newest reading in the other's list", || {
         let shown = first.see("/devices/tank");
-        if shown["metrics"][0]["value"].as_f64() == Some(1.0) { Ok(()) } else { Err(shown) }
+        if shown["metrics"][0]["latest"]["v"].as_f64() == Some(1.0) { Ok(()) } else { Err(shown) }
     });
 
     // A name and a rule of one are in force on the other.
