@@ -85,7 +85,7 @@ impl Ids {
 }
 
 impl LastIds {
-    fn max_of(self, other: Self) -> Self {
+    pub(crate) fn max_of(self, other: Self) -> Self {
         Self { device: self.device.max(other.device), series: self.series.max(other.series) }
     }
 }

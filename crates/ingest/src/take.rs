@@ -168,7 +168,9 @@ impl Taker {
             self.await_the_others().await;
         }
         let restored = self.store.restored();
-        self.identity = Identity::resume(&restored, self.ids.kept());
+        // Ids are never given twice, also where another server took the devices away that had the last ones.
+        let last = self.ids.kept().max_of(self.identity.last());
+        self.identity = Identity::resume(&restored, last);
         self.repeats = RepeatWindow::resume(&restored.repeats);
         self.retried.clear();
         self.epoch += 1;

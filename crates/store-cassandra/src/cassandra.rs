@@ -165,8 +165,17 @@ impl CassandraStore {
     }
 
     fn degraded(&self) -> Vec<Degraded> {
+        let mut ended = self.beside.iter().any(JoinHandle::is_finished);
+        if let Ok(tasks) = self.tasks.try_lock() {
+            ended |= tasks.writer.is_finished() || tasks.settle.is_finished();
+        }
+        let ended = (ended && self.jobs.lock().is_some()).then(|| Degraded {
+            code: "store_task_ended",
+            detail: "A part of the store has ended by a fault. What was acknowledged is stored; start the server again"
+                .to_owned(),
+        });
         let of_nodes = self.shared.nodes.iter().flat_map(|nodes| nodes.degraded());
-        self.shared.cluster.degraded().into_iter().chain(of_nodes).chain(self.rounds.degraded()).collect()
+        self.shared.cluster.degraded().into_iter().chain(of_nodes).chain(ended).chain(self.rounds.degraded()).collect()
     }
 
     fn check_open(&self) -> Result<(), StoreError> {
@@ -215,6 +224,10 @@ async fn replay(shared: &Shared) -> Result<(), StoreError> {
     for record in in_doubt {
         shared.write_rows(&record.record.batches, record.written).await;
     }
+    // What a replica that was away may still have behind this is older than it, and nobody takes it for ours.
+    let (written, end) = (shared.cluster.write_time(), journal::encode(0, settled, &[]));
+    let end = end.map_err(|_| StoreError::Damaged("a record cannot be written as bytes".to_owned()))?;
+    journal::write(&shared.cluster, shared.node, reached.next, written, &end).await;
     Ok(())
 }
 
@@ -236,6 +249,12 @@ async fn keep(shared: Arc<Shared>, checkpoints: Arc<AsyncMutex<Checkpoints>>) {
 /// Keeps the newest readings, then what this server knows of itself, unless nothing came in since.
 async fn checkpoint(shared: &Shared, checkpoints: &AsyncMutex<Checkpoints>) -> Result<(), StoreError> {
     let mut checkpoints = checkpoints.lock().await;
+    {
+        let memory = shared.memory.read();
+        if checkpoints.has(memory.sequence) && !checkpoints.wants_common(memory.decided) {
+            return Ok(());
+        }
+    }
     let (kept, newest) = {
         let mut memory = shared.memory.write();
         (memory.kept(), memory.newest.take_changed())

@@ -43,6 +43,8 @@ impl Head {
 pub(crate) struct Checkpoints {
     own: Slot,
     common: Slot,
+    /// Of the last own one.
+    sequence: u64,
     /// Decisions up to this position are in the common one.
     decided: u64,
     /// After so many more it is written anew.
@@ -76,12 +78,20 @@ impl Checkpoints {
                 known = if theirs.decided > known.decided { theirs } else { known };
             }
         }
-        Ok((Self { own, common, decided, common_every }, kept, known))
+        let sequence = kept.sequence;
+        Ok((Self { own, common, sequence, decided, common_every }, kept, known))
+    }
+
+    /// Whether the last one is of this sequence.
+    pub(crate) fn has(&self, sequence: u64) -> bool {
+        self.sequence == sequence
     }
 
     /// Keeps `kept`; it counts when this returns.
     pub(crate) async fn write(&mut self, cluster: &Cluster, kept: &Kept) -> Result<(), StoreError> {
-        self.own.write(cluster, kept).await
+        self.own.write(cluster, kept).await?;
+        self.sequence = kept.sequence;
+        Ok(())
     }
 
     /// Whether so much was decided since that a start would take long.

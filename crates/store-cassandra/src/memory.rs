@@ -168,7 +168,7 @@ impl Memory {
                 let other = known.get(&record.id).is_some_and(|known| known.metric != record.metric);
                 let of_device = self.state.series_of(record.device);
                 let named = |id: &SeriesId| known.get(id).is_some_and(|known| known.metric == record.metric);
-                other || of_device.iter().any(|id| *id != record.id && named(id))
+                self.places.is_spent(record.id) || other || of_device.iter().any(|id| *id != record.id && named(id))
             }
             Entry::Message(_)
             | Entry::Unread(_)
@@ -209,6 +209,18 @@ impl Memory {
         }
     }
 
+    /// What another server took in may be sent again to this one.
+    pub(crate) fn hear_mark(&mut self, source: &SourceName, received: Timestamp, repeat: &RepeatMark) {
+        let (source, readings, repeat) = (source.clone(), Vec::new(), Some(repeat.clone()));
+        self.state.apply(&Entry::Message(MessageRecord { source, received, readings, repeat }));
+    }
+
+    /// What another server keeps of itself.
+    pub(crate) fn hear_kept(&mut self, kept: &Kept) {
+        let Some(source) = kept.books.keys().next() else { return };
+        kept.repeats.iter().for_each(|mark| self.hear_mark(source, mark.accepted, mark));
+    }
+
     /// A reading that may be the newest of a series, by the id under which it was written.
     pub(crate) fn offer(&mut self, series: SeriesId, newest: Newest) {
         let known = self.state.knows(series);
@@ -226,6 +238,7 @@ impl Memory {
         latest.sort_unstable_by_key(|(series, ..)| *series);
         Restored {
             node,
+            last_series: self.places.last_of(node.0),
             sequence: Sequence(self.sequence),
             devices: self.state.devices().values().cloned().collect(),
             series: self.state.series().values().cloned().collect(),

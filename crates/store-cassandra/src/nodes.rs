@@ -30,7 +30,7 @@ pub(crate) const BEAT_EVERY: Duration = Duration::from_secs(2);
 /// For how long others leave its number to it after that.
 const KEPT_MS: i64 = 60_000;
 /// For how long it trusts in that itself: shorter, so that what it sent has arrived or failed before the number is free.
-const TRUSTED: Duration = Duration::from_secs(40);
+const TRUSTED: Duration = Duration::from_secs(10);
 /// A number is given to another owner this long after it was free, and only when none was never used.
 const ABANDONED_MS: i64 = 3_600_000;
 /// Clocks that differ by more are told.
@@ -40,7 +40,7 @@ const SKEW_MAX_MS: i64 = 60_000;
 /// The partition of all servers.
 const PART: i32 = 0;
 /// A server that was heard so recently may still run under our id; it is given [`NOTICED`] to see that it may not.
-const FRESH_MS: i64 = 10_000;
+const FRESH_MS: i64 = 12_000;
 /// More than [`BEAT_EVERY`] with a request.
 const NOTICED: Duration = Duration::from_secs(4);
 /// Attempts to get a number while others do as well.

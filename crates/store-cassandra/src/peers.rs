@@ -4,6 +4,7 @@
 //! since its server is gone, is written out by whoever sees that.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Known;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,12 +49,16 @@ impl Listener {
     pub(crate) fn tell(&self, foreign: Foreign) {
         let mut listening = self.0.lock();
         let Listening { to: Some(to), missed } = &mut *listening else { return };
-        if *missed {
-            *missed = to.try_send(Foreign::Missed).is_err();
-        }
         if !*missed {
             *missed = to.try_send(foreign).is_err();
         }
+    }
+
+    /// Tells that something was missed, once there is room for it.
+    fn tell_missed(&self) {
+        let mut listening = self.0.lock();
+        let Listening { to: Some(to), missed } = &mut *listening else { return };
+        *missed = *missed && to.try_send(Foreign::Missed).is_err();
     }
 }
 
@@ -72,16 +77,32 @@ impl Peers {
     /// Reads the journal of each of `nodes` to its end. What comes up is told if `tell`.
     pub(crate) async fn follow(&mut self, shared: &Shared, nodes: &[(u8, u64)], tell: bool) -> Result<(), StoreError> {
         for (node, silent_ms) in nodes {
-            if !self.0.contains_key(node) {
-                let kept = checkpoint::kept_of(&shared.cluster, *node).await?;
-                let reached = Reached { next: kept.sequence + 1, written: kept.written };
-                self.0.insert(*node, Peer { reached, settled: kept.sequence, in_doubt: Vec::new() });
-            }
-            if let Some(peer) = self.0.get_mut(node) {
-                peer.follow(shared, *node, tell).await?;
-                peer.write_out(shared, *silent_ms).await;
+            match self.follow_one(shared, *node, *silent_ms, tell).await {
+                // One that is newer or damaged does not keep the others from being heard.
+                Err(StoreError::Damaged(why)) => tracing::warn!(node, why, "what another server took in is not heard"),
+                followed => followed?,
             }
         }
+        Ok(())
+    }
+
+    async fn follow_one(&mut self, shared: &Shared, node: u8, silent_ms: u64, tell: bool) -> Result<(), StoreError> {
+        let peer = match self.0.entry(node) {
+            Known::Occupied(known) => known.into_mut(),
+            Known::Vacant(new) => {
+                let kept = checkpoint::kept_of(&shared.cluster, node).await?;
+                shared.memory.write().hear_kept(&kept);
+                if tell {
+                    // It began after us, and what it took in before its checkpoint was told by nobody.
+                    checkpoint::read_newest(&shared.cluster, &shared.memory).await?;
+                    shared.listener.tell(Foreign::Missed);
+                }
+                let reached = Reached { next: kept.sequence + 1, written: kept.written };
+                new.insert(Peer { reached, settled: kept.sequence, in_doubt: Vec::new() })
+            }
+        };
+        peer.follow(shared, node, tell).await?;
+        peer.write_out(shared, silent_ms).await;
         Ok(())
     }
 }
@@ -91,6 +112,7 @@ pub(crate) async fn follow(shared: Arc<Shared>, nodes: Arc<Nodes>, mut peers: Pe
     let journals = async {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
+            shared.listener.tell_missed();
             let live: Vec<_> = nodes.others().into_iter().filter(|(_, silent_ms)| *silent_ms < GONE_MS).collect();
             let followed = async {
                 shared.follow_decisions().await?;
@@ -157,8 +179,25 @@ impl Peer {
         let mut memory = shared.memory.write();
         for batch in &found.record.batches {
             for entry in &batch.entries {
-                if let Entry::Message(message) = entry {
-                    memory.hear(message, found.written);
+                match entry {
+                    Entry::Message(message) => {
+                        memory.hear(message, found.written);
+                        message
+                            .repeat
+                            .iter()
+                            .for_each(|mark| memory.hear_mark(&message.source, message.received, mark));
+                    }
+                    Entry::Unread(record) => {
+                        record.repeat.iter().for_each(|mark| memory.hear_mark(&record.source, record.received, mark));
+                    }
+                    Entry::Device(_)
+                    | Entry::Series(_)
+                    | Entry::UnreadDone(_)
+                    | Entry::Book(_)
+                    | Entry::Hidden(_)
+                    | Entry::DeviceDeleted(_)
+                    | Entry::DeviceMerged(_)
+                    | Entry::Expired(_) => {}
                 }
             }
             // Decisions were told at their place in the order of all.

@@ -7,6 +7,9 @@ use store::{Entry, MergePlan, State};
 /// Milliseconds of a day, the time that one partition of rows spans.
 pub(crate) const DAY_MS: i64 = 86_400_000;
 
+/// Ids that a node gives are its number modulo this.
+const CLASSES: u32 = 256;
+
 /// The day of a time in milliseconds since 1970, before which days are negative.
 pub(crate) fn day_of(time_ms: i64) -> i32 {
     i32::try_from(time_ms.div_euclid(DAY_MS)).unwrap_or(if time_ms < 0 { i32::MIN } else { i32::MAX })
@@ -70,6 +73,26 @@ impl Places {
     /// Where new readings of a series go.
     pub(crate) fn home(&self, series: SeriesId) -> Option<DeviceId> {
         self.homes.get(&series).copied()
+    }
+
+    /// Where readings go that came for a series: also for one that was absorbed while they were under way. None for one that was
+    /// deleted, whose readings nobody can read.
+    pub(crate) fn row_home(&self, series: SeriesId) -> Option<DeviceId> {
+        self.home(series).or_else(|| {
+            let places = self.absorbed.get(&self.owner(series)?)?;
+            places.iter().find(|place| place.series == series).map(|place| place.home)
+        })
+    }
+
+    /// Whether a series of this id was there and is no longer.
+    pub(crate) fn is_spent(&self, series: SeriesId) -> bool {
+        self.owners.contains_key(&series) || self.removed.contains_key(&series)
+    }
+
+    /// The greatest id that any series of a node's class had, whether it is there or not.
+    pub(crate) fn last_of(&self, node: u8) -> Option<SeriesId> {
+        let all = self.homes.keys().chain(self.owners.keys()).chain(self.removed.keys());
+        all.filter(|series| series.0 % CLASSES == u32::from(node)).max().copied()
     }
 
     /// The series that answers readings written under `series`, if that one was absorbed.

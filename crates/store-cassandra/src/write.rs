@@ -31,6 +31,8 @@ use crate::touches::{HomeDay, Touches};
 pub(crate) const JOBS_MAX: usize = 64;
 /// Groups under way at one time. More makes them smaller, fewer leaves Cassandra waiting.
 const GROUPS_MAX: usize = 4;
+/// A record of the journal is not made much larger: Cassandra refuses a write of half a segment of its commit log.
+const RECORD_BYTES_AIM: usize = 2 * 1024 * 1024;
 /// Groups that wait to be settled; the writer waits when there are more.
 pub(crate) const GROUPS_WAITING_MAX: usize = 2 * GROUPS_MAX;
 
@@ -103,8 +105,7 @@ impl Shared {
         for entry in batches.iter().flat_map(|batch| &batch.entries) {
             let Entry::Message(message) = entry else { continue };
             for item in &message.readings {
-                // A series that was deleted meanwhile: nobody can read it any more.
-                let Some(home) = memory.places.home(item.series) else { continue };
+                let Some(home) = memory.places.row_home(item.series) else { continue };
                 let key = item.reading.key;
                 let partition = partitions.entry(HomeDay { home, day: day_of(key.time.millis()) }).or_default();
                 partition.insert((item.series, key), &item.reading);
@@ -176,7 +177,7 @@ impl Writer {
     /// Until nobody can bring a job any more and all groups are written.
     pub(crate) async fn run(mut self, mut jobs: mpsc::Receiver<Job>, groups: mpsc::Sender<Group>) {
         let mut taken = Vec::with_capacity(JOBS_MAX);
-        while jobs.recv_many(&mut taken, JOBS_MAX).await > 0 {
+        while !taken.is_empty() || jobs.recv_many(&mut taken, JOBS_MAX).await > 0 {
             let places = Arc::clone(&self.places);
             // Never closed.
             let Ok(place) = places.acquire_owned().await else { return };
@@ -190,8 +191,10 @@ impl Writer {
             {
                 return;
             }
+            let later = taken.split_off(fitting(&taken));
             let fates = self.admit(&taken).await;
             let group = self.launch(taken.drain(..).zip(fates).collect(), place);
+            taken = later;
             if groups.send(group).await.is_err() {
                 return;
             }
@@ -279,6 +282,38 @@ impl Writer {
             let _ = tell_done.send(());
         });
         group
+    }
+}
+
+/// How many jobs, at least one, go into a record of [`RECORD_BYTES_AIM`].
+fn fitting(jobs: &[Job]) -> usize {
+    let mut bytes = 0;
+    let heavy = |job: &Job| {
+        bytes += job.batch.entries.iter().map(weight).sum::<usize>();
+        bytes > RECORD_BYTES_AIM
+    };
+    jobs.iter().position(heavy).map_or(jobs.len(), |at| at.max(1))
+}
+
+/// About the bytes of an entry in the journal.
+fn weight(entry: &Entry) -> usize {
+    match entry {
+        Entry::Message(message) => {
+            let texts = message.readings.iter().map(|item| match &item.reading.value {
+                model::Value::Text(text) => text.len(),
+                model::Value::Number(_) | model::Value::Bool(_) => 0,
+            });
+            32 + 32 * message.readings.len() + texts.sum::<usize>()
+        }
+        Entry::Unread(record) => 128 + record.payload.len(),
+        Entry::Device(_)
+        | Entry::Series(_)
+        | Entry::UnreadDone(_)
+        | Entry::Book(_)
+        | Entry::Hidden(_)
+        | Entry::DeviceDeleted(_)
+        | Entry::DeviceMerged(_)
+        | Entry::Expired(_) => 128,
     }
 }
 

@@ -252,6 +252,7 @@ impl Memory {
         latest.sort_unstable_by_key(|(id, ..)| *id);
         Restored {
             node: store::Node::default(),
+            last_series: None,
             sequence: self.durable,
             devices: self.state.devices().values().cloned().collect(),
             series: self.state.series().values().cloned().collect(),

@@ -299,6 +299,7 @@ impl Readings for MemoryStore {
         };
         Restored {
             node: self.node,
+            last_series: None,
             sequence,
             devices: memory.state.devices().values().cloned().collect(),
             series: memory.state.series().values().cloned().collect(),

@@ -149,6 +149,8 @@ pub struct Lost {
 pub struct Restored {
     /// The number of this server.
     pub node: Node,
+    /// The greatest id that a series of this server's class ever had, where the store remembers those that are gone.
+    pub last_series: Option<SeriesId>,
     /// The last durable sequence.
     pub sequence: Sequence,
     /// Every device, by id.

@@ -41,7 +41,7 @@ pub(super) async fn compare_all(run: &Run, settled: bool) {
     assert_eq!(store.latest(&all).await.unwrap(), oracle.latest(&all).await.unwrap(), "{what}: latest");
     let unread = (store.unread(None, 100).await.unwrap(), oracle.unread(None, 100).await.unwrap());
     assert_eq!(unread.0, unread.1, "{what}: unread");
-    let found = Restored { node: Node::default(), ..store.restored() };
+    let found = Restored { node: Node::default(), last_series: None, ..store.restored() };
     assert_eq!(found, oracle.restored(), "{what}: restored");
     compare_stats(run, settled, &what);
 }
