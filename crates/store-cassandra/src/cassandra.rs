@@ -19,6 +19,7 @@ use windows::{Grid, Window};
 
 use crate::catalog::CassandraCatalog;
 use crate::checkpoint::{self, Checkpoints};
+use crate::checks::{Checks, ONE_COPY};
 use crate::cluster::{Cluster, failed};
 use crate::compactor::Compactor;
 use crate::connect::connect;
@@ -30,7 +31,7 @@ use crate::peers::{self, Peers};
 use crate::periods::Periods;
 use crate::reading::{self, Asked};
 use crate::rounds::{Rounds, Which};
-use crate::schema::bring_up;
+use crate::schema::{Keyspace, bring_up};
 use crate::statements::Statements;
 use crate::target::Target;
 use crate::windowing;
@@ -81,6 +82,8 @@ pub struct CassandraStore {
     /// Works beside as long as the store is open.
     beside: Vec<JoinHandle<()>>,
     rounds: Arc<Rounds>,
+    /// What of the cluster's settings is to be warned of; none where they were not looked at.
+    checks: Option<Arc<Checks>>,
 }
 
 struct Tasks {
@@ -105,11 +108,18 @@ impl CassandraStore {
     pub async fn start(opening: &Opening, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let Opening { target, owner, http, version, unread_max } = opening.clone();
         let session = Arc::new(connect(&target).await?);
-        let keyspace = bring_up(&session, &target).await?.name;
+        let Keyspace { name: keyspace, datacenter, .. } = bring_up(&session, &target).await?;
+        let checks = Arc::new(Checks::begin(Arc::clone(&session), target, datacenter).await);
+        for warning in checks.found() {
+            tracing::warn!(code = warning.code, "{}", warning.sentence);
+        }
         let own = Own { owner, http, version };
         let nodes = Nodes::join(Arc::clone(&session), &keyspace, own, Arc::clone(&clock)).await.map_err(unopened)?;
         let options = Options { keyspace, node: nodes.number(), unread_max, common_every: COMMON_EVERY };
-        Self::begin(session, options, clock, Some(Arc::new(nodes))).await.map_err(unopened)
+        let mut store = Self::begin(session, options, clock, Some(Arc::new(nodes))).await.map_err(unopened)?;
+        store.beside.push(tokio::spawn(Arc::clone(&checks).keep()));
+        store.checks = Some(checks);
+        Ok(store)
     }
 
     async fn begin(
@@ -153,7 +163,7 @@ impl CassandraStore {
         let rounds = Arc::new(Rounds::new(compactor));
         beside.push(tokio::spawn(compact(Arc::clone(&shared), Arc::clone(&rounds))));
         let tasks = AsyncMutex::new(Tasks { writer, settle });
-        Ok(Self { shared, catalog, jobs: Mutex::new(Some(jobs)), tasks, checkpoints, beside, rounds })
+        Ok(Self { shared, catalog, jobs: Mutex::new(Some(jobs)), tasks, checkpoints, checks: None, beside, rounds })
     }
 
     fn asked(&self, series: SeriesId, range: TimeRange, order: Order) -> Result<(Asked, Kind), StoreError> {
@@ -174,8 +184,12 @@ impl CassandraStore {
             detail: "A part of the store has ended by a fault. What was acknowledged is stored; start the server again"
                 .to_owned(),
         });
+        // One copy is what a single node can keep; it is said in the log, and no reason to call the server degraded.
+        let settings = self.checks.iter().flat_map(|checks| checks.found()).filter(|found| found.code != ONE_COPY);
+        let of_settings = settings.map(Degraded::from);
         let of_nodes = self.shared.nodes.iter().flat_map(|nodes| nodes.degraded());
-        self.shared.cluster.degraded().into_iter().chain(of_nodes).chain(ended).chain(self.rounds.degraded()).collect()
+        let of_store = self.shared.cluster.degraded().into_iter().chain(ended).chain(self.rounds.degraded());
+        of_store.chain(of_nodes).chain(of_settings).collect()
     }
 
     fn check_open(&self) -> Result<(), StoreError> {

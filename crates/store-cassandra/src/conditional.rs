@@ -38,7 +38,7 @@ pub(crate) enum Outcome {
     /// Its condition did not hold.
     Not,
     /// Nobody knows.
-    Unknown(ExecutionError),
+    Unknown(String),
 }
 
 /// The outcome of a request with a condition.
@@ -52,7 +52,7 @@ pub(crate) fn outcome(doing: &str, result: Result<QueryResult, ExecutionError>) 
             Ok(Decided::Not) => Ok(Outcome::Not),
             Err(why) => Err(failed(doing, std::io::Error::other(why))),
         },
-        Err(error) if unknown(&error) => Ok(Outcome::Unknown(error)),
+        Err(error) if unknown(&error) => Ok(Outcome::Unknown(error.to_string())),
         Err(error) => Err(failed(doing, error)),
     }
 }
@@ -78,8 +78,8 @@ impl Attempts {
         match outcome {
             Ok(Outcome::Applied) => Ok(true),
             Ok(Outcome::Not) => Ok(false),
-            Ok(Outcome::Unknown(error)) => {
-                self.unknown = Some(error.to_string());
+            Ok(Outcome::Unknown(why)) => {
+                self.unknown = Some(why);
                 Ok(false)
             }
             Err(_) if self.in_doubt() => Ok(false),

@@ -88,6 +88,21 @@ pub fn version() -> u32 {
     u32::try_from(STEPS.len()).unwrap_or(u32::MAX)
 }
 
+/// How the rows of the keyspace are replicated now.
+///
+/// # Errors
+/// Cassandra does not answer, or the keyspace is not there or not in this datacenter.
+pub(crate) async fn replication(
+    session: &Session,
+    target: &Target,
+    datacenter: &str,
+) -> Result<Replication, OpenError> {
+    let changer = Changer { session, target };
+    let found =
+        changer.replication().await?.ok_or_else(|| changer.failed("reading the replication", "it is not there"))?;
+    judged(&target.keyspace, &found, datacenter, changer.nodes_of(datacenter))
+}
+
 /// Makes or upgrades the keyspace of `target`. Safe to be called by several servers at once.
 ///
 /// # Errors

@@ -69,8 +69,6 @@ pub struct Target {
     pub replication: Option<u8>,
     /// Encryption; none for plain connections.
     pub tls: Option<TlsFiles>,
-    /// Whether messages are acknowledged from the local log while the cluster is away.
-    pub spool: bool,
 }
 
 /// Why a target cannot be used: a sentence that says what to write instead. It never holds a password.
@@ -78,7 +76,7 @@ pub struct Target {
 #[error("{0}")]
 pub struct TargetFault(String);
 
-const SHAPE: &str = "cassandra://[user@]host[:port][,host…]/keyspace[?dc=…&rf=…&ca=…&cert=…&key=…&spool=true]";
+const SHAPE: &str = "cassandra://[user@]host[:port][,host…]/keyspace[?dc=…&rf=…&ca=…&cert=…&key=…]";
 
 fn fault<T>(sentence: impl Into<String>) -> Result<T, TargetFault> {
     Err(TargetFault(sentence.into()))
@@ -111,7 +109,6 @@ impl Target {
             datacenter: None,
             replication: None,
             tls: None,
-            spool: false,
         };
         target.take_settings(query)?;
         Ok(target)
@@ -135,10 +132,9 @@ impl Target {
                 "ca" => ca = Some(PathBuf::from(value)),
                 "cert" => cert = Some(PathBuf::from(value)),
                 "key" => key = Some(PathBuf::from(value)),
-                "spool" => self.spool = truth_of(&value)?,
                 _ => {
                     return fault(format!(
-                        "{name}= is no setting of a Cassandra store; there are dc, rf, ca, cert, key and spool"
+                        "{name}= is no setting of a Cassandra store; there are dc, rf, ca, cert and key"
                     ));
                 }
             }
@@ -265,14 +261,6 @@ fn replication_of(text: &str) -> Result<u8, TargetFault> {
     }
 }
 
-fn truth_of(text: &str) -> Result<bool, TargetFault> {
-    match text {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => fault(format!("spool={text}: write true or false")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -294,8 +282,8 @@ mod tests {
 
     #[test]
     fn settings_are_taken() {
-        let target = parsed("cassandra://h/k?dc=Ost%201&rf=3&ca=/a.pem&cert=/c.pem&key=/k.pem&spool=true");
-        assert_eq!((target.datacenter.as_deref(), target.replication, target.spool), (Some("Ost 1"), Some(3), true));
+        let target = parsed("cassandra://h/k?dc=Ost%201&rf=3&ca=/a.pem&cert=/c.pem&key=/k.pem");
+        assert_eq!((target.datacenter.as_deref(), target.replication), (Some("Ost 1"), Some(3)));
         let tls = target.tls.unwrap();
         assert_eq!((tls.ca, tls.client), ("/a.pem".into(), Some(("/c.pem".into(), "/k.pem".into()))));
     }
@@ -334,7 +322,7 @@ mod tests {
             ("cassandra://h/k?ttl=1", "is no setting"),
             ("cassandra://h/k?cert=a&key=b", "needs ca="),
             ("cassandra://h/k?ca=a&cert=b", "go together"),
-            ("cassandra://h/k?spool=yes", "true or false"),
+            ("cassandra://h/k?spool=true", "is no setting"),
             ("cassandra://me@h/k", "SENSORIUM_CASSANDRA_PASSWORD"),
         ] {
             let sentence = refused(text);

@@ -7,8 +7,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cassandra_node::{Keyspace, Shared};
 use clock::SystemClock;
-use keyspaces::{drop_keyspace, keyspace, node, session, target};
+use keyspaces::made;
 use model::{
     DeviceId, DeviceKey, Judgement, Kind, MetricName, Reading, ReadingKey, SeriesId, SourceName, TimeRange, TimeSource,
     Timestamp, UnitSource, Value,
@@ -20,7 +21,7 @@ use scylla_proxy::{
 use store::{
     Batch, CommitOutcome, DeviceRecord, Entry, MessageRecord, Node, Order, Readings, SeriesReading, SeriesRecord,
 };
-use store_cassandra::{CassandraStore, Options, Target, bring_up, connect_through};
+use store_cassandra::{CassandraStore, Options, Target, connect_through};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinHandle;
 
@@ -31,15 +32,14 @@ const WITHIN: Duration = Duration::from_secs(30);
 struct Scene {
     store: Arc<CassandraStore>,
     proxy: RunningProxy,
-    target: Target,
+    /// Goes with the scene.
+    _keyspace: Keyspace,
 }
 
 impl Scene {
     async fn begin(test: &str) -> Self {
-        let target = target(&keyspace(test), "");
-        let direct = session(&target).await;
-        bring_up(&direct, &target).await.unwrap_or_else(|error| panic!("{error}"));
-        let real: SocketAddr = node().parse().unwrap();
+        let (keyspace, target, _) = made(test).await;
+        let real: SocketAddr = Shared::node().address();
         let free = cassandra_node::free_address(real.port());
         let between = Between::builder().real_address(real).proxy_address(free);
         let proxy = Proxy::new([between.shard_awareness(ShardAwareness::Unaware).build()]);
@@ -50,7 +50,7 @@ impl Scene {
             connect_through(&through, Some(Arc::new(addresses))).await.unwrap_or_else(|error| panic!("{error}"));
         let options = Options { keyspace: target.keyspace.clone(), node: Node(1), unread_max: 10, common_every: 1_000 };
         let store = CassandraStore::open(session.into(), options, Arc::new(SystemClock::new())).await.unwrap();
-        Self { store: Arc::new(store), proxy, target }
+        Self { store: Arc::new(store), proxy, _keyspace: keyspace }
     }
 
     /// These requests meet this; whoever listens hears of each.
@@ -84,8 +84,6 @@ impl Scene {
     async fn end(self) {
         self.store.close().await.unwrap();
         drop(self.store);
-        let direct = session(&self.target).await;
-        drop_keyspace(&direct, &self.target).await;
         // Connections that were cut are errors to the proxy.
         let _ = self.proxy.finish().await;
     }
