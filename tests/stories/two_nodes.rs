@@ -41,7 +41,7 @@ fn hears_live(story: &Story, device: &str, act: impl FnOnce()) -> Value {
     let stream = TcpStream::connect(http).unwrap();
     stream.set_read_timeout(Some(MESSAGE_WITHIN)).unwrap();
     let (mut socket, _) = client(format!("ws://{http}/api/v1/live"), stream).unwrap();
-    let mut hear = |socket: &mut tungstenite::WebSocket<TcpStream>| loop {
+    let hear = |socket: &mut tungstenite::WebSocket<TcpStream>| loop {
         if let Message::Text(text) = socket.read().expect("the server says something in time") {
             return serde_json::from_str::<Value>(&text).unwrap();
         }

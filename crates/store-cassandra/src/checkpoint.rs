@@ -69,7 +69,7 @@ impl Checkpoints {
         others: impl Iterator<Item = u8>,
         common_every: u64,
     ) -> Result<(Self, Kept, Common), StoreError> {
-        let (own, kept) = Slot::read(cluster, i32::from(node)).await?;
+        let (own, kept) = Slot::read::<Kept>(cluster, i32::from(node)).await?;
         let (common, mut known) = Slot::read::<Common>(cluster, COMMON + i32::from(node)).await?;
         let decided = known.decided;
         if decided == 0 {

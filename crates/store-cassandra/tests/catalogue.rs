@@ -1,6 +1,8 @@
 //! The catalogue against a real Cassandra: its contract, writers that race, claims that a crash left, requests whose outcome is
 //! unknown, and what other servers hear.
 
+#![expect(clippy::unwrap_used, reason = "this is test code; a panic is how a test fails")]
+
 mod keyspaces;
 
 use std::net::{Ipv4Addr, SocketAddr};

@@ -1,6 +1,8 @@
 //! Errors that a real cluster gives at bad moments, forged by a proxy between the store and a real node: a batch is told as
 //! stored once it is, and not before, whatever Cassandra says meanwhile.
 
+#![expect(clippy::unwrap_used, reason = "this is test code; a panic is how a test fails")]
+
 mod keyspaces;
 
 use std::net::SocketAddr;

@@ -1,6 +1,8 @@
 //! A node that wants TLS, a certificate of ours and a password: what is said to whoever comes without, and with which rights a
 //! role of its own gets along.
 
+#![expect(clippy::unwrap_used, reason = "this is test code; a panic is how a test fails")]
+
 mod keyspaces;
 
 use std::sync::Arc;
