@@ -90,18 +90,21 @@ impl Follower {
         for entries in batch.entries.chunk_by(|one, next| !one.is_alone() && !next.is_alone()) {
             match entries {
                 [entry] if entry.is_alone() => self.decision(entry, due).await,
-                entries => self.stored(entries, due),
+                entries => self.stored(entries, due).await,
             }
         }
         // Once nothing is taken any more nobody has to know.
         let _ = self.learned.send(batch).await;
     }
 
-    fn stored(&self, entries: &[Entry], due: &mut Due) {
+    async fn stored(&self, entries: &[Entry], due: &mut Due) {
         if entries.iter().any(|entry| matches!(entry, Entry::Device(_))) {
             due.soon(KIND);
         }
+        let contested = self.shared.registry.contested(entries);
         let mut readings = self.shared.registry.follow(entries).readings;
+        // Who wrote last is not who is heard last.
+        self.shared.registry.reread(self.store.as_ref(), &contested).await;
         self.shared.registry.keep_shown(&mut readings);
         if !readings.is_empty() {
             self.shared.live.push(readings);

@@ -109,6 +109,18 @@ impl Registry {
         }
     }
 
+    /// Series of which `entries` have a reading of the newest key and another value.
+    pub(crate) fn contested(&self, entries: &[Entry]) -> Vec<SeriesId> {
+        let inventory = self.read();
+        let other = |item: &&SeriesReading| {
+            let latest = inventory.series(item.series).and_then(|series| series.latest.as_ref());
+            latest.is_some_and(|latest| latest.key == item.reading.key && latest.value != item.reading.value)
+        };
+        let messages =
+            entries.iter().filter_map(|entry| if let Entry::Message(message) = entry { Some(message) } else { None });
+        messages.flat_map(|message| &message.readings).filter(other).map(|item| item.series).collect()
+    }
+
     /// Series of which something is hidden: of these the store's newest reading may be one that must not be shown.
     pub(crate) fn partly_hidden(&self) -> Vec<SeriesId> {
         let inventory = self.read();

@@ -201,6 +201,7 @@ pub struct Config {
 impl Config {
     /// # Errors
     /// An address beyond this computer without `--open-lan`, or a store that cannot be meant.
+    #[expect(clippy::disallowed_methods, reason = "this module reads the environment; a flag would show the password")]
     pub fn from_arguments(serve: &Serve) -> anyhow::Result<Self> {
         let password = std::env::var(CASSANDRA_PASSWORD).ok();
         let cassandra = serve.store.as_deref().map(|url| Target::parse(url, password.as_deref())).transpose()?;

@@ -74,8 +74,10 @@ fn print_openapi() -> anyhow::Result<()> {
 /// One line an event; `SENSORIUM_LOG` chooses what is logged.
 fn log_to_stderr(json: bool) {
     use tracing_subscriber::EnvFilter;
-    let filter =
-        EnvFilter::builder().with_env_var("SENSORIUM_LOG").try_from_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::builder()
+        .with_env_var("SENSORIUM_LOG")
+        .try_from_env()
+        .unwrap_or_else(|_| EnvFilter::new("warn,scylla=off"));
     let colours = std::io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr);
     if json { lines.json().init() } else { lines.init() }

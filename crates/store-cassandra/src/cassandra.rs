@@ -134,7 +134,7 @@ impl CassandraStore {
             Statements::prepare(&session, &options.keyspace).await.map_err(|error| failed(doing, error))?;
         let cluster = Cluster::new(session, statements, clock);
         let node = options.node.0;
-        let others = nodes.iter().flat_map(|nodes| nodes.others()).map(|(number, _)| number);
+        let others = nodes.iter().flat_map(|nodes| nodes.others()).map(|other| other.node);
         let (checkpoints, kept, common) = Checkpoints::read(&cluster, node, others, options.common_every).await?;
         cluster.written_until(kept.written);
         let shared = Shared::new(cluster, Memory::resume(options.unread_max, kept, common), node, nodes.clone());

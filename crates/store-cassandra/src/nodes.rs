@@ -65,6 +65,16 @@ pub(crate) struct Own {
     pub(crate) version: String,
 }
 
+/// What is to be known of another server to follow its journal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Other {
+    pub(crate) node: u8,
+    /// For how many milliseconds it was not heard.
+    pub(crate) silent_ms: u64,
+    /// Up to which sequence it says that its journal goes.
+    pub(crate) durable: u64,
+}
+
 /// See the module.
 pub(crate) struct Nodes {
     session: Arc<Session>,
@@ -100,6 +110,7 @@ struct Row {
     http: Option<String>,
     version: Option<String>,
     seen: Option<i64>,
+    durable: Option<i64>,
     written: Option<i64>,
 }
 
@@ -115,6 +126,8 @@ struct Heard {
     http: String,
     version: String,
     seen: Timestamp,
+    /// Up to which sequence its journal goes.
+    durable: u64,
     /// By how much its clock was ahead of the node's of Cassandra that took it, in milliseconds.
     ahead_ms: i64,
     /// When it was heard here, on the monotonic clock.
@@ -134,7 +147,7 @@ impl NodeStatements {
         let keyspace = format!("\"{}\"", keyspace.replace('"', "\"\""));
         let prepare = async |text: &str| session.prepare(text.replace("KS.", &format!("{keyspace}."))).await;
         let mut all =
-            prepare("SELECT node, owner, boot, until, http, version, seen, WRITETIME(seen) AS written FROM KS.nodes WHERE part = ?")
+            prepare("SELECT node, owner, boot, until, http, version, seen, durable, WRITETIME(seen) AS written FROM KS.nodes WHERE part = ?")
                 .await?;
         all.set_is_idempotent(true);
         Ok(Self {
@@ -273,7 +286,8 @@ impl Nodes {
         let mut heard = self.heard.lock();
         for row in rows {
             let (Some(number), Some(seen), Some(written)) = (row.number(), row.seen, row.written) else { continue };
-            let Row { http, version, .. } = row;
+            let Row { http, version, durable, .. } = row;
+            let durable = durable.unwrap_or(0).cast_unsigned();
             let seen = Timestamp::saturating(seen);
             let ahead_ms = seen.millis() - written.div_euclid(1_000);
             let known = heard.get(&number);
@@ -281,7 +295,7 @@ impl Nodes {
                 // One that is heard for the first time may be long gone.
                 let old_ms = if known.is_some() { 0 } else { u64::try_from(now - seen.millis()).unwrap_or(0) };
                 let (http, version) = (http.unwrap_or_default(), version.unwrap_or_default());
-                heard.insert(number, Heard { http, version, seen, ahead_ms, at, old_ms });
+                heard.insert(number, Heard { http, version, seen, durable, ahead_ms, at, old_ms });
             }
         }
         let ahead_ms = heard.get(&self.number).map_or(0, |own| own.ahead_ms);
@@ -314,12 +328,17 @@ impl Nodes {
         }
     }
 
-    /// The other servers: number, and for how many milliseconds each was not heard.
-    pub(crate) fn others(&self) -> Vec<(u8, u64)> {
+    /// The other servers.
+    pub(crate) fn others(&self) -> Vec<Other> {
         let now = self.clock.monotonic();
         let heard = self.heard.lock();
         let others = heard.iter().filter(|(number, _)| **number != self.number);
-        others.map(|(number, heard)| (*number, heard.silent_ms(now))).collect()
+        let other = |(number, heard): (&u8, &Heard)| Other {
+            node: *number,
+            silent_ms: heard.silent_ms(now),
+            durable: heard.durable,
+        };
+        others.map(other).collect()
     }
 
     /// All servers by number; `lag` says how long what another one stores takes until it is seen here.

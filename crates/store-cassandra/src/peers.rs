@@ -16,7 +16,7 @@ use crate::changes::Changes;
 use crate::checkpoint;
 use crate::decisions::is_decision;
 use crate::journal::{self, Found, Reached};
-use crate::nodes::{BEAT_EVERY, Nodes};
+use crate::nodes::{BEAT_EVERY, Nodes, Other};
 use crate::write::Shared;
 
 /// Between two looks. A reading is seen by the other servers about so much later.
@@ -25,6 +25,8 @@ pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(250);
 const TOLD_MAX: usize = 4_096;
 /// The journal of a server that was not heard for so long is not asked for any more.
 const GONE_MS: u64 = 600_000;
+/// A journal that could not be read to its end for so many looks has a gap: some of it was lost, or there were two writers.
+const STUCK_MAX: u32 = 40;
 /// A server that was not heard for so long does not write out what its journal says any more.
 const SILENT_MAX_MS: u64 = 60_000;
 
@@ -71,22 +73,27 @@ struct Peer {
     settled: u64,
     /// Records that may not be written out yet.
     in_doubt: Vec<Found>,
+    /// Looks in a row after which it was said to go further than could be read.
+    stuck: u32,
 }
 
 impl Peers {
     /// Reads the journal of each of `nodes` to its end. What comes up is told if `tell`.
-    pub(crate) async fn follow(&mut self, shared: &Shared, nodes: &[(u8, u64)], tell: bool) -> Result<(), StoreError> {
-        for (node, silent_ms) in nodes {
-            match self.follow_one(shared, *node, *silent_ms, tell).await {
+    pub(crate) async fn follow(&mut self, shared: &Shared, nodes: &[Other], tell: bool) -> Result<(), StoreError> {
+        for other in nodes {
+            match self.follow_one(shared, *other, tell).await {
                 // One that is newer or damaged does not keep the others from being heard.
-                Err(StoreError::Damaged(why)) => tracing::warn!(node, why, "what another server took in is not heard"),
+                Err(StoreError::Damaged(why)) => {
+                    tracing::warn!(node = other.node, why, "what another server took in is not heard");
+                }
                 followed => followed?,
             }
         }
         Ok(())
     }
 
-    async fn follow_one(&mut self, shared: &Shared, node: u8, silent_ms: u64, tell: bool) -> Result<(), StoreError> {
+    async fn follow_one(&mut self, shared: &Shared, other: Other, tell: bool) -> Result<(), StoreError> {
+        let Other { node, silent_ms, durable } = other;
         let peer = match self.0.entry(node) {
             Known::Occupied(known) => known.into_mut(),
             Known::Vacant(new) => {
@@ -98,10 +105,16 @@ impl Peers {
                     shared.listener.tell(Foreign::Missed);
                 }
                 let reached = Reached { next: kept.sequence + 1, written: kept.written };
-                new.insert(Peer { reached, settled: kept.sequence, in_doubt: Vec::new() })
+                new.insert(Peer { reached, settled: kept.sequence, in_doubt: Vec::new(), stuck: 0 })
             }
         };
         peer.follow(shared, node, tell).await?;
+        peer.stuck = if durable >= peer.reached.next { peer.stuck + 1 } else { 0 };
+        if peer.stuck >= STUCK_MAX {
+            tracing::warn!(node, "the journal of another server has a gap; it is read anew from its last checkpoint");
+            self.0.remove(&node);
+            return Ok(());
+        }
         peer.write_out(shared, silent_ms).await;
         Ok(())
     }
@@ -113,7 +126,7 @@ pub(crate) async fn follow(shared: Arc<Shared>, nodes: Arc<Nodes>, mut peers: Pe
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             shared.listener.tell_missed();
-            let live: Vec<_> = nodes.others().into_iter().filter(|(_, silent_ms)| *silent_ms < GONE_MS).collect();
+            let live: Vec<_> = nodes.others().into_iter().filter(|other| other.silent_ms < GONE_MS).collect();
             let followed = async {
                 shared.follow_decisions().await?;
                 peers.follow(&shared, &live, true).await

@@ -64,7 +64,7 @@ impl Guarded {
 }
 
 async fn refused(target: &Target) -> OpenError {
-    let error = connect(target).await.err().expect("the connection came about");
+    let error = connect(target).await.expect_err("the connection came about");
     assert!(!error.to_string().contains("hush"), "{error}");
     error
 }
