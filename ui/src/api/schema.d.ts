@@ -790,6 +790,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/system": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The store and the servers that share it. */
+        get: operations["system"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/topics": {
         parameters: {
             query?: never;
@@ -941,7 +958,7 @@ export interface components {
         Books: {
             /** @description Whether the equations of messages and readings hold for every source, and that of the holdings. */
             balanced: boolean;
-            holdings: components["schemas"]["Holdings"];
+            holdings?: components["schemas"]["Holdings"] | null;
             sources: components["schemas"]["SourceBook"][];
             total: components["schemas"]["Book"];
         };
@@ -1758,6 +1775,11 @@ export interface components {
              * @description Readings that are durable, of which is not known yet which of the three they are.
              */
             unsettled: number;
+            /**
+             * Format: int64
+             * @description Readings that are durable, by a store that never knows which of the three they are.
+             */
+            upserted: number;
         };
         /** @description Something that was not stored. */
         ImportError: {
@@ -2002,6 +2024,36 @@ export interface components {
             enabled?: boolean | null;
             rule: components["schemas"]["RuleSpec"];
         };
+        /** @description A server that shares the store. */
+        Node: {
+            /**
+             * Format: int64
+             * @description How far its clock is ahead of this server's, in milliseconds; negative when behind.
+             */
+            clock_skew_ms: number;
+            /** @description Where its page is. */
+            http: string;
+            /**
+             * Format: int64
+             * @description How long what it stores takes until it is shown here, in milliseconds; none while nothing comes.
+             */
+            lag_ms?: number | null;
+            /** Format: int32 */
+            number: number;
+            /** @description Whether it is the one that answers. */
+            own: boolean;
+            /**
+             * Format: int64
+             * @description Its last heartbeat by its own clock, epoch ms.
+             */
+            seen: number;
+            /**
+             * Format: int64
+             * @description Milliseconds since that was heard here.
+             */
+            silent_ms: number;
+            version: string;
+        };
         /** @description Every rule, in order. */
         OrderBody: {
             ids: string[];
@@ -2131,7 +2183,7 @@ export interface components {
         PutCalibrations: {
             items: components["schemas"]["PutCalibration"][];
         };
-        /** @description `decoded = stored + duplicate + replaced + unsettled + rejected`. */
+        /** @description `decoded = stored + duplicate + replaced + unsettled + upserted + rejected`. */
         ReadingBook: {
             /** Format: int64 */
             decoded: number;
@@ -2146,6 +2198,11 @@ export interface components {
             stored: number;
             /** Format: int64 */
             unsettled: number;
+            /**
+             * Format: int64
+             * @description Durable, by a store that does not look whether the key is new: stored, duplicate or replaced.
+             */
+            upserted: number;
         };
         /** @description A page of readings. */
         ReadingsPage: components["schemas"]["Columns"] & {
@@ -2361,12 +2418,15 @@ export interface components {
         StoreFacts: {
             /**
              * Format: int64
-             * @description On disk.
+             * @description On disk; none where the disks are not this server's.
              */
-            bytes: number;
+            bytes?: number | null;
             kind: string;
-            /** Format: int64 */
-            readings: number;
+            /**
+             * Format: int64
+             * @description That are there; none where the store does not count them.
+             */
+            readings?: number | null;
         };
         /** @description A filter and the most that its messages are worth. */
         Subscription: {
@@ -2390,6 +2450,15 @@ export interface components {
             rule?: components["schemas"]["RuleSpec"] | null;
             /** @description A sentence where there is none: the message is read well, was cut off, or nothing can be found in it. */
             why?: string | null;
+        };
+        /** @description The store, and who shares it. */
+        System: {
+            /** @description By number; empty where the store belongs to this server alone. */
+            nodes: components["schemas"]["Node"][];
+            /** @description What holds for one server only; none where there is only one. */
+            sentence?: string | null;
+            /** @description `embedded` or `cassandra`. */
+            store: string;
         };
         /** @description What a rule would do. */
         TestAnswer: {
@@ -4749,6 +4818,25 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Sources"];
+                };
+            };
+        };
+    };
+    system: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["System"];
                 };
             };
         };
