@@ -18,7 +18,7 @@ use crate::counts::Counts;
 use crate::setup;
 
 /// How long one runner may take, from a cold start on two cores; then it is killed and counts as a failure.
-const RUNNER_LIMIT: Duration = Duration::from_mins(15);
+const RUNNER_LIMIT: Duration = Duration::from_mins(25);
 
 /// One program that says yes or no.
 pub struct Runner {
