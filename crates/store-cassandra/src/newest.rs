@@ -84,3 +84,32 @@ impl NewestReadings {
         self.changed.extend(changed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::{Judgement, ReadingKey, TimeSource, Value};
+
+    use super::*;
+
+    fn newest(ms: i64, value: f64, written: i64) -> Newest {
+        let reading = Reading {
+            key: ReadingKey { time: Timestamp::saturating(ms), n: 0 },
+            value: Value::Number(value),
+            judgement: Judgement::Good,
+            time_source: TimeSource::Device,
+            claimed_ms: None,
+        };
+        Newest { reading, received: Timestamp::EPOCH, written }
+    }
+
+    #[test]
+    fn of_one_time_what_was_written_last_counts_in_whatever_order_it_is_heard() {
+        let (one, two, three) = (newest(5, 1.0, 1), newest(5, 2.0, 2), newest(5, 3.0, 3));
+        for order in [[&one, &two, &three], [&three, &one, &two], [&two, &three, &one], [&three, &two, &one]] {
+            let mut readings = NewestReadings::default();
+            order.into_iter().for_each(|newest| readings.offer(SeriesId(1), newest.clone()));
+            readings.offer(SeriesId(1), newest(4, 9.0, 9));
+            assert_eq!(readings.get(SeriesId(1)), Some(&three));
+        }
+    }
+}

@@ -123,7 +123,60 @@ impl Places {
 
 #[cfg(test)]
 mod tests {
+    use model::{Kind, MetricName, UnitSource};
+    use store::{MergeRecord, SeriesRecord};
+
     use super::*;
+
+    fn made(id: u32, device: u32, metric: &str) -> Entry {
+        Entry::Series(SeriesRecord {
+            id: SeriesId(id),
+            device: DeviceId(device),
+            metric: MetricName::parse(metric).unwrap(),
+            unit: None,
+            unit_source: UnitSource::None,
+            kind: Kind::Measurement,
+        })
+    }
+
+    /// Places and state after these decisions.
+    fn after(decisions: &[Entry]) -> Places {
+        let (mut state, mut places) = (State::new(1), Places::default());
+        for entry in decisions {
+            places.follow(&state, entry);
+            state.apply(entry);
+        }
+        places
+    }
+
+    #[test]
+    fn what_is_under_way_to_a_series_that_was_absorbed_meanwhile_goes_where_its_owner_reads_it() {
+        let merge =
+            |from: u32, into: u32| Entry::DeviceMerged(MergeRecord { from: DeviceId(from), into: DeviceId(into) });
+        let two = [made(1, 1, "t"), made(2, 2, "t"), made(3, 3, "t"), made(4, 1, "only")];
+        let once = after(&[&two[..], &[merge(1, 2)]].concat());
+        assert_eq!(once.row_home(SeriesId(1)), Some(DeviceId(1)));
+        let place = |home: u32, series: u32| Place { home: DeviceId(home), series: SeriesId(series) };
+        assert_eq!(once.of(SeriesId(2)), [place(2, 2), place(1, 1)]);
+        assert_eq!(once.of(SeriesId(4)), [place(1, 4)], "a series that changes hands stays where it is");
+        // Absorbed with whoever absorbed it, and then deleted with that one.
+        let twice = after(&[&two[..], &[merge(1, 2), merge(2, 3)]].concat());
+        assert_eq!((twice.row_home(SeriesId(1)), twice.row_home(SeriesId(2))), (Some(DeviceId(1)), Some(DeviceId(2))));
+        assert_eq!(twice.of(SeriesId(3)), [place(3, 3), place(2, 2), place(1, 1)]);
+        let gone = after(&[&two[..], &[merge(1, 2), merge(2, 3), Entry::DeviceDeleted(DeviceId(3))]].concat());
+        assert!([1, 2, 3].iter().all(|id| gone.row_home(SeriesId(*id)).is_none()));
+    }
+
+    #[test]
+    fn an_id_that_was_once_given_is_spent() {
+        let merge = Entry::DeviceMerged(MergeRecord { from: DeviceId(1), into: DeviceId(2) });
+        let decisions =
+            [made(257, 1, "t"), made(2, 2, "t"), made(513, 3, "t"), merge, Entry::DeviceDeleted(DeviceId(3))];
+        let places = after(&decisions);
+        assert!(places.is_spent(SeriesId(257)) && places.is_spent(SeriesId(513)) && !places.is_spent(SeriesId(2)));
+        assert_eq!(places.last_of(1), Some(SeriesId(513)), "also of one that is gone");
+        assert_eq!((places.last_of(2), places.last_of(3)), (Some(SeriesId(2)), None));
+    }
 
     #[test]
     fn days_before_1970_are_negative_and_the_ends_are_days_too() {
