@@ -8,8 +8,8 @@ use store::{Catalog, CatalogError, Expected, Node, Version};
 
 use crate::document::{IDS, LastIds};
 
-/// As many classes as there are nodes.
-const CLASSES: u64 = 256;
+/// See [`Node::CLASSES`].
+const CLASSES: u64 = Node::CLASSES as u64;
 /// So often a document is written that others write too. Then it has failed.
 const TRIES: usize = 8;
 

@@ -190,11 +190,9 @@ pub(crate) async fn read_newest(cluster: &Cluster, memory: &RwLock<Memory>) -> R
     let doing = "reading the newest readings";
     let mut of_absorbed = Vec::new();
     for shard in 0..SHARDS {
-        let statement = cluster.statements.latest.clone();
-        let pager = cluster.session.execute_iter(statement, (shard.cast_signed(),)).await;
-        let pager = pager.map_err(|error| failed(doing, error))?;
-        let mut rows = pager.rows_stream::<(i32, i32, Vec<u8>)>().map_err(|error| failed(doing, error))?;
-        while let Some((series, _, bytes)) = rows.try_next().await.map_err(|error| failed(doing, error))? {
+        let (statement, shard) = (&cluster.statements.latest, (shard.cast_signed(),));
+        let mut rows = cluster.rows::<(i32, i32, Vec<u8>)>(doing, statement, shard).await?;
+        while let Some((series, _, bytes)) = rows.try_next().await? {
             let series = SeriesId(series.cast_unsigned());
             let Ok(newest) = postcard::from_bytes::<Newest>(&bytes) else {
                 // The series' readings are there; only what is shown first is older until the next one.

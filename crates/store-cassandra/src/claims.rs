@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::cluster::failed;
 use crate::conditional::{Attempts, Outcome, outcome};
 use crate::documents::{ClaimPair, Documents};
+use crate::statements::Preparing;
 
 /// How long a void row is left alone: its writer is most likely about to write the document.
 const LEFT_ALONE: Duration = Duration::from_millis(200);
@@ -46,21 +47,19 @@ pub(crate) struct Claims {
 
 impl Claims {
     pub(crate) async fn prepare(session: &Arc<Session>, keyspace: &str) -> Result<Self, PrepareError> {
-        let prepare = async |text: &str| {
-            let mut statement = session.prepare(text.replace("KS.", &format!("{keyspace}."))).await?;
-            statement.set_is_idempotent(true);
-            Ok::<_, PrepareError>(statement)
-        };
-        let mut read = prepare("SELECT kind, id, mark FROM KS.claims WHERE space = ? AND key = ?").await?;
+        let to = Preparing::of(session, keyspace);
+        let mut read = to.prepare("SELECT kind, id, mark FROM KS.claims WHERE space = ? AND key = ?").await?;
         read.set_consistency(Consistency::LocalSerial);
         Ok(Self {
             session: Arc::clone(session),
             read,
-            insert: prepare("INSERT INTO KS.claims (space, key, kind, id, mark) VALUES (?, ?, ?, ?, ?) IF NOT EXISTS")
+            insert: to
+                .prepare("INSERT INTO KS.claims (space, key, kind, id, mark) VALUES (?, ?, ?, ?, ?) IF NOT EXISTS")
                 .await?,
-            take: prepare("UPDATE KS.claims SET kind = ?, id = ?, mark = ? WHERE space = ? AND key = ? IF mark = ?")
+            take: to
+                .prepare("UPDATE KS.claims SET kind = ?, id = ?, mark = ? WHERE space = ? AND key = ? IF mark = ?")
                 .await?,
-            delete: prepare("DELETE FROM KS.claims WHERE space = ? AND key = ? IF mark = ?").await?,
+            delete: to.prepare("DELETE FROM KS.claims WHERE space = ? AND key = ? IF mark = ?").await?,
         })
     }
 

@@ -9,8 +9,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use clock::Clock;
+use futures_util::{Stream, TryStreamExt};
 use parking_lot::Mutex;
 use scylla::client::session::Session;
+use scylla::deserialize::row::DeserializeRow;
 use scylla::response::query_result::QueryResult;
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::Consistency;
@@ -78,6 +80,21 @@ impl Cluster {
         values: impl SerializeRow,
     ) -> Result<QueryResult, StoreError> {
         self.session.execute_unpaged(statement, values).await.map_err(|error| failed(doing, error))
+    }
+
+    /// The rows of an answer, one by one, a page at a time.
+    pub(crate) async fn rows<R>(
+        &self,
+        doing: &str,
+        statement: &PreparedStatement,
+        values: impl SerializeRow,
+    ) -> Result<impl Stream<Item = Result<R, StoreError>> + Unpin, StoreError>
+    where
+        R: for<'f, 'm> DeserializeRow<'f, 'm> + 'static,
+    {
+        let pager = self.session.execute_iter(statement.clone(), values).await.map_err(|error| failed(doing, error))?;
+        let rows = pager.rows_stream::<R>().map_err(|error| failed(doing, error))?;
+        Ok(rows.map_err(move |error| failed(doing, error)))
     }
 
     /// Writes until it is known to be written.

@@ -47,10 +47,9 @@ pub(crate) enum Outcome {
 /// It was refused for certain.
 pub(crate) fn outcome(doing: &str, result: Result<QueryResult, ExecutionError>) -> Result<Outcome, StoreError> {
     match result {
-        Ok(result) => match applied(result) {
-            Ok(Decided::Applied) => Ok(Outcome::Applied),
-            Ok(Decided::Not) => Ok(Outcome::Not),
-            Err(why) => Err(failed(doing, std::io::Error::other(why))),
+        Ok(result) => match decided(doing, result)? {
+            Decided::Applied => Ok(Outcome::Applied),
+            Decided::Not => Ok(Outcome::Not),
         },
         Err(error) if unknown(&error) => Ok(Outcome::Unknown(error.to_string())),
         Err(error) => Err(failed(doing, error)),
@@ -128,6 +127,14 @@ pub(crate) fn applied(result: QueryResult) -> Result<Decided, String> {
         Some(Some(CqlValue::Boolean(false))) => Ok(Decided::Not),
         _ => Err("no answer to a condition".to_owned()),
     }
+}
+
+/// The same as an error of the store.
+///
+/// # Errors
+/// As [`applied`].
+pub(crate) fn decided(doing: &str, result: QueryResult) -> Result<Decided, StoreError> {
+    applied(result).map_err(|why| failed(doing, std::io::Error::other(why)))
 }
 
 /// Whether the request may have been carried out all the same. Sure not to be is only what was refused for its text, its rights or

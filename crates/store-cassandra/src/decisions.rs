@@ -5,7 +5,7 @@ use futures_util::TryStreamExt;
 use store::{Entry, StoreError};
 
 use crate::cluster::{Cluster, failed, serial};
-use crate::conditional::{Decided, applied};
+use crate::conditional::{Decided, decided};
 
 /// Positions of one partition.
 const CHUNK: u64 = 1_000;
@@ -42,8 +42,7 @@ async fn attempt(cluster: &Cluster, position: u64, node: u8, bytes: &[u8]) -> Re
     let (chunk, at) = place(position);
     let doing = "taking a decision";
     let answer = cluster.ask(doing, &cluster.statements.decide, (chunk, at, i32::from(node), bytes)).await?;
-    let decided = applied(answer).map_err(|why| failed(doing, std::io::Error::other(why)))?;
-    if decided == Decided::Applied {
+    if decided(doing, answer)? == Decided::Applied {
         return Ok(true);
     }
     // It may be an earlier attempt of ours that was not answered.
@@ -84,11 +83,10 @@ pub(crate) async fn append(
 /// Cassandra does not answer, or a record cannot be read.
 pub(crate) async fn read_from(cluster: &Cluster, position: u64) -> Result<Vec<Decision>, StoreError> {
     let doing = "reading the decisions";
-    let statement = cluster.statements.decisions.clone();
-    let pager = cluster.session.execute_iter(statement, place(position)).await.map_err(|error| failed(doing, error))?;
-    let mut rows = pager.rows_stream::<(i64, i32, Vec<u8>)>().map_err(|error| failed(doing, error))?;
+    let statement = &cluster.statements.decisions;
+    let mut rows = cluster.rows::<(i64, i32, Vec<u8>)>(doing, statement, place(position)).await?;
     let (mut decisions, mut next) = (Vec::new(), position);
-    while let Some((at, node, bytes)) = rows.try_next().await.map_err(|error| failed(doing, error))? {
+    while let Some((at, node, bytes)) = rows.try_next().await? {
         if at.cast_unsigned() != next {
             break;
         }

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::cluster::failed;
 use crate::conditional::{Outcome, outcome};
+use crate::statements::Preparing;
 
 /// How long the marks of a document outlive it, in seconds. No attempt to write takes as long.
 const MARKS_S: i32 = 3_600;
@@ -83,26 +84,21 @@ pub(crate) struct Documents {
 
 impl Documents {
     pub(crate) async fn prepare(session: &Arc<Session>, keyspace: &str) -> Result<Self, PrepareError> {
-        let prepare = async |text: &str| {
-            let mut statement = session.prepare(text.replace("KS.", &format!("{keyspace}."))).await?;
-            statement.set_is_idempotent(true);
-            Ok::<_, PrepareError>(statement)
-        };
+        let to = Preparing::of(session, keyspace);
         // One attempt and no other behind our back: what it answers is about itself.
         let once = async |text: &str| {
-            let mut statement = prepare(text).await?;
-            statement.set_is_idempotent(false);
+            let mut statement = to.prepare_once(text).await?;
             statement.set_retry_policy(Some(Arc::new(FallthroughRetryPolicy::new())));
             Ok::<_, PrepareError>(statement)
         };
         let mut head =
-            prepare("SELECT version, claims, mark, fence FROM KS.documents WHERE kind = ? AND id = ?").await?;
+            to.prepare("SELECT version, claims, mark, fence FROM KS.documents WHERE kind = ? AND id = ?").await?;
         head.set_consistency(Consistency::LocalSerial);
         Ok(Self {
             session: Arc::clone(session),
-            get: prepare("SELECT version, body FROM KS.documents WHERE kind = ? AND id = ?").await?,
-            list: prepare("SELECT id, version, body FROM KS.documents WHERE kind = ? AND id > ? LIMIT ?").await?,
-            list_from: prepare("SELECT id, version, body FROM KS.documents WHERE kind = ? AND id >= ? LIMIT ?").await?,
+            get: to.prepare("SELECT version, body FROM KS.documents WHERE kind = ? AND id = ?").await?,
+            list: to.prepare("SELECT id, version, body FROM KS.documents WHERE kind = ? AND id > ? LIMIT ?").await?,
+            list_from: to.prepare("SELECT id, version, body FROM KS.documents WHERE kind = ? AND id >= ? LIMIT ?").await?,
             head,
             write: once(
                 "UPDATE KS.documents SET version = ?, body = ?, claims = ?, mark = ? WHERE kind = ? AND id = ? \
@@ -114,7 +110,7 @@ impl Documents {
                  IF version = ?",
             )
             .await?,
-            fence: prepare(&format!(
+            fence: to.prepare(&format!(
                 "UPDATE KS.documents USING TTL {MARKS_S} SET fence = ? WHERE kind = ? AND id = ? IF version = ? AND fence = ?"
             ))
             .await?,

@@ -13,15 +13,13 @@ use scylla::serialize::row::SerializeRow;
 use scylla::statement::prepared::PreparedStatement;
 use store::StoreError;
 
-use crate::cluster::{Cluster, failed, serial};
+use crate::cluster::{Cluster, serial};
 use crate::compact::Version;
 use crate::conditional::{Decided, applied};
 use crate::row;
 use crate::statements::Preparing;
 use crate::touches::HomeDay;
 
-/// Rows of readings, marks, hours or touches that come at a time.
-const ROWS_PAGE: i32 = 5_000;
 /// Parts of frames that come at a time: each may be four megabytes, most are some kilobytes.
 const PARTS_PAGE: i32 = 8;
 /// Days whose frames are one partition: not a calendar year.
@@ -60,7 +58,7 @@ impl FrameStatements {
     pub(crate) async fn prepare(to: &Preparing<'_>) -> Result<Self, scylla::errors::PrepareError> {
         let day = "WHERE home = ? AND year = ? AND day = ?";
         let days = "AND day >= ? AND day <= ?";
-        let rows = async |text: &str| to.prepare(text, ROWS_PAGE).await;
+        let rows = async |text: &str| to.prepare(text).await;
         Ok(Self {
             lease: to
                 .prepare_once("UPDATE KS.leases USING TTL ? SET owner = ?, until = ? WHERE name = ? IF owner = ?")
@@ -74,7 +72,7 @@ impl FrameStatements {
             years: rows("SELECT year FROM KS.frame_years WHERE home = ?").await?,
             framed_homes: rows("SELECT DISTINCT home FROM KS.frame_years").await?,
             put_part: rows(PUT_PART).await?,
-            parts: to.prepare(&format!("SELECT blob FROM KS.frames {day} AND version = ?"), PARTS_PAGE).await?,
+            parts: to.prepare_paged(&format!("SELECT blob FROM KS.frames {day} AND version = ?"), PARTS_PAGE).await?,
             drop_before: rows(&format!("DELETE FROM KS.frames USING TIMESTAMP ? {day} AND version < ?")).await?,
             drop_version: rows(&format!("DELETE FROM KS.frames USING TIMESTAMP ? {day} AND version = ?")).await?,
             rows: rows("SELECT series, time, n, reading FROM KS.readings WHERE home = ? AND day = ?").await?,
@@ -140,9 +138,8 @@ async fn each<R>(
 where
     R: for<'f, 'm> DeserializeRow<'f, 'm> + 'static,
 {
-    let pager = cluster.session.execute_iter(statement.clone(), values).await.map_err(|error| failed(doing, error))?;
-    let mut rows = pager.rows_stream::<R>().map_err(|error| failed(doing, error))?;
-    while let Some(row) = rows.try_next().await.map_err(|error| failed(doing, error))? {
+    let mut rows = cluster.rows::<R>(doing, statement, values).await?;
+    while let Some(row) = rows.try_next().await? {
         keep(row)?;
     }
     Ok(())

@@ -10,6 +10,8 @@ use scylla::errors::PrepareError;
 use scylla::statement::prepared::PreparedStatement;
 use store::{Node, Version};
 
+use crate::statements::Preparing;
+
 /// How long writing a hint may take; it is behind the write and keeps it waiting.
 const HINT_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -34,21 +36,18 @@ pub(crate) struct Hints {
 
 impl Hints {
     pub(crate) async fn prepare(session: &Arc<Session>, keyspace: &str, node: Node) -> Result<Self, PrepareError> {
-        let prepare = async |text: &str| {
-            let mut statement = session.prepare(text.replace("KS.", &format!("{keyspace}."))).await?;
-            statement.set_is_idempotent(true);
-            Ok::<_, PrepareError>(statement)
-        };
+        let to = Preparing::of(session, keyspace);
         // Two rows of one hint, from two attempts, do no harm.
-        let mut insert = prepare("INSERT INTO KS.changes (part, at, node, kind) VALUES (0, now(), ?, ?)").await?;
+        let mut insert = to.prepare("INSERT INTO KS.changes (part, at, node, kind) VALUES (0, now(), ?, ?)").await?;
         insert.set_request_timeout(Some(HINT_TIMEOUT));
         Ok(Self {
             session: Arc::clone(session),
             insert,
-            since: prepare("SELECT at, node, kind FROM KS.changes WHERE part = 0 AND at > minTimeuuid(?) LIMIT ?")
+            since: to
+                .prepare("SELECT at, node, kind FROM KS.changes WHERE part = 0 AND at > minTimeuuid(?) LIMIT ?")
                 .await?,
-            kinds: prepare("SELECT DISTINCT kind FROM KS.documents").await?,
-            versions: prepare("SELECT id, version FROM KS.documents WHERE kind = ?").await?,
+            kinds: to.prepare("SELECT DISTINCT kind FROM KS.documents").await?,
+            versions: to.prepare("SELECT id, version FROM KS.documents WHERE kind = ?").await?,
             node,
             known: Mutex::new(HashMap::new()),
         })

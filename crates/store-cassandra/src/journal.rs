@@ -5,7 +5,7 @@ use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use store::{Batch, Entry, StoreError};
 
-use crate::cluster::{Cluster, failed};
+use crate::cluster::Cluster;
 use crate::decisions::is_decision;
 
 /// Sequences of one partition.
@@ -101,12 +101,10 @@ pub(crate) struct Reached {
 pub(crate) async fn read_on(cluster: &Cluster, node: u8, reached: &mut Reached) -> Result<Vec<Found>, StoreError> {
     let doing = "reading the journal";
     let (chunk, sequence) = place(reached.next);
-    let statement = cluster.statements.journal.clone();
-    let pager = cluster.session.execute_iter(statement, (i32::from(node), chunk, sequence)).await;
-    let pager = pager.map_err(|error| failed(doing, error))?;
-    let mut rows = pager.rows_stream::<(i64, i64, Vec<u8>)>().map_err(|error| failed(doing, error))?;
+    let values = (i32::from(node), chunk, sequence);
+    let mut rows = cluster.rows::<(i64, i64, Vec<u8>)>(doing, &cluster.statements.journal, values).await?;
     let mut records = Vec::new();
-    while let Some((at, written, bytes)) = rows.try_next().await.map_err(|error| failed(doing, error))? {
+    while let Some((at, written, bytes)) = rows.try_next().await? {
         let first = at.cast_unsigned();
         if first < reached.next {
             continue;

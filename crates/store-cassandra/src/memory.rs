@@ -223,13 +223,11 @@ impl Memory {
 
     /// A reading that may be the newest of a series, by the id under which it was written.
     pub(crate) fn offer(&mut self, series: SeriesId, newest: Newest) {
-        let known = self.state.knows(series);
-        let owner = if known { Some(series) } else { self.places.owner(series) };
-        let Some(owner) = owner else { return };
+        let Some(owner) = self.reader(series) else { return };
         if self.state.floor(owner).is_some_and(|floor| newest.reading.key.time < floor) {
             return;
         }
-        if known { self.newest.offer(series, newest) } else { self.newest.offer_lower(owner, newest) }
+        if owner == series { self.newest.offer(series, newest) } else { self.newest.offer_lower(owner, newest) }
     }
 
     pub(crate) fn restored(&self, node: Node) -> Restored {

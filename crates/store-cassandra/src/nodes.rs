@@ -23,7 +23,8 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::cluster::{failed, serial};
-use crate::conditional::{Decided, applied};
+use crate::conditional::{Decided, decided};
+use crate::statements::Preparing;
 
 /// How often a server says that it is there.
 pub(crate) const BEAT_EVERY: Duration = Duration::from_secs(2);
@@ -144,24 +145,22 @@ impl Heard {
 
 impl NodeStatements {
     async fn prepare(session: &Session, keyspace: &str) -> Result<Self, PrepareError> {
-        let keyspace = format!("\"{}\"", keyspace.replace('"', "\"\""));
-        let prepare = async |text: &str| session.prepare(text.replace("KS.", &format!("{keyspace}."))).await;
-        let mut all =
-            prepare("SELECT node, owner, boot, until, http, version, seen, durable, WRITETIME(seen) AS written FROM KS.nodes WHERE part = ?")
+        let to = Preparing::of(session, keyspace);
+        let all =
+            to.prepare("SELECT node, owner, boot, until, http, version, seen, durable, WRITETIME(seen) AS written FROM KS.nodes WHERE part = ?")
                 .await?;
-        all.set_is_idempotent(true);
         Ok(Self {
             all,
-            take: prepare("INSERT INTO KS.nodes (part, node, owner, boot, until) VALUES (?, ?, ?, ?, ?) IF NOT EXISTS").await?,
-            take_over: prepare(
+            take: to.prepare_once("INSERT INTO KS.nodes (part, node, owner, boot, until) VALUES (?, ?, ?, ?, ?) IF NOT EXISTS").await?,
+            take_over: to.prepare_once(
                 "UPDATE KS.nodes SET owner = ?, boot = ?, until = ? WHERE part = ? AND node = ? IF owner = ? AND boot = ?",
             )
             .await?,
-            beat: prepare(
+            beat: to.prepare_once(
                 "UPDATE KS.nodes SET until = ?, http = ?, version = ?, seen = ?, durable = ? WHERE part = ? AND node = ? IF boot = ?",
             )
             .await?,
-            leave: prepare("UPDATE KS.nodes SET boot = null WHERE part = ? AND node = ? IF boot = ?").await?,
+            leave: to.prepare_once("UPDATE KS.nodes SET boot = null WHERE part = ? AND node = ? IF boot = ?").await?,
         })
     }
 }
@@ -242,7 +241,7 @@ impl Nodes {
         };
         // An outcome that is unknown shows when all are read again.
         let Ok(answer) = answer else { return Ok(None) };
-        let decided = applied(answer).map_err(|why| failed(doing, std::io::Error::other(why)))?;
+        let decided = decided(doing, answer)?;
         Ok(number.filter(|_| decided == Decided::Applied).map(|number| (number, fresh)))
     }
 
@@ -262,8 +261,7 @@ impl Nodes {
         let number = i32::from(self.number);
         let values = (now + KEPT_MS, http, version, now, durable.cast_signed(), PART, number, self.boot);
         let answer = self.session.execute_unpaged(&self.statements.beat, values).await;
-        let decided = applied(answer.map_err(|error| failed(doing, error))?);
-        match decided.map_err(|why| failed(doing, std::io::Error::other(why)))? {
+        match decided(doing, answer.map_err(|error| failed(doing, error))?)? {
             Decided::Applied => self.held.send_modify(|held| match held {
                 Held::Until(_) => *held = Held::Until(begun + TRUSTED),
                 Held::Skewed(_) | Held::Lost => {}

@@ -2,13 +2,10 @@
 
 use model::{ById, DeviceId, SeriesId};
 use serde::{Deserialize, Serialize};
-use store::{Entry, MergePlan, State};
+use store::{Entry, MergePlan, Node, State};
 
 /// Milliseconds of a day, the time that one partition of rows spans.
 pub(crate) const DAY_MS: i64 = 86_400_000;
-
-/// Ids that a node gives are its number modulo this.
-const CLASSES: u32 = 256;
 
 /// The day of a time in milliseconds since 1970, before which days are negative.
 pub(crate) fn day_of(time_ms: i64) -> i32 {
@@ -92,7 +89,7 @@ impl Places {
     /// The greatest id that any series of a node's class had, whether it is there or not.
     pub(crate) fn last_of(&self, node: u8) -> Option<SeriesId> {
         let all = self.homes.keys().chain(self.owners.keys()).chain(self.removed.keys());
-        all.filter(|series| series.0 % CLASSES == u32::from(node)).max().copied()
+        all.filter(|series| series.0 % Node::CLASSES == u32::from(node)).max().copied()
     }
 
     /// The series that answers readings written under `series`, if that one was absorbed.

@@ -10,7 +10,7 @@ use crate::write::Shared;
 
 impl Memory {
     /// The series that answers what was written under `series`.
-    fn reader(&self, series: SeriesId) -> Option<SeriesId> {
+    pub(crate) fn reader(&self, series: SeriesId) -> Option<SeriesId> {
         if self.places.home(series).is_some() { Some(series) } else { self.places.owner(series) }
     }
 

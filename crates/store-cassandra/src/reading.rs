@@ -7,7 +7,7 @@ use futures_util::TryStreamExt;
 use model::{DeviceId, Reading, ReadingKey, TimeRange, Timestamp};
 use store::{Gone, Order, StoreError};
 
-use crate::cluster::{Cluster, failed};
+use crate::cluster::Cluster;
 use crate::compact::over;
 use crate::days::{HomeDays, Source};
 use crate::places::{DAY_MS, Place, day_of};
@@ -195,10 +195,9 @@ async fn rows(
     };
     let limit = i32::try_from(limit).unwrap_or(i32::MAX);
     let values = (home.0.cast_signed(), day, series.0.cast_signed(), from_ms, from_n, to_ms, to_n, limit);
-    let pager = cluster.session.execute_iter(statement.clone(), values).await.map_err(|error| failed(doing, error))?;
-    let mut rows = pager.rows_stream::<(i64, i64, Vec<u8>)>().map_err(|error| failed(doing, error))?;
+    let mut rows = cluster.rows::<(i64, i64, Vec<u8>)>(doing, statement, values).await?;
     let mut readings = Vec::new();
-    while let Some((time, n, cell)) = rows.try_next().await.map_err(|error| failed(doing, error))? {
+    while let Some((time, n, cell)) = rows.try_next().await? {
         readings.push(row::decode(series, time, n, &cell)?);
     }
     Ok(readings)

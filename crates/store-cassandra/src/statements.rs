@@ -46,12 +46,22 @@ pub(crate) struct Statements {
 /// Prepares statements in which `KS` stands for a keyspace.
 pub(crate) struct Preparing<'a> {
     session: &'a Session,
-    keyspace: &'a str,
+    keyspace: String,
 }
 
-impl Preparing<'_> {
-    /// One that may be sent twice.
-    pub(crate) async fn prepare(&self, text: &str, page: i32) -> Result<PreparedStatement, PrepareError> {
+impl<'a> Preparing<'a> {
+    /// The keyspace is quoted: its case counts, and a quote is doubled.
+    pub(crate) fn of(session: &'a Session, keyspace: &str) -> Self {
+        Self { session, keyspace: format!("\"{}\".", keyspace.replace('"', "\"\"")) }
+    }
+
+    /// One that may be sent twice, with small rows.
+    pub(crate) async fn prepare(&self, text: &str) -> Result<PreparedStatement, PrepareError> {
+        self.prepare_paged(text, ROWS_PAGE).await
+    }
+
+    /// The same with `page` rows at a time.
+    pub(crate) async fn prepare_paged(&self, text: &str, page: i32) -> Result<PreparedStatement, PrepareError> {
         let mut statement = self.prepare_once(text).await?;
         statement.set_is_idempotent(true);
         statement.set_page_size(page);
@@ -60,53 +70,45 @@ impl Preparing<'_> {
 
     /// One that must not be sent twice.
     pub(crate) async fn prepare_once(&self, text: &str) -> Result<PreparedStatement, PrepareError> {
-        self.session.prepare(text.replace("KS.", &format!("{}.", self.keyspace))).await
+        self.session.prepare(text.replace("KS.", &self.keyspace)).await
     }
 }
 
 impl Statements {
     pub(crate) async fn prepare(session: &Session, keyspace: &str) -> Result<Self, PrepareError> {
-        // A keyspace is quoted: its case counts, and a quote is doubled.
-        let keyspace = format!("\"{}\"", keyspace.replace('"', "\"\""));
-        let read = async |text: &str, page: i32| {
-            let mut statement = session.prepare(text.replace("KS.", &format!("{keyspace}."))).await?;
-            statement.set_is_idempotent(true);
-            statement.set_page_size(page);
-            Ok::<_, PrepareError>(statement)
-        };
-        let write = async |text: &str| read(text, ROWS_PAGE).await;
+        let to = Preparing::of(session, keyspace);
         let readings = "SELECT time, n, reading FROM KS.readings WHERE home = ? AND day = ? AND series = ? \
              AND (time, n) >= (?, ?) AND (time, n) < (?, ?)";
-        let frames = FrameStatements::prepare(&Preparing { session, keyspace: &keyspace }).await?;
+        let frames = FrameStatements::prepare(&to).await?;
         Ok(Self {
             frames,
-            put_reading: write(
+            put_reading: to.prepare(
                 "INSERT INTO KS.readings (home, day, series, time, n, reading) VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?",
             )
             .await?,
-            put_touch: write("INSERT INTO KS.touches (home, day, node, hour) VALUES (?, ?, ?, ?) USING TIMESTAMP ?").await?,
-            readings_up: read(&format!("{readings} LIMIT ?"), ROWS_PAGE).await?,
-            readings_down: read(&format!("{readings} ORDER BY series DESC, time DESC, n DESC LIMIT ?"), ROWS_PAGE).await?,
-            put_journal: write(
+            put_touch: to.prepare("INSERT INTO KS.touches (home, day, node, hour) VALUES (?, ?, ?, ?) USING TIMESTAMP ?").await?,
+            readings_up: to.prepare(&format!("{readings} LIMIT ?")).await?,
+            readings_down: to.prepare(&format!("{readings} ORDER BY series DESC, time DESC, n DESC LIMIT ?")).await?,
+            put_journal: to.prepare(
                 "INSERT INTO KS.journal (node, chunk, sequence, written, body) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?",
             )
             .await?,
-            journal: read(
+            journal: to.prepare_paged(
                 "SELECT sequence, written, body FROM KS.journal WHERE node = ? AND chunk = ? AND sequence >= ?",
                 RECORDS_PAGE,
             )
             .await?,
-            decide: write("INSERT INTO KS.decisions (chunk, position, node, record) VALUES (?, ?, ?, ?) IF NOT EXISTS").await?,
-            decisions: read(
+            decide: to.prepare("INSERT INTO KS.decisions (chunk, position, node, record) VALUES (?, ?, ?, ?) IF NOT EXISTS").await?,
+            decisions: to.prepare_paged(
                 "SELECT position, node, record FROM KS.decisions WHERE chunk = ? AND position >= ?",
                 RECORDS_PAGE,
             )
             .await?,
-            decision: read("SELECT node, record FROM KS.decisions WHERE chunk = ? AND position = ?", 1).await?,
-            put_checkpoint: write("INSERT INTO KS.checkpoints (node, part, body) VALUES (?, ?, ?) USING TIMESTAMP ?").await?,
-            checkpoint: read("SELECT body FROM KS.checkpoints WHERE node = ? AND part = ?", 1).await?,
-            put_latest: write("INSERT INTO KS.latest (shard, series, node, reading) VALUES (?, ?, ?, ?) USING TIMESTAMP ?").await?,
-            latest: read("SELECT series, node, reading FROM KS.latest WHERE shard = ?", ROWS_PAGE).await?,
+            decision: to.prepare_paged("SELECT node, record FROM KS.decisions WHERE chunk = ? AND position = ?", 1).await?,
+            put_checkpoint: to.prepare("INSERT INTO KS.checkpoints (node, part, body) VALUES (?, ?, ?) USING TIMESTAMP ?").await?,
+            checkpoint: to.prepare_paged("SELECT body FROM KS.checkpoints WHERE node = ? AND part = ?", 1).await?,
+            put_latest: to.prepare("INSERT INTO KS.latest (shard, series, node, reading) VALUES (?, ?, ?, ?) USING TIMESTAMP ?").await?,
+            latest: to.prepare("SELECT series, node, reading FROM KS.latest WHERE shard = ?").await?,
         })
     }
 }

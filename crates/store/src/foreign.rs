@@ -10,6 +10,11 @@ use crate::Batch;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Node(pub u8);
 
+impl Node {
+    /// As many as there can be. A node above 0 gives ids that are its number modulo this, so that no two give the same.
+    pub const CLASSES: u32 = 256;
+}
+
 /// What another server did.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Foreign {
